@@ -1,0 +1,83 @@
+/** Bundled modules as scripts, which is what V8 keeps the compiled form of. */
+
+import { ToolError } from "../report.ts";
+
+/** A module of the bundle: its file name, its text, and the modules of the bundle that it needs at once. */
+export interface BundledModule {
+  readonly name: string;
+  readonly text: string;
+}
+
+const STATIC_IMPORT = /(?<=^|[;\n])import\s*(?:([^"';]*?)\s*from\s*)?"([^"]+)";?/g;
+const EXPORTS = /(?<=^|[;\n}])export\s*\{([^}]*)\};?/g;
+
+const DEFAULT_EXPORT = /(?<=^|[;\n}])export default ([^;]+);/;
+
+/** The names of the bundle's modules that one needs before it runs, directly. */
+export function staticImports(text: string): string[] {
+  return [...text.matchAll(STATIC_IMPORT)].map((match) => match[2])
+    .filter((from) => from.startsWith("./")).map((from) => from.slice(2));
+}
+
+/** All modules that those of the given names need before they run, themselves included. */
+export function closure(modules: readonly BundledModule[], names: readonly string[]): Set<string> {
+  const texts = new Map(modules.map(({ name, text }) => [name, text]));
+  const found = new Set<string>();
+  const visit = (name: string) => {
+    if (found.has(name)) return;
+    found.add(name);
+    staticImports(texts.get(name) ?? "").forEach(visit);
+  };
+  names.forEach(visit);
+  return found;
+}
+
+/**
+ * Modules as one script: an object of functions, each of which runs a module and returns what it
+ * exports. `load(name)` gives the exports of another one, `later(name)` a promise of them.
+ *
+ * @throws ToolError when a module has what cannot be said so.
+ */
+export function asScript(modules: readonly BundledModule[]): string {
+  const members = modules.map(({ name, text }) => {
+    const body = asFunctionBody(name, text);
+    // Only the entry waits for something while it runs.
+    const kind = name === ENTRY ? "async function" : "function";
+    return `${JSON.stringify(name)}:${kind}(load,later){"use strict";${body}\n}`;
+  });
+  return `({${members.join(",\n")}})`;
+}
+
+/** The module that the program begins with. */
+export const ENTRY = "main.js";
+
+function asFunctionBody(name: string, text: string): string {
+  const body = text
+    .replace(STATIC_IMPORT, (_, names: string | undefined, from: string) => {
+      const value = from.startsWith("node:")
+        ? `process.getBuiltinModule("${from}")`
+        : `load("${from.slice(2)}")`;
+      return `${names === undefined ? value : `const ${pattern(names)}=${value}`};`;
+    })
+    .replace(EXPORTS, (_, names: string) => `return{${getters(names)}};`)
+    .replace(DEFAULT_EXPORT, "return{default:$1};")
+    .replace(/\bimport\("\.\/([^"]+)"\)/g, (_, from: string) => `later("${from}")`);
+  const left = body.match(/(?:^|[;\n])(?:import[ {*("]|export[ {*]).{0,80}|import\.meta.{0,80}/);
+  if (left !== null) {
+    throw new ToolError(`make a script of "${name}": it has ${JSON.stringify(left[0])}`);
+  }
+  return body;
+}
+
+/** `{a as b, c}` or a default name, as what stands left of an assignment. */
+function pattern(names: string): string {
+  return names.startsWith("{") ? names.replace(/\s+as\s+/g, ":") : names;
+}
+
+/** `a as b, c` as the members of an object that always show the value of the moment. */
+function getters(names: string): string {
+  return names.split(",").map((pair) => pair.trim()).filter((pair) => pair !== "").map((pair) => {
+    const [local, exported = local] = pair.split(/\s+as\s+/);
+    return `get ${exported}(){return ${local}}`;
+  }).join(",");
+}
