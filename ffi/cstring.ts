@@ -1,0 +1,50 @@
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A name for the kernel: text, or for a name that need not be UTF-8 its bytes with the closing NUL. */
+export type Name = string | Uint8Array<ArrayBuffer>;
+
+/**
+ * A string as the kernel reads it: UTF-8 with a closing NUL, in memory that does not move. Bytes
+ * are given back as they are.
+ *
+ * @throws {TypeError} when the text itself contains a NUL, which would cut it short.
+ */
+export function cstring(text: Name): Uint8Array<ArrayBuffer> {
+  if (typeof text !== "string") return text;
+  if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
+  const encoded = encoder.encode(text);
+  const bytes = new Uint8Array(new ArrayBuffer(encoded.length + 1));
+  bytes.set(encoded);
+  return bytes;
+}
+
+/** The text before the first NUL of what the kernel wrote; all of it when there is none. */
+export function fromCString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/**
+ * A NULL-terminated array of strings (`char *const argv[]`, see execve(2)).
+ *
+ * The array holds plain addresses, so this object owns the strings: keep it reachable until the
+ * call has been made, or the collector frees them.
+ */
+export class CStringArray {
+  /** The pointer array itself. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #strings: Uint8Array<ArrayBuffer>[];
+
+  constructor(strings: readonly string[]) {
+    this.#strings = strings.map(cstring);
+    const pointers = new BigUint64Array(new ArrayBuffer(8 * (strings.length + 1)));
+    this.#strings.forEach((string, i) => pointers[i] = addressOf(string));
+    this.bytes = new Uint8Array(pointers.buffer);
+  }
+}
+
+/** The address of a buffer, for a struct that holds pointers. The caller keeps the buffer alive. */
+export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+}

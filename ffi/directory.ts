@@ -1,0 +1,44 @@
+import { syscall } from "./libc.ts";
+import { alloc, struct } from "./struct.ts";
+
+/** struct linux_dirent64 without its name, getdents(2). */
+export const linux_dirent64 = struct("linux_dirent64", 19, {
+  d_ino: [0, "u64"],
+  d_off: [8, "i64"],
+  d_reclen: [16, "u16"],
+  d_type: [18, "u8"],
+});
+
+/** An entry of a directory. */
+export interface DirectoryEntry {
+  /** The name's bytes with the closing NUL, as every call takes them. */
+  readonly name: Uint8Array<ArrayBuffer>;
+  /** DT_*; DT_UNKNOWN where the file system does not tell. */
+  readonly type: number;
+}
+
+/** d_type of getdents(2). */
+export const DT_UNKNOWN = 0;
+export const DT_DIR = 4;
+
+/** getdents64(2): some entries of an open directory, `.` and `..` left out; none at its end. */
+export function getdents64(fd: number): DirectoryEntry[] {
+  const buffer = alloc(32768);
+  for (;;) {
+    const length = syscall("getdents64", `${fd}`, fd, buffer, buffer.length);
+    const entries: DirectoryEntry[] = [];
+    for (let at = 0; at < length; at += linux_dirent64.get(buffer, "d_reclen", at)) {
+      const start = at + linux_dirent64.size;
+      const name = buffer.subarray(start, buffer.indexOf(0, start) + 1);
+      if (isDots(name)) continue;
+      entries.push({ name, type: linux_dirent64.get(buffer, "d_type", at) });
+    }
+    // A read that holds nothing but the dots is not the end.
+    if (entries.length > 0 || length === 0) return entries;
+  }
+}
+
+function isDots(name: Uint8Array): boolean {
+  const DOT = 46;
+  return name[0] === DOT && (name.length === 2 || (name.length === 3 && name[1] === DOT));
+}

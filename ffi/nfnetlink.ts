@@ -1,0 +1,98 @@
+import { cstring, fromCString } from "./cstring.ts";
+import { errnoName, SysError } from "./errno.ts";
+import {
+  attribute,
+  attributes,
+  be32,
+  NETLINK_NETFILTER,
+  NetlinkSocket,
+  NLM_F_DUMP,
+} from "./netlink.ts";
+import { alloc, struct } from "./struct.ts";
+
+/** struct nfgenmsg, linux/netfilter/nfnetlink.h. */
+export const nfgenmsg = struct("nfgenmsg", 4, {
+  nfgen_family: [0, "u8"],
+  version: [1, "u8"],
+  res_id: [2, "u16"],
+});
+
+/** The families of tables, linux/netfilter.h. */
+export const NFPROTO_INET = 1;
+export const NFPROTO_IPV4 = 2;
+
+const NFT_MSG_GETCHAIN = (10 << 8) | 4;
+const NFTA_CHAIN_TABLE = 1;
+const NFTA_CHAIN_NAME = 3;
+const NFTA_CHAIN_HOOK = 4;
+const NFTA_CHAIN_POLICY = 5;
+const NFTA_CHAIN_USE = 6;
+const NFTA_HOOK_HOOKNUM = 1;
+const NF_INET_FORWARD = 2;
+const NF_DROP = 0;
+
+/** A chain of nftables, linux/netfilter/nf_tables.h. */
+export interface NftChain {
+  readonly family: number;
+  readonly table: string;
+  readonly name: string;
+  /** Whether packets passing through the host start here. */
+  readonly forward: boolean;
+  /** Whether a base chain drops what none of its rules takes. */
+  readonly drops: boolean;
+  /** How many rules it has, plus how many rules jump to it. */
+  readonly use: number;
+}
+
+/** Questions to the kernel's nftables in the network namespace of the calling thread. */
+export class NftSocket implements Disposable {
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+
+  /** NFT_MSG_GETCHAIN: one chain, or undefined when it or its table is not there. */
+  chain(family: number, table: string, name: string): NftChain | undefined {
+    return this.#ask(
+      `NFT_MSG_GETCHAIN "${table} ${name}"`,
+      0,
+      family,
+      attribute(NFTA_CHAIN_TABLE, cstring(table)),
+      attribute(NFTA_CHAIN_NAME, cstring(name)),
+    )[0];
+  }
+
+  /** NFT_MSG_GETCHAIN: all chains of all families. */
+  chains(): NftChain[] {
+    return this.#ask("NFT_MSG_GETCHAIN", NLM_F_DUMP, 0);
+  }
+
+  #ask(what: string, flags: number, family: number, ...parts: Uint8Array[]): NftChain[] {
+    const header = alloc(nfgenmsg.size);
+    header[0] = family;
+    const { errno, answers } = this.#socket.tryRequest(what, NFT_MSG_GETCHAIN, flags, [
+      header,
+      ...parts,
+    ]);
+    // EINVAL and EOPNOTSUPP: the kernel has netfilter, but no nftables or not this family.
+    const absent = ["ENOENT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"];
+    if (errno !== 0 && !absent.includes(errnoName(errno))) {
+      throw new SysError("netlink", errno, what);
+    }
+    return answers.map(({ payload }) => decodeChain(payload));
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+}
+
+function decodeChain(payload: Uint8Array<ArrayBuffer>): NftChain {
+  const found = attributes(payload, nfgenmsg.size);
+  const hook = attributes(found.get(NFTA_CHAIN_HOOK) ?? alloc(0));
+  return {
+    family: nfgenmsg.get(payload, "nfgen_family"),
+    table: fromCString(found.get(NFTA_CHAIN_TABLE) ?? alloc(0)),
+    name: fromCString(found.get(NFTA_CHAIN_NAME) ?? alloc(0)),
+    forward: be32(hook.get(NFTA_HOOK_HOOKNUM)) === NF_INET_FORWARD,
+    drops: be32(found.get(NFTA_CHAIN_POLICY)) === NF_DROP,
+    use: be32(found.get(NFTA_CHAIN_USE)) ?? 0,
+  };
+}

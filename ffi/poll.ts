@@ -1,0 +1,47 @@
+import { errno, trySyscall } from "./libc.ts";
+import { errnoName, SysError } from "./errno.ts";
+import { addressOf } from "./cstring.ts";
+import { alloc } from "./struct.ts";
+
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+
+/** A descriptor and what to wait for; poll(2) fills `revents`. */
+export interface PollFd {
+  fd: number;
+  events: number;
+  revents: number;
+}
+
+/** ppoll(2). `timeout` is milliseconds, without one it waits for ever. Returns how many are ready; 0 after the time or a signal. */
+export function poll(fds: readonly PollFd[], timeout?: number): number {
+  const array = alloc(Math.max(8, fds.length * 8));
+  const view = new DataView(array.buffer);
+  fds.forEach((entry, i) => {
+    view.setInt32(i * 8, entry.fd, true);
+    view.setInt16(i * 8 + 4, entry.events, true);
+  });
+  let timespec: Uint8Array<ArrayBuffer> | null = null;
+  if (timeout !== undefined) {
+    timespec = alloc(16);
+    const time = new DataView(timespec.buffer);
+    time.setBigInt64(0, BigInt(Math.floor(timeout / 1000)), true);
+    time.setBigInt64(8, BigInt(Math.floor((timeout % 1000) * 1e6)), true);
+  }
+  const ready = trySyscall(
+    "ppoll",
+    addressOf(array),
+    fds.length,
+    timespec === null ? 0 : addressOf(timespec),
+    0,
+    8,
+  );
+  if (ready === -1) {
+    if (errnoName(errno()) === "EINTR") return 0;
+    throw new SysError("ppoll", errno());
+  }
+  fds.forEach((entry, i) => entry.revents = view.getInt16(i * 8 + 6, true));
+  return ready;
+}

@@ -1,0 +1,186 @@
+import { cstring, fromCString } from "./cstring.ts";
+import { errnoName, SysError } from "./errno.ts";
+import {
+  attribute,
+  attributes,
+  be32,
+  NETLINK_ROUTE,
+  NetlinkSocket,
+  NLM_F_DUMP,
+  toBe32,
+  u32,
+} from "./netlink.ts";
+import { alloc, struct } from "./struct.ts";
+
+/** struct ifinfomsg, rtnetlink(7). */
+export const ifinfomsg = struct("ifinfomsg", 16, {
+  ifi_family: [0, "u8"],
+  ifi_type: [2, "u16"],
+  ifi_index: [4, "i32"],
+  ifi_flags: [8, "u32"],
+  ifi_change: [12, "u32"],
+});
+
+/** struct ifaddrmsg, rtnetlink(7). */
+export const ifaddrmsg = struct("ifaddrmsg", 8, {
+  ifa_family: [0, "u8"],
+  ifa_prefixlen: [1, "u8"],
+  ifa_flags: [2, "u8"],
+  ifa_scope: [3, "u8"],
+  ifa_index: [4, "u32"],
+});
+
+/** struct rtmsg, rtnetlink(7). */
+export const rtmsg = struct("rtmsg", 12, {
+  rtm_family: [0, "u8"],
+  rtm_dst_len: [1, "u8"],
+  rtm_src_len: [2, "u8"],
+  rtm_tos: [3, "u8"],
+  rtm_table: [4, "u8"],
+  rtm_protocol: [5, "u8"],
+  rtm_scope: [6, "u8"],
+  rtm_type: [7, "u8"],
+  rtm_flags: [8, "u32"],
+});
+
+const RTM_GETLINK = 18;
+const RTM_GETADDR = 22;
+const RTM_GETROUTE = 26;
+const AF_INET = 2;
+const IFF_UP = 1;
+const RT_TABLE_MAIN = 254;
+const RTN_UNICAST = 1;
+
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_EXT_MASK = 29;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_STATE = 1;
+const IFA_LOCAL = 2;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+
+/** The state in which a bridge port carries packets (linux/if_bridge.h). */
+export const BR_STATE_FORWARDING = 3;
+
+/** A network interface. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** What kind of virtual interface it is, e.g. `bridge` or `veth`; undefined for hardware and `lo`. */
+  readonly kind: string | undefined;
+  readonly up: boolean;
+  /** Bytes. */
+  readonly mtu: number;
+  /** The index of the bridge that it is a port of. */
+  readonly master: number | undefined;
+  /** As a bridge port: BR_STATE_*. */
+  readonly portState: number | undefined;
+}
+
+/** An IPv4 address of an interface. Addresses are numbers in host order. */
+export interface LinkAddress {
+  readonly index: number;
+  readonly address: number;
+  readonly prefix: number;
+}
+
+/** An IPv4 route. Addresses are numbers in host order. */
+export interface Route {
+  readonly destination: number;
+  readonly prefix: number;
+  /** The interface; undefined for a route over several. */
+  readonly index: number | undefined;
+  readonly gateway: number | undefined;
+}
+
+/** Questions to the kernel about links, addresses and routes of the calling thread's network namespace. rtnetlink(7). */
+export class RouteSocket implements Disposable {
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
+
+  /**
+   * RTM_GETLINK: the interface with that name or index, or undefined. Since Linux 6.8 the question
+   * also makes a pending change of carrier take effect.
+   */
+  link(nameOrIndex: string | number): Link | undefined {
+    const RTEXT_FILTER_SKIP_STATS = 8;
+    const what = `RTM_GETLINK ${JSON.stringify(nameOrIndex)}`;
+    const mask = alloc(4);
+    mask[0] = RTEXT_FILTER_SKIP_STATS;
+    const parts = typeof nameOrIndex === "string"
+      ? [ifinfomsg.encode({}), attribute(IFLA_IFNAME, cstring(nameOrIndex))]
+      : [ifinfomsg.encode({ ifi_index: nameOrIndex })];
+    parts.push(attribute(IFLA_EXT_MASK, mask));
+    const { errno, answers: [answer] } = this.#socket.tryRequest(what, RTM_GETLINK, 0, parts);
+    if (errno !== 0 && errnoName(errno) !== "ENODEV") throw new SysError("netlink", errno, what);
+    return answer && decodeLink(answer.payload);
+  }
+
+  /** RTM_GETADDR: all IPv4 addresses, each interface's primary ones first. */
+  addresses(): LinkAddress[] {
+    const header = ifaddrmsg.encode({ ifa_family: AF_INET });
+    return this.#socket.request("RTM_GETADDR", RTM_GETADDR, NLM_F_DUMP, header)
+      .map(({ payload }) => ({
+        index: ifaddrmsg.get(payload, "ifa_index"),
+        address: be32(attributes(payload, ifaddrmsg.size).get(IFA_LOCAL)) ?? 0,
+        prefix: ifaddrmsg.get(payload, "ifa_prefixlen"),
+      }));
+  }
+
+  /** RTM_GETROUTE: all IPv4 unicast routes of the main table. */
+  routes(): Route[] {
+    const header = rtmsg.encode({ rtm_family: AF_INET });
+    return this.#socket.request("RTM_GETROUTE", RTM_GETROUTE, NLM_F_DUMP, header)
+      .filter(({ payload }) =>
+        rtmsg.get(payload, "rtm_table") === RT_TABLE_MAIN &&
+        rtmsg.get(payload, "rtm_type") === RTN_UNICAST
+      )
+      .map(({ payload }) => decodeRoute(payload));
+  }
+
+  /** RTM_GETROUTE for one address: the way that a packet to it would take, or undefined when there is none. */
+  routeTo(address: number): Route | undefined {
+    const what = "RTM_GETROUTE for one address";
+    const header = rtmsg.encode({ rtm_family: AF_INET, rtm_dst_len: 32 });
+    const parts = [header, attribute(RTA_DST, toBe32(address))];
+    const { errno, answers: [answer] } = this.#socket.tryRequest(what, RTM_GETROUTE, 0, parts);
+    // What a route of the kinds unreachable, prohibit and blackhole answers stands for no way, too.
+    const none = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
+    if (errno !== 0 && !none.includes(errnoName(errno))) throw new SysError("netlink", errno, what);
+    return answer && decodeRoute(answer.payload);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+}
+
+function decodeLink(payload: Uint8Array<ArrayBuffer>): Link {
+  const found = attributes(payload, ifinfomsg.size);
+  const info = attributes(found.get(IFLA_LINKINFO) ?? alloc(0));
+  const kind = info.get(IFLA_INFO_KIND);
+  const port = attributes(info.get(IFLA_INFO_SLAVE_DATA) ?? alloc(0));
+  return {
+    index: ifinfomsg.get(payload, "ifi_index"),
+    name: fromCString(found.get(IFLA_IFNAME) ?? alloc(0)),
+    kind: kind && fromCString(kind),
+    up: (ifinfomsg.get(payload, "ifi_flags") & IFF_UP) !== 0,
+    mtu: u32(found.get(IFLA_MTU)) ?? 0,
+    master: u32(found.get(IFLA_MASTER)),
+    portState: port.get(IFLA_BRPORT_STATE)?.[0],
+  };
+}
+
+function decodeRoute(payload: Uint8Array<ArrayBuffer>): Route {
+  const found = attributes(payload, rtmsg.size);
+  return {
+    destination: be32(found.get(RTA_DST)) ?? 0,
+    prefix: rtmsg.get(payload, "rtm_dst_len"),
+    index: u32(found.get(RTA_OIF)),
+    gateway: be32(found.get(RTA_GATEWAY)),
+  };
+}
