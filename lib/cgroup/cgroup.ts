@@ -1,0 +1,261 @@
+import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
+import { openat } from "../../ffi/file.ts";
+import { closeAll } from "../../ffi/process.ts";
+import type { Resources } from "../oci/spec.ts";
+import { ContainerError } from "../errors.ts";
+import { step, warn } from "../trace.ts";
+import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
+import { createFolders } from "./create.ts";
+import { type CgroupLayout, detectCgroups } from "./detect.ts";
+import { type Freezer, freezeWhole } from "./freezer.ts";
+import { applyLimits, updateLimits } from "./limits.ts";
+import { controllerHint, type Optional } from "./missing.ts";
+import type { OomReport } from "./oom.ts";
+import { resolveCgroupsPath } from "./path.ts";
+import { inOneWord } from "./in_one_word.ts";
+import { type Place, placeOf, placesOf, v1Place, v2Place } from "./place.ts";
+import { killMembers, pidsBelow } from "./processes.ts";
+import { removeFolders } from "./remove.ts";
+import { type CgroupStats, readStats } from "./stats.ts";
+import { freezer as freezerV1 } from "./v1/freezer.ts";
+import { oomReport as oomReportV1 } from "./v1/oom.ts";
+import { freezer as freezerV2 } from "./v2/freezer.ts";
+import { oomReport as oomReportV2 } from "./v2/oom.ts";
+
+export { MINIMUM_MEMORY } from "./memory_limits.ts";
+export type { OomReport } from "./oom.ts";
+export type { CgroupStats } from "./stats.ts";
+export type { Optional } from "./missing.ts";
+
+/**
+ * The cgroup `cgroupsPath` of config-linux.md, in every hierarchy that is mounted. Makes nothing.
+ *
+ * @throws {ContainerError} InvalidSpec for an impossible path.
+ */
+export function planCgroup(cgroupsPath: string, layout: CgroupLayout = detectCgroups()): Cgroup {
+  return new Cgroup(placesOf(resolveCgroupsPath(cgroupsPath), layout), layout);
+}
+
+/**
+ * The cgroup that was made before in these folders, of which some or all may be gone.
+ *
+ * @param spared folders that were there before it and are not to be removed with it.
+ */
+export function openCgroup(
+  folders: readonly string[],
+  spared: readonly string[] = [],
+  layout: CgroupLayout = detectCgroups(),
+): Cgroup {
+  const places = folders.map((folder) => placeOf(folder, layout)).filter((place) => !!place);
+  return new Cgroup(places, layout, spared);
+}
+
+/**
+ * A container's cgroup: one folder in each mounted hierarchy, named v1 hierarchies included, so that
+ * a cgroup namespace made inside it has nothing of the host's in view (see cgroup_namespaces(7)).
+ */
+export class Cgroup {
+  readonly #places: readonly Place[];
+  readonly #layout: CgroupLayout;
+  #spared: readonly string[];
+
+  /** Use {@link planCgroup} or {@link openCgroup}. */
+  constructor(places: readonly Place[], layout: CgroupLayout, spared: readonly string[] = []) {
+    this.#places = places;
+    this.#layout = layout;
+    this.#spared = spared;
+  }
+
+  /** Every folder of the cgroup, absolute; known before any of them is made. */
+  get folders(): readonly string[] {
+    return this.#places.map(({ folder }) => folder);
+  }
+
+  /** The folders that {@link create} found in place: they are used, but not removed. */
+  get spared(): readonly string[] {
+    return this.#spared;
+  }
+
+  /**
+   * Makes the folders, mkdir(2) in each hierarchy. A failure leaves none of them.
+   *
+   * @throws {ContainerError} InUse for a cgroup that has processes or is frozen, Unsupported where
+   * cgroups are read-only.
+   */
+  create(): void {
+    const [first] = this.folders;
+    if (first === undefined) {
+      return warn("no cgroup hierarchy is mounted, so nothing is limited or counted");
+    }
+    step(() => ({
+      label: `make the container's cgroup in ${this.#places.length} hierarchies`,
+      call: `mkdir("${inOneWord(this.folders)}")`,
+      check: "cat /proc/<pid>/cgroup",
+    }), () => {
+      this.#spared = createFolders(this.#places, this.#layout.kind === "v2");
+    });
+  }
+
+  /**
+   * Writes the limits of an OCI `linux.resources` (config-linux.md) to the new cgroup, before any
+   * process joins it. Devices are denied but for those listed and the default ones, also when
+   * nothing is said of them.
+   *
+   * @param optional what may be left out where it cannot be had.
+   * @throws {ContainerError} Unsupported for what cannot be had here, InvalidSpec for what
+   * contradicts itself, InvalidArgument for what the kernel refuses.
+   */
+  apply(resources: Resources, optional: Optional = {}): void {
+    applyLimits(this.#places, resources, optional);
+  }
+
+  /** Changes the limits that are given, of a cgroup in use; a failure puts the old ones back. */
+  update(resources: Resources): void {
+    updateLimits(this.#places, resources);
+  }
+
+  /**
+   * Opens the `tasks` files of the v1 hierarchies, close-on-exec. A process that writes `0` to each
+   * moves itself (its calling thread) into the cgroup, at a hundredth of what it costs to be moved
+   * from outside. The caller closes them.
+   */
+  joinFiles(): number[] {
+    const opened: number[] = [];
+    try {
+      for (const { hierarchy, folder } of this.#places) {
+        if (hierarchy.version === 1) opened.push(openat(AT_FDCWD, `${folder}/tasks`, O_WRONLY));
+      }
+      return opened;
+    } catch (error) {
+      closeAll(opened);
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the folder of the v2 hierarchy, close-on-exec, for clone3(2) with CLONE_INTO_CGROUP;
+   * undefined when there is none. The caller closes it.
+   */
+  directoryFd(): number | undefined {
+    const unified = v2Place(this.#places);
+    return unified && openat(AT_FDCWD, unified.folder, O_PATH | O_DIRECTORY);
+  }
+
+  /** Moves a process into the cgroup from outside. In v1 that may take tens of milliseconds. */
+  attach(pid: number): void {
+    for (const folder of this.folders) writeFile(`${folder}/cgroup.procs`, `${pid}`);
+  }
+
+  /** The process ids in the cgroup and below it, as this process's pid namespace has them. */
+  pids(): number[] {
+    return [...new Set(this.folders.flatMap(pidsBelow))];
+  }
+
+  /**
+   * Kills every process in the cgroup and below it, also in a frozen one. They are children of
+   * others and take a moment to end: this waits for neither. Nothing happens when it is gone.
+   */
+  kill(): void {
+    step(() => ({
+      label: "kill whatever is left in the cgroup",
+      call: `write("cgroup.kill", "1"), or kill(2) of each in cgroup.procs`,
+      check: `cat ${inOneWord(this.folders)}/cgroup.procs`,
+    }), () => this.#kill());
+  }
+
+  #kill(): void {
+    const unified = v2Place(this.#places)?.folder;
+    let left = this.pids();
+    if (unified !== undefined && left.length > 0) {
+      const inside = new Set(pidsBelow(unified));
+      const killed = unlessGone(() => {
+        writeFile(`${unified}/cgroup.kill`, "1");
+        return true;
+      });
+      if (killed) left = left.filter((pid) => !inside.has(pid));
+    }
+    if (left.length === 0) return;
+    // Frozen first, so that nothing forks away between the reading and the killing.
+    const freezers = this.#freezers();
+    for (const [freezer, folder] of freezers) unlessGone(() => freezer.freeze(folder));
+    waitUntil(() => this.isFrozen(), 500);
+    killMembers(() => this.pids());
+    for (const [freezer, folder] of freezers) unlessGone(() => freezer.thaw(folder));
+  }
+
+  /**
+   * Stops every process of the cgroup where it is, and waits until they stand still.
+   *
+   * @throws {ContainerError} Unsupported without a freezer; Failed when it takes over 5 seconds.
+   */
+  freeze(): void {
+    const [chosen] = this.#freezers();
+    if (!chosen) {
+      throw new ContainerError("freeze the cgroup: no cgroup hierarchy has a freezer", {
+        code: "Unsupported",
+        hint: controllerHint("freezer"),
+      });
+    }
+    const [freezer, folder] = chosen;
+    step(() => ({
+      label: "freeze the processes of the cgroup",
+      call: freezer === freezerV2
+        ? `write("${folder}/cgroup.freeze", "1")`
+        : `write("${folder}/freezer.state", "FROZEN")`,
+      check: `grep . ${folder}/{cgroup.events,freezer.state}`,
+    }), () => freezeWhole(freezer, folder));
+  }
+
+  /** Lets frozen processes go on. */
+  thaw(): void {
+    for (const [freezer, folder] of this.#freezers()) freezer.thaw(folder);
+  }
+
+  /** Whether all of the cgroup stands still. */
+  isFrozen(): boolean {
+    return this.#freezers().some(([freezer, folder]) =>
+      unlessGone(() => freezer.isFrozen(folder)) ?? false
+    );
+  }
+
+  /** The freezers at hand, the v2 one first if the processes stand there too: it holds better. */
+  #freezers(): [Freezer, string][] {
+    const found: [Freezer, string][] = [];
+    const unified = v2Place(this.#places)?.folder;
+    if (unified !== undefined && readIfThere(`${unified}/cgroup.freeze`) !== undefined) {
+      const populated = /^populated 1$/m.test(readIfThere(`${unified}/cgroup.events`) ?? "");
+      if (populated || !v1Place(this.#places, "freezer")) found.push([freezerV2, unified]);
+    }
+    const old = v1Place(this.#places, "freezer")?.folder;
+    if (old !== undefined) found.push([freezerV1, old]);
+    return found;
+  }
+
+  /**
+   * Removes the cgroup with all below it. A process that was killed just now keeps it busy for a
+   * moment, so it is tried for a second.
+   *
+   * @throws {ContainerError} InUse when processes stay in it.
+   */
+  remove(): void {
+    const folders = this.folders.filter((folder) => !this.#spared.includes(folder));
+    step(() => ({
+      label: "remove the container's cgroup",
+      call: `rmdir("${inOneWord(folders)}")`,
+      check: `ls -d ${inOneWord(folders)}`,
+    }), () => removeFolders(folders));
+  }
+
+  /** What happened to the cgroup's memory: to be asked after the program ended, before {@link remove}. */
+  oom(): OomReport {
+    const old = v1Place(this.#places, "memory");
+    if (old) return oomReportV1(old.folder);
+    const unified = v2Place(this.#places, "memory");
+    return unified ? oomReportV2(unified.folder) : { kills: 0 };
+  }
+
+  /** What the cgroup uses now. */
+  stats(): CgroupStats {
+    return readStats(this.#places);
+  }
+}

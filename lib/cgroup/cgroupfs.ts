@@ -1,0 +1,109 @@
+import { AT_FDCWD, AT_REMOVEDIR, O_RDONLY, O_WRONLY } from "../../ffi/constants.ts";
+import { fromCString } from "../../ffi/cstring.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { Fd, mkdirat, openat, read, unlinkat, write } from "../../ffi/file.ts";
+import { poll } from "../../ffi/poll.ts";
+import { alloc } from "../../ffi/struct.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * The content of a file of cgroupfs or procfs.
+ *
+ * @throws {SysError} ENOENT when there is no such file, ENODEV when its cgroup goes away right now.
+ */
+export function readFile(path: string): string {
+  using fd = new Fd(openat(AT_FDCWD, path, O_RDONLY));
+  let text = "";
+  for (const buffer = alloc(16384);;) {
+    const bytes = read(fd.number, buffer);
+    if (bytes.length === 0) return text;
+    text += fromCString(bytes);
+  }
+}
+
+/** The content of a file, or undefined when it or its cgroup is not there. */
+export function readIfThere(path: string): string | undefined {
+  return unlessGone(() => readFile(path));
+}
+
+/**
+ * Writes a value to a file of cgroupfs in one write(2), as it must be.
+ *
+ * @throws {SysError} with what the kernel has against the value.
+ */
+export function writeFile(path: string, value: string): void {
+  using fd = new Fd(openat(AT_FDCWD, path, O_WRONLY));
+  writeValue(fd.number, value);
+}
+
+/** Writes one value to an open file of cgroupfs. */
+export function writeValue(fd: number, value: string): void {
+  const bytes = alloc(value.length * 3);
+  const { written } = encoder.encodeInto(value, bytes);
+  write(fd, bytes.subarray(0, written));
+}
+
+/** Makes a cgroup. `false` when it was there before. */
+export function makeFolder(path: string): boolean {
+  try {
+    mkdirat(AT_FDCWD, path, 0o755);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a cgroup without children. `false` when it still has members or children. */
+export function removeFolder(path: string): boolean {
+  try {
+    unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return true;
+    if (error instanceof SysError && error.code === "EBUSY") return false;
+    throw error;
+  }
+}
+
+/** The child cgroups of a cgroup; none when it is gone. */
+export function children(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory)
+      .map((entry) => `${path}/${entry.name}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Whether an error tells that a file or its cgroup is not there (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof SysError && (error.code === "ENOENT" || error.code === "ENODEV");
+}
+
+/** What `action` gives, or undefined when the file or cgroup that it is about is not there. */
+export function unlessGone<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Asks `done` again and again, at growing intervals of 0.2 to 10 milliseconds, until it says yes.
+ *
+ * @param timeout milliseconds.
+ * @returns whether it said yes in time.
+ */
+export function waitUntil(done: () => boolean, timeout: number): boolean {
+  const end = performance.now() + timeout;
+  for (let pause = 0.2; !done(); pause = Math.min(2 * pause, 10)) {
+    if (performance.now() >= end) return false;
+    poll([], pause);
+  }
+  return true;
+}

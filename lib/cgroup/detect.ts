@@ -1,0 +1,110 @@
+import { readFile } from "./cgroupfs.ts";
+
+/** A mounted cgroup hierarchy. */
+export interface Hierarchy {
+  /** 1: cgroups(7) "version 1", one hierarchy per controller set; 2: the unified hierarchy. */
+  readonly version: 1 | 2;
+  /** Where it is mounted. What the mount shows as its root may be a cgroup namespace's own. */
+  readonly mountpoint: string;
+  /** The controllers that it governs: from the mount's options in v1, from `cgroup.controllers` in v2. */
+  readonly controllers: readonly string[];
+  /** A v1 hierarchy without controllers has a name instead, such as `systemd`. */
+  readonly name?: string;
+}
+
+/** What is mounted: only v1 hierarchies, only v2, both (hybrid), or nothing. */
+export interface CgroupLayout {
+  readonly kind: "v1" | "v2" | "hybrid" | "none";
+  readonly hierarchies: readonly Hierarchy[];
+}
+
+let detected: CgroupLayout | undefined;
+
+/**
+ * The cgroup hierarchies of this machine, as proc(5)'s /proc/self/mountinfo has them. Read once:
+ * nothing mounts a hierarchy while the program runs.
+ */
+export function detectCgroups(): CgroupLayout {
+  detected ??= parseCgroupMounts(
+    readFile("/proc/self/mountinfo"),
+    (mountpoint) => readFile(`${mountpoint}/cgroup.controllers`),
+  );
+  return detected;
+}
+
+/**
+ * Reads the hierarchies from the text of a mountinfo file.
+ *
+ * Of several mounts of one hierarchy (a bind mount in some chroot) the one below /sys/fs/cgroup
+ * counts, else the first.
+ *
+ * @param readControllers gives the `cgroup.controllers` of a cgroup2 mount.
+ */
+export function parseCgroupMounts(
+  mountinfo: string,
+  readControllers: (mountpoint: string) => string,
+): CgroupLayout {
+  const byIdentity = new Map<string, Hierarchy>();
+  for (const line of mountinfo.split("\n")) {
+    if (!line.includes(" - cgroup")) continue;
+    const hierarchy = parseMount(line, readControllers);
+    if (!hierarchy) continue;
+    const identity = hierarchy.version === 2
+      ? "cgroup2"
+      : hierarchy.name ?? hierarchy.controllers.join();
+    const known = byIdentity.get(identity);
+    if (!known || (!isStandard(known.mountpoint) && isStandard(hierarchy.mountpoint))) {
+      byIdentity.set(identity, hierarchy);
+    }
+  }
+  const hierarchies = [...byIdentity.values()];
+  const v1 = hierarchies.some(({ version }) => version === 1);
+  const v2 = hierarchies.some(({ version }) => version === 2);
+  return { kind: v1 ? (v2 ? "hybrid" : "v1") : v2 ? "v2" : "none", hierarchies };
+}
+
+function parseMount(
+  line: string,
+  readControllers: (mountpoint: string) => string,
+): Hierarchy | undefined {
+  const [before = "", after = ""] = line.split(" - ");
+  const mountpoint = unescape(before.split(" ")[4] ?? "");
+  const [type, , options = ""] = after.split(" ");
+  if (type === "cgroup2") {
+    const controllers = readControllers(mountpoint).split(/\s+/).filter(Boolean);
+    return { version: 2, mountpoint, controllers };
+  }
+  if (type !== "cgroup") return undefined;
+  const words = options.split(",");
+  const controllers = words.filter((word) => V1_CONTROLLERS.has(word));
+  const name = words.find((word) => word.startsWith("name="))?.slice("name=".length);
+  return { version: 1, mountpoint, controllers, ...(name === undefined ? {} : { name }) };
+}
+
+/** The mount options beside the controllers' names (rw, xattr, seclabel …) vary; these do not. */
+const V1_CONTROLLERS = new Set([
+  "cpuset",
+  "cpu",
+  "cpuacct",
+  "blkio",
+  "memory",
+  "devices",
+  "freezer",
+  "net_cls",
+  "perf_event",
+  "net_prio",
+  "hugetlb",
+  "pids",
+  "rdma",
+  "misc",
+]);
+
+function isStandard(mountpoint: string): boolean {
+  return mountpoint === "/sys/fs/cgroup" || mountpoint.startsWith("/sys/fs/cgroup/");
+}
+
+/** Undoes the octal escapes of space, tab, newline and backslash, proc_pid_mountinfo(5). */
+function unescape(path: string): string {
+  if (!path.includes("\\")) return path;
+  return path.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
+}

@@ -1,0 +1,9 @@
+import { readFile, writeFile } from "../cgroupfs.ts";
+import type { Freezer } from "../freezer.ts";
+
+/** The freezer controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst). */
+export const freezer: Freezer = {
+  freeze: (folder) => writeFile(`${folder}/freezer.state`, "FROZEN"),
+  thaw: (folder) => writeFile(`${folder}/freezer.state`, "THAWED"),
+  isFrozen: (folder) => readFile(`${folder}/freezer.state`).trim() === "FROZEN",
+};

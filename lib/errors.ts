@@ -1,0 +1,67 @@
+import { SysError } from "../ffi/errno.ts";
+
+export { SysError };
+
+/** What kind of failure a {@link ContainerError} is: decides the exit code and lets callers tell cases apart. */
+export type ErrorCode =
+  | "NotFound"
+  | "Exists"
+  | "InUse"
+  | "WrongState"
+  | "InvalidSpec"
+  | "InvalidArgument"
+  | "InvalidArchive"
+  | "NotAllowed"
+  | "Unsupported"
+  | "CommandNotFound"
+  | "CommandNotExecutable"
+  | "OutOfMemory"
+  | "Failed";
+
+/**
+ * A failure told to the user in one sentence: the action that failed first, values quoted, no final
+ * period. `hint` is the second line, what to do about it, where that is known.
+ */
+export class ContainerError extends Error {
+  override readonly name = "ContainerError";
+  readonly code: ErrorCode;
+  readonly hint?: string;
+
+  constructor(message: string, options: { code?: ErrorCode; hint?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = options.code ?? "Failed";
+    this.hint = options.hint;
+  }
+}
+
+/** Arguments that make no sense: told with the usage, exit code 1. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint?: string;
+
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.hint = options.hint;
+  }
+}
+
+/**
+ * What to do about an error, told as a second line: its own hint, or the kernel to use when a system
+ * call among its causes is one that this kernel does not have.
+ */
+export function hintOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof ContainerError || at instanceof UsageError) {
+      if (at.hint !== undefined) return at.hint;
+    } else if (at instanceof SysError && at.code === "ENOSYS") {
+      return `The kernel has no ${at.call}(2): use Linux 5.12 or later`;
+    }
+  }
+  return undefined;
+}
+
+/** What the system said of an error, without the number and path that Deno adds. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \(os error \d+\).*$/s, "");
+}

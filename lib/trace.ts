@@ -1,0 +1,55 @@
+/** A step as it is told to the user: what is done, the call behind it and how to check it by hand. */
+export interface StepInfo {
+  /** What is done, in words, e.g. `make the cgroup go_containers/4f… under memory`. */
+  readonly label: string;
+  /** The system call or command behind it, e.g. `mkdir("/sys/fs/cgroup/memory/go_containers/4f…")`. */
+  readonly call?: string;
+  /** A command by which the reader can see the result, e.g. `cat /proc/<pid>/cgroup`. */
+  readonly check?: string;
+}
+
+/** Who follows the steps: the teller of `-explain`, the timeline of `-trace`, the faults of the tests. */
+export interface StepObserver {
+  /** Called before a step; what it throws stands for the step's own failure. */
+  begin?(step: StepInfo): void;
+  /** Called after a step that went well. `start` and `end` are milliseconds of `performance.now()`. */
+  end?(step: StepInfo, start: number, end: number): void;
+}
+
+const observers: StepObserver[] = [];
+
+/** Lets `observer` follow every step from now on. */
+export function observe(observer: StepObserver): void {
+  observers.push(observer);
+}
+
+/** Whether anybody follows: callers may spare the making of long texts when nobody does. */
+export function isObserved(): boolean {
+  return observers.length > 0;
+}
+
+/** Does one step of the parent's side. Costs nothing when nobody follows. */
+export function step<T>(info: StepInfo | (() => StepInfo), action: () => T): T {
+  if (observers.length === 0) return action();
+  const told = typeof info === "function" ? info() : info;
+  for (const observer of observers) observer.begin?.(told);
+  const start = performance.now();
+  const result = action();
+  const end = performance.now();
+  for (const observer of observers) observer.end?.(told, start, end);
+  return result;
+}
+
+/** Prints on stderr. That nobody reads there any more (EPIPE, EIO) changes nothing. */
+export function tell(text: string): void {
+  try {
+    console.error(text);
+  } catch {
+    // There is nobody left to tell.
+  }
+}
+
+/** Prints a warning, one line on stderr. Warnings never change what happens. */
+export function warn(message: string): void {
+  tell(`gocontainer: warning: ${message}`);
+}
