@@ -1,0 +1,127 @@
+/**
+ * The handshake of the two sides of a fork, over one socket pair that keeps message borders:
+ *
+ *     lib/runtime (parent)                lib/init (child)
+ *        │  clone3 ──────────────────────────▶ │  namespaces are there, empty
+ *        │ ◀── born {pid} ───────────────────  │  only from a joiner, which made the child and ends
+ *        │  go ──────────────────────────────▶ │  only with a new user namespace: its ids are mapped
+ *        │                                     │  runs its plan: cgroups, mounts, devices, …
+ *        │  (network, meanwhile)               │
+ *        │ ◀── built ────────────────────────  │  only with hooks or network devices: the namespaces
+ *        │  go ──────────────────────────────▶ │  and mounts are there, the parent does its part
+ *        │ ◀── console, with the pty's master  │  only with a terminal
+ *        │ ◀── ready ────────────────────────  │  the container is built
+ *        │  go ──────────────────────────────▶ │  becomes the program
+ *        │ ◀── listener {fd} ─────────────────  │  only with seccomp's NOTIFY: the parent fetches it
+ *        │  go ──────────────────────────────▶ │
+ *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
+ *        │ ◀── four bytes: errno ────────────  │  only when it does: there is no more JSON by then
+ *        │ ◀── end of file ──────────────────  │  close-on-exec: the program runs
+ *
+ *     At any time the child may say
+ *        │ ◀── step {index, start, end} ─────  │  only when somebody follows the steps
+ *        │ ◀── failed {label, call, errno, …}  │  and ends; end of file before `ready` is a failure too
+ *
+ * Where the parent does not stay, as in `create`, the child listens on a socket in the container's
+ * state folder from `ready` on; `start` connects there, and all that follows is spoken with it.
+ * The program itself never holds any of these sockets.
+ */
+import { recvmsg, sendmsg } from "../../ffi/socket.ts";
+
+/** Why `execve` failed, found out by looking at the file inside the container. */
+export interface ExecFailure {
+  /** The path that was refused, or argv[0] when nothing was found at all. */
+  readonly path: string;
+  readonly reason:
+    | "not found"
+    | "is a directory"
+    | "no permission"
+    | "noexec mount"
+    | "missing interpreter"
+    | "missing loader"
+    | "wrong architecture"
+    | "not a program"
+    | "empty file"
+    | "other";
+  /** The interpreter, loader or machine that it is about. */
+  readonly what?: string;
+}
+
+/** What the child says. */
+export type ChildMessage =
+  | { readonly type: "born"; readonly pid: number }
+  | { readonly type: "built" }
+  | { readonly type: "console" }
+  | { readonly type: "ready" }
+  /** The number of the descriptor that it will have in a moment. */
+  | { readonly type: "listener"; readonly fd: number }
+  | Executing
+  /** Milliseconds on the clock that both sides share. */
+  | { readonly type: "step"; readonly index: number; readonly start: number; readonly end: number }
+  | Failed;
+
+/** The program's path, and what its content is the reason of, should execve answer one of these errors. */
+export interface Executing {
+  readonly type: "exec";
+  readonly path: string;
+  readonly reasons: Readonly<Record<"ENOENT" | "ENOEXEC" | "EACCES", ExecFailure>>;
+}
+
+/** A step failed: by a system call, or for a reason in words. */
+export interface Failed {
+  readonly type: "failed";
+  /** Kind and label of the step. */
+  readonly step: string;
+  readonly label: string;
+  readonly call: string;
+  readonly errno: number;
+  readonly detail: string;
+  readonly message?: string;
+  /** Where the program could not be run: why, and the folders it was looked for in. */
+  readonly exec?: ExecFailure;
+  readonly searched?: readonly string[];
+}
+
+/** The launcher's word, told without JSON: execve failed. */
+export interface Refused {
+  readonly type: "refused";
+  readonly errno: number;
+}
+
+const MAX_MESSAGE = 16384;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Says something to the parent, with descriptors if given. */
+export function tell(channel: number, message: ChildMessage, fds: number[] = []): void {
+  const text = encoder.encode(JSON.stringify(message));
+  const bytes = new Uint8Array(new ArrayBuffer(text.length));
+  bytes.set(text);
+  sendmsg(channel, bytes, fds);
+}
+
+/** Waits for the child's next message; undefined when it has closed its end. */
+export function hear(
+  channel: number,
+): { message: ChildMessage | Refused; fds: number[] } | undefined {
+  const { bytes, fds } = recvmsg(channel, MAX_MESSAGE, 1);
+  if (bytes.length === 0) return undefined;
+  if (bytes.length === 4) {
+    const errno = new DataView(bytes.buffer).getInt32(0, true);
+    return { message: { type: "refused", errno }, fds };
+  }
+  return { message: JSON.parse(decoder.decode(bytes)) as ChildMessage, fds };
+}
+
+/** Parent: lets the child go on; it learns its number as the host has it. */
+export function sendGo(channel: number, pid: number): void {
+  const bytes = new Uint8Array(new ArrayBuffer(4));
+  new DataView(bytes.buffer).setUint32(0, pid, true);
+  sendmsg(channel, bytes);
+}
+
+/** Child: waits for the parent's word; returns its own number on the host, undefined when the parent is gone. */
+export function waitForGo(channel: number): number | undefined {
+  const { bytes } = recvmsg(channel, 4);
+  return bytes.length === 4 ? new DataView(bytes.buffer).getUint32(0, true) : undefined;
+}

@@ -1,0 +1,72 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { CStringArray } from "../../ffi/cstring.ts";
+import { close, lseekToStart, writeAll } from "../../ffi/file.ts";
+import { poll, POLLIN } from "../../ffi/poll.ts";
+import {
+  _exit,
+  clone3,
+  close_range,
+  CLOSE_RANGE_CLOEXEC,
+  dup2,
+  execve,
+  LAST_FD,
+  memfd_create,
+  pidfd_send_signal,
+  waitid,
+} from "../../ffi/process.ts";
+import { resetSignals, setSignalMask } from "../../ffi/signal.ts";
+import { InitError } from "./context.ts";
+import type { HookCall } from "./plan.ts";
+
+/**
+ * Runs a hook to its end, with the state as its standard input; on either side of the fork.
+ *
+ * The state lies in a file of memory rather than in a pipe: a hook that does not read it ends
+ * without a SIGPIPE for us, and its size does not matter.
+ *
+ * @throws {InitError} when it cannot be run, ends with another code than 0, or takes too long.
+ */
+export function runHook(hook: HookCall, state: string): void {
+  const text = new TextEncoder().encode(state);
+  const input = memfd_create("state");
+  const bytes = new Uint8Array(new ArrayBuffer(text.length));
+  bytes.set(text);
+  writeAll(input, bytes);
+  lseekToStart(input);
+  const argv = new CStringArray(hook.args.length > 0 ? hook.args : [hook.path]);
+  const envp = new CStringArray(hook.env);
+
+  const { pid, pidfd } = clone3();
+  if (pid === 0) {
+    try {
+      dup2(input, 0);
+      close_range(3, LAST_FD, CLOSE_RANGE_CLOEXEC);
+      resetSignals();
+      setSignalMask([]);
+      execve(hook.path, argv, envp);
+    } catch {
+      _exit(127);
+    }
+  }
+  close(input);
+  const ended = awaitEnd(pidfd, hook.timeout);
+  if (!ended) pidfd_send_signal(pidfd, SIGNALS.SIGKILL);
+  const status = waitid(pid)!;
+  close(pidfd);
+  if (!ended) throw new InitError(`hook "${hook.path}": it took longer than ${hook.timeout} ms`);
+  if ("signal" in status) {
+    throw new InitError(`hook "${hook.path}": signal ${status.signal} ended it`);
+  }
+  if (status.code !== 0) throw new InitError(`hook "${hook.path}": it ended with ${status.code}`);
+}
+
+/** Whether a process ended in time; a signal in between does not end the wait. */
+function awaitEnd(pidfd: number, timeout?: number): boolean {
+  const deadline = performance.now() + (timeout ?? Infinity);
+  const end = { fd: pidfd, events: POLLIN, revents: 0 };
+  for (;;) {
+    const left = deadline - performance.now();
+    if (left <= 0) return false;
+    if (poll([end], left === Infinity ? undefined : left) > 0) return true;
+  }
+}

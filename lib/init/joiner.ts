@@ -1,0 +1,82 @@
+import { CLONE_NEWTIME, CLONE_NEWUSER, O_WRONLY } from "../../ffi/constants.ts";
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { cstring } from "../../ffi/cstring.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { close, openat, writeAll } from "../../ffi/file.ts";
+import { setns, unshare } from "../../ffi/namespace.ts";
+import { _exit, type Clone, PR_SET_DUMPABLE, prctl } from "../../ffi/process.ts";
+import { sched_setaffinity } from "../../ffi/scheduling.ts";
+import { tell } from "./channel.ts";
+import { tellFailure } from "./runner.ts";
+
+/** Namespaces to join, and offsets of a new time namespace. */
+export interface Joins {
+  readonly join: readonly { readonly type: string; readonly fd: number; readonly flag: number }[];
+  /** CPUs to run on before anything else, as those of the container's cgroup may be others. */
+  readonly affinity?: readonly number[];
+  /** Lines for /proc/self/timens_offsets (time_namespaces(7)); undefined without a new time namespace. */
+  readonly timeOffsets?: string;
+}
+
+/**
+ * A process in between: joining a pid namespace and making a time namespace take effect only for
+ * children, so this one joins what there is to join, forks the real one as its sibling, tells its
+ * number and ends.
+ *
+ * @param fork makes the sibling; returns twice.
+ * @param child what the sibling does.
+ */
+export function runJoiner(
+  joins: Joins,
+  channel: number,
+  fork: () => Clone,
+  child: () => never,
+): never {
+  let label = "join the container's namespaces";
+  try {
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (joins.affinity !== undefined) {
+      label = "run on the CPUs of process.execCPUAffinity.initial";
+      sched_setaffinity(joins.affinity);
+    }
+    label = "join the container's namespaces";
+    // With the rights of the host first, and what they do not reach with those of the user namespace.
+    let waiting = joins.join.filter(({ flag }) => flag !== CLONE_NEWUSER);
+    const users = joins.join.filter(({ flag }) => flag === CLONE_NEWUSER);
+    if (users.length > 0) waiting = waiting.filter(({ fd, flag }) => !tryJoin(fd, flag));
+    for (const { type, fd, flag } of [...users, ...waiting]) {
+      label = `join the ${type} namespace`;
+      setns(fd, flag);
+    }
+    if (joins.timeOffsets !== undefined) {
+      label = "make a time namespace";
+      unshare(CLONE_NEWTIME);
+      writeTimeOffsets(joins.timeOffsets);
+    }
+    label = "make the container's first process";
+    const { pid } = fork();
+    if (pid === 0) child();
+    tell(channel, { type: "born", pid });
+  } catch (error) {
+    tellFailure(channel, { do: "join namespace", label }, error);
+  }
+  _exit(0);
+}
+
+function tryJoin(fd: number, flag: number): boolean {
+  try {
+    setns(fd, flag);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EPERM") return false;
+    throw error;
+  }
+}
+
+function writeTimeOffsets(lines: string): void {
+  if (lines === "") return;
+  const fd = openat(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY);
+  const bytes = cstring(lines);
+  writeAll(fd, bytes.subarray(0, bytes.length - 1));
+  close(fd);
+}

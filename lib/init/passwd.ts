@@ -1,0 +1,60 @@
+import { O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { close, openInRoot, read, statx } from "../../ffi/file.ts";
+import { alloc } from "../../ffi/struct.ts";
+
+/** The most bytes that are read of a file that the container may have written. */
+const SIZE_LIMIT = 10 * 1024 * 1024;
+
+/**
+ * The home folder of a user in the container's own /etc/passwd (passwd(5)); undefined when it says
+ * nothing. The file may be anything: it is looked up inside the root, opened for reading only when it is a
+ * regular file, and read up to 10 MiB.
+ *
+ * @param root the container's root, open.
+ */
+export function homeOf(root: number, uid: number): string | undefined {
+  const UID = 2;
+  const HOME = 5;
+  for (const line of readPasswd(root).split("\n")) {
+    const fields = line.split(":");
+    if (fields[UID] !== String(uid)) continue;
+    return fields[HOME]?.startsWith("/") ? fields[HOME] : undefined;
+  }
+  return undefined;
+}
+
+function readPasswd(root: number): string {
+  const place = tryOpen(root, O_PATH);
+  if (place === undefined) return "";
+  const before = statx(place);
+  close(place);
+  if ((before.mode & S_IFMT) !== S_IFREG || before.size > SIZE_LIMIT) return "";
+  // Whatever may have taken its place since does not make this wait.
+  const file = tryOpen(root, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  if (file === undefined) return "";
+  try {
+    const status = statx(file);
+    if (status.ino !== before.ino || (status.mode & S_IFMT) !== S_IFREG) return "";
+    const bytes = alloc(before.size);
+    let length = 0;
+    while (length < bytes.length) {
+      const piece = read(file, bytes.subarray(length));
+      if (piece.length === 0) break;
+      length += piece.length;
+    }
+    return new TextDecoder().decode(bytes.subarray(0, length));
+  } finally {
+    close(file);
+  }
+}
+
+function tryOpen(root: number, flags: number): number | undefined {
+  try {
+    return openInRoot(root, "etc/passwd", flags);
+  } catch (error) {
+    // A file that cannot be read names no home folder.
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * The plan of a container's first process: what it does between the fork and `execve`, as data.
+ *
+ * The parent builds it (lib/runtime/plan.ts) with every path, flag and number worked out; the forked
+ * child only carries it out (runner.ts), one step after the other. Because it is data, it can be
+ * shown (-explain), timed (-trace), compared without root, and broken on purpose at each step.
+ */
+
+/** A mount at `target`, a path inside the container's root. */
+export interface MountStep {
+  readonly do: "mount";
+  readonly label: string;
+  readonly target: string;
+  /** `bind` takes a clone of the mount at `source`, `new` makes a superblock, `remount` changes what is mounted there. */
+  readonly kind: "bind" | "new" | "remount";
+  /** Path on the host for a bind mount, else the name shown in /proc/self/mountinfo. */
+  readonly source: string;
+  /** The clone, detached: the parent has opened it, with its own rights and before the container is there. */
+  readonly tree?: number;
+  readonly fstype: string;
+  /** Bind what is mounted below the source too. */
+  readonly recursive: boolean;
+  /** Options of the file system itself, for fsconfig(2). */
+  readonly options: readonly (readonly [key: string, value?: string])[];
+  /** What only mount(2) can carry: values of over 255 bytes, and flags that fsconfig(2) has no name for. */
+  readonly legacy?: { readonly flags: number; readonly data: string };
+  /** MOUNT_ATTR_* to set and clear on the mount, and on all below it. */
+  readonly set: number;
+  readonly clear: number;
+  readonly recursiveSet: number;
+  readonly recursiveClear: number;
+  /** MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for all below. */
+  readonly propagation: readonly number[];
+  /** A user namespace whose mapping the files of a new mount show. */
+  readonly idmap?: { readonly userns: number; readonly recursive: boolean };
+  /** A tmpfs without a mode of its own has that of the folder it covers. */
+  readonly inheritMode?: boolean;
+  /** Copy what the root has at `target` into the new file system (tmpcopyup). */
+  readonly copyUp: boolean;
+}
+
+/**
+ * The container's root: the folder `path` bound onto itself, or the overlay of a mount at `/`. What the
+ * parent has opened already is `tree`; `attached` where it has its place too.
+ */
+export interface RootStep {
+  readonly do: "root";
+  readonly label: string;
+  readonly path: string;
+  readonly tree?: number;
+  readonly attached?: boolean;
+  readonly overlay?: MountStep;
+}
+
+/** One hierarchy of a container's cgroups: made anew by `options`, or the `tree` that is the cgroup itself. */
+export interface HierarchyMount {
+  readonly name: string;
+  readonly options?: readonly string[];
+  readonly tree?: number;
+}
+
+/** One device node; `mode` is type and permission bits. */
+export interface DeviceNode {
+  readonly path: string;
+  readonly mode: number;
+  readonly major: number;
+  readonly minor: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** The host's node, to be bound where no nodes can be made: in a user namespace. */
+  readonly tree?: number;
+}
+
+/** The user, his groups and his rights. Capability masks have bit n for capability n. */
+export interface CredentialsStep {
+  readonly do: "become user";
+  readonly label: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly umask: number;
+  readonly capabilities: CapabilityMasks;
+  /** What stays permitted besides until {@link SeccompStep} has needed it. */
+  readonly retained: bigint;
+}
+
+/** The five sets of capabilities(7). */
+export interface CapabilityMasks {
+  readonly bounding: bigint;
+  readonly effective: bigint;
+  readonly permitted: bigint;
+  readonly inheritable: bigint;
+  readonly ambient: bigint;
+}
+
+/** A filter for seccomp(2). */
+export interface SeccompFilter {
+  /** Struct sock_filter, 8 bytes each. */
+  readonly program: Uint8Array<ArrayBuffer>;
+  /** SECCOMP_FILTER_FLAG_*. */
+  readonly flags: number;
+}
+
+/** The filter is loaded by this process, and what that took is given up. */
+export interface SeccompStep {
+  readonly do: "seccomp";
+  readonly label: string;
+  readonly filter: SeccompFilter;
+  /** Without no_new_privs: the sets of the program, of which CAP_SYS_ADMIN need not be one. */
+  readonly capabilities?: CapabilityMasks;
+  /** Whether the listener goes to the parent, who waits for it. */
+  readonly notify: boolean;
+}
+
+/** What becomes the program is made ready, while nothing limits this process yet. */
+export interface LauncherStep {
+  readonly do: "launcher";
+  readonly label: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  /** The filter that is loaded as the last thing of all. */
+  readonly filter?: SeccompFilter;
+  /** Whether the program is run by this process itself, not by way of the launcher. */
+  readonly direct: boolean;
+}
+
+/** The program that was found, by way of {@link LauncherStep}. */
+export interface ExecStep {
+  readonly do: "exec";
+  readonly label: string;
+}
+
+/** A program that is run on the way, with the container's state on its standard input. */
+export interface HookCall {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** Milliseconds; for ever without. */
+  readonly timeout?: number;
+}
+
+/** One step of the plan. Each kind has its file in steps/. */
+export type Step =
+  /** `keep` descriptors from 3 on are for the program, those in `close` for nobody. */
+  | {
+    readonly do: "start afresh";
+    readonly label: string;
+    readonly keep: number;
+    readonly close: readonly number[];
+  }
+  | { readonly do: "die with parent"; readonly label: string }
+  | { readonly do: "join cgroups"; readonly label: string; readonly fds: readonly number[] }
+  | {
+    readonly do: "join namespace";
+    readonly label: string;
+    readonly fd: number;
+    readonly flag: number;
+  }
+  | { readonly do: "unshare"; readonly label: string; readonly flags: number }
+  | { readonly do: "join session keyring"; readonly label: string; readonly name: string }
+  | { readonly do: "lo up"; readonly label: string }
+  | { readonly do: "propagation"; readonly label: string; readonly flags: number }
+  | RootStep
+  | MountStep
+  | {
+    readonly do: "cgroup mounts";
+    readonly label: string;
+    readonly target: string;
+    /** One for each hierarchy, in the folder of its name below a tmpfs; a single one without a name is v2 alone. */
+    readonly hierarchies: readonly HierarchyMount[];
+    readonly links: readonly (readonly [name: string, target: string])[];
+    readonly readonly: boolean;
+  }
+  | { readonly do: "device nodes"; readonly label: string; readonly nodes: readonly DeviceNode[] }
+  | {
+    readonly do: "links";
+    readonly label: string;
+    readonly links: readonly (readonly [path: string, target: string])[];
+  }
+  /** `console`: whether it becomes the container's /dev/console. */
+  | {
+    readonly do: "terminal";
+    readonly label: string;
+    readonly uid: number;
+    readonly console: boolean;
+    readonly size?: { readonly rows: number; readonly columns: number };
+  }
+  | { readonly do: "read-only paths"; readonly label: string; readonly paths: readonly string[] }
+  | { readonly do: "masked paths"; readonly label: string; readonly paths: readonly string[] }
+  | {
+    readonly do: "sysctl";
+    readonly label: string;
+    readonly values: readonly (readonly [file: string, value: string])[];
+  }
+  | { readonly do: "make working folder"; readonly label: string; readonly path: string }
+  | { readonly do: "enter working folder"; readonly label: string; readonly path: string }
+  | { readonly do: "pivot root"; readonly label: string }
+  /** `fd` is the folder; without it the container's root as it was mounted. */
+  | { readonly do: "change root"; readonly label: string; readonly fd?: number }
+  | { readonly do: "root propagation"; readonly label: string; readonly flag: number }
+  | { readonly do: "read-only root"; readonly label: string }
+  | { readonly do: "hostname"; readonly label: string; readonly name: string }
+  | { readonly do: "domainname"; readonly label: string; readonly name: string }
+  | {
+    readonly do: "rlimits";
+    readonly label: string;
+    readonly limits: readonly { resource: number; soft: bigint; hard: bigint }[];
+  }
+  | { readonly do: "cpu affinity"; readonly label: string; readonly cpus: readonly number[] }
+  | {
+    readonly do: "memory policy";
+    readonly label: string;
+    readonly mode: number;
+    readonly nodes: readonly number[];
+  }
+  | { readonly do: "personality"; readonly label: string; readonly persona: number }
+  /** `file` below /proc/self/attr. */
+  | {
+    readonly do: "security label";
+    readonly label: string;
+    readonly file: string;
+    readonly value: string;
+  }
+  | { readonly do: "no new privileges"; readonly label: string }
+  | { readonly do: "wait for mappings"; readonly label: string }
+  | { readonly do: "become root"; readonly label: string }
+  | { readonly do: "wait for parent"; readonly label: string }
+  | {
+    readonly do: "container hooks";
+    readonly label: string;
+    readonly hooks: readonly HookCall[];
+    /** The container's state for the hooks' standard input; the pid is put in. */
+    readonly state: Record<string, unknown>;
+  }
+  /** `listener` is a socket to wait on where the parent does not stay. */
+  | { readonly do: "wait for start"; readonly label: string; readonly listener?: number }
+  | { readonly do: "take root"; readonly label: string }
+  | CredentialsStep
+  | SeccompStep
+  | LauncherStep
+  /** The user's folder in the container's /etc/passwd becomes HOME. */
+  | { readonly do: "find home"; readonly label: string; readonly uid: number }
+  /** `path`: the folders of the container's PATH; unused when the name has a slash. */
+  | {
+    readonly do: "find program";
+    readonly label: string;
+    readonly name: string;
+    readonly path: readonly string[];
+  }
+  | ExecStep;
+
+/** The kind of a step. */
+export type StepKind = Step["do"];
+
+/** A step of one kind. */
+export type StepOf<K extends StepKind> = Extract<Step, { do: K }>;
+
+/** The whole plan. */
+export type Plan = readonly Step[];

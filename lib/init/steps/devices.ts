@@ -1,0 +1,77 @@
+import { AT_SYMLINK_NOFOLLOW, S_IFMT } from "../../../ffi/constants.ts";
+import { SysError } from "../../../ffi/errno.ts";
+import {
+  close,
+  fchownat,
+  mknodat,
+  readlinkat,
+  statx,
+  symlinkat,
+  unlinkat,
+} from "../../../ffi/file.ts";
+import { move_mount } from "../../../ffi/mount.ts";
+import { type InitContext, InitError } from "../context.ts";
+import { openMountPoint, openParent } from "../inside.ts";
+import type { DeviceNode, StepOf } from "../plan.ts";
+
+/** Makes device nodes; every one relative to the descriptor of the folder that it lies in. */
+export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes">): void {
+  for (const node of step.nodes) {
+    const { parent, name } = openParent(context.root, node.path);
+    if (node.tree !== undefined) {
+      close(parent);
+      bindNode(context.root, node.path, node.tree);
+      continue;
+    }
+    makeNode(parent, name, node);
+    if (node.uid !== 0 || node.gid !== 0) {
+      fchownat(parent, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW);
+    }
+    close(parent);
+  }
+}
+
+/** The host's own node over an empty file: in a user namespace mknod(2) is refused. */
+function bindNode(root: number, path: string, tree: number): void {
+  const target = openMountPoint(root, path, false);
+  move_mount(tree, target, JSON.stringify(path));
+  close(target);
+  close(tree);
+}
+
+function makeNode(parent: number, name: string, node: DeviceNode): void {
+  try {
+    mknodat(parent, name, node.mode, node.major, node.minor);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
+    const there = statx(parent, name, AT_SYMLINK_NOFOLLOW);
+    const same = (there.mode & S_IFMT) === (node.mode & S_IFMT) &&
+      there.rdev.major === node.major && there.rdev.minor === node.minor;
+    if (!same) throw new InitError(`device "${node.path}": something else is there already`);
+  }
+}
+
+/** Makes the symbolic links of /dev; a link that is there already is replaced, anything else is left as it is. */
+export function makeLinks(context: InitContext, step: StepOf<"links">): void {
+  for (const [path, target] of step.links) {
+    const { parent, name } = openParent(context.root, path);
+    try {
+      symlinkat(target, parent, name);
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
+      replaceLink(parent, name, target);
+    }
+    close(parent);
+  }
+}
+
+function replaceLink(parent: number, name: string, target: string): void {
+  try {
+    if (readlinkat(parent, name) === target) return;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EINVAL") return;
+    throw error;
+  }
+  unlinkat(parent, name);
+  symlinkat(target, parent, name);
+}

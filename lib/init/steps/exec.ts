@@ -1,0 +1,230 @@
+import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
+import { CStringArray } from "../../../ffi/cstring.ts";
+import { SysError } from "../../../ffi/errno.ts";
+import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
+import { execve } from "../../../ffi/process.ts";
+import { alloc } from "../../../ffi/struct.ts";
+import { type ExecFailure, type Executing, tell } from "../channel.ts";
+import type { InitContext } from "../context.ts";
+import { Launcher } from "../launcher.ts";
+import type { LauncherStep, StepOf } from "../plan.ts";
+
+/** `execve` of the program failed: what the system said, and why. */
+export class ExecError extends Error {
+  override readonly name = "ExecError";
+  constructor(override readonly cause: SysError, readonly failure: ExecFailure) {
+    super(cause.message);
+  }
+}
+
+/**
+ * Finds the program as execvp(3) does, in the container's own PATH and as the user it will be. It is
+ * told here, before anybody starts the container, when there is none.
+ *
+ * @throws {ExecError} with the reason.
+ */
+export function findProgram(context: InitContext, step: StepOf<"find program">): void {
+  const { name, path } = step;
+  const candidates = name === "" || name.includes("/")
+    ? [name]
+    : path.map((folder) => `${folder || "."}/${name}`);
+  let refused: ExecError | undefined;
+  for (const candidate of candidates) {
+    try {
+      faccessat2(AT_FDCWD, candidate, X_OK, AT_EACCESS);
+      if (!isDirectory(candidate)) {
+        context.program = candidate;
+        return;
+      }
+      const found = new SysError("execve", EACCES, JSON.stringify(candidate));
+      refused ??= new ExecError(found, { path: candidate, reason: "is a directory" });
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      const failure = explain(candidate, error.code);
+      // As in execvp(3): what may not be run is remembered, and the search goes on.
+      if (failure.reason !== "not found") refused ??= new ExecError(error, failure);
+    }
+  }
+  throw refused ??
+    new ExecError(new SysError("execve", ENOENT, JSON.stringify(name)), {
+      path: name,
+      reason: "not found",
+    });
+}
+
+/**
+ * Makes all ready for {@link execProgram}: what comes between the two may leave this process without
+ * descriptors or memory to have. The environment and arguments are as they are in the plan; no shell
+ * stands in between.
+ */
+export function prepareLauncher(context: InitContext, step: LauncherStep): void {
+  const path = context.program!;
+  const env = context.home === undefined ? step.env : [...step.env, `HOME=${context.home}`];
+  if (step.direct) {
+    const words = new CStringArray(step.argv);
+    const envp = new CStringArray(env);
+    context.become = () => execDirectly(path, words, envp);
+    return;
+  }
+  const launcher = new Launcher(context.channel, path, step.argv, env, step.filter);
+  // Told now, for there are no more words once this process is the launcher, or under a filter.
+  tell(context.channel, { type: "exec", path, reasons: reasonsOf(path) });
+  context.become = () => launcher.launch();
+}
+
+/**
+ * Becomes the program.
+ *
+ * @throws {ExecError} with the reason.
+ */
+export function execProgram(context: InitContext): never {
+  return context.become!();
+}
+
+function execDirectly(path: string, argv: CStringArray, envp: CStringArray): never {
+  try {
+    return execve(path, argv, envp);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw new ExecError(error, explain(path, error.code));
+  }
+}
+
+/** What the file looks like says why it would be refused. */
+function reasonsOf(path: string): Executing["reasons"] {
+  const head = readHead(path);
+  const reason = (code: string) => explain(path, code, head);
+  return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
+}
+
+const X_OK = 1;
+const AT_EACCESS = 0x200;
+const ENOENT = 2;
+const EACCES = 13;
+
+function isDirectory(path: string): boolean {
+  const probe = openat(AT_FDCWD, path, O_PATH);
+  const { mode } = statx(probe);
+  close(probe);
+  return (mode & S_IFMT) === S_IFDIR;
+}
+
+/** Why a file could not be run. `ENOENT` alone may mean the file, its interpreter or its loader. */
+function explain(path: string, code: string, head = readHead(path)): ExecFailure {
+  if (head === undefined) {
+    const reason = code === "EACCES" || code === "EPERM" ? "no permission" : "not found";
+    return { path, reason };
+  }
+  if (head === "directory") return { path, reason: "is a directory" };
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ELIBBAD":
+      return missingPart(path, head);
+    case "ENOEXEC":
+      return notForThisMachine(path, head);
+    case "EACCES":
+    case "EPERM":
+      return { path, reason: isExecutable(path) ? "noexec mount" : "no permission" };
+    default:
+      return { path, reason: "other" };
+  }
+}
+
+/** The first bytes of a file; undefined when it cannot be opened. */
+function readHead(path: string): Uint8Array<ArrayBuffer> | "directory" | undefined {
+  try {
+    const probe = openat(AT_FDCWD, path, O_PATH);
+    const status = statx(probe);
+    close(probe);
+    if ((status.mode & S_IFMT) === S_IFDIR) return "directory";
+  } catch {
+    return undefined;
+  }
+  try {
+    const O_NONBLOCK = 0o4000;
+    const fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
+    const head = read(fd, alloc(4096)).slice();
+    close(fd);
+    return head;
+  } catch {
+    return new Uint8Array(0);
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    const fd = openat(AT_FDCWD, path, O_PATH);
+    const { mode } = statx(fd);
+    close(fd);
+    return (mode & 0o111) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The file is there, so what it names is not: the interpreter of a script, the loader of a program. */
+function missingPart(path: string, head: Uint8Array): ExecFailure {
+  if (head[0] === 0x23 && head[1] === 0x21) {
+    const line = new TextDecoder().decode(head.subarray(2, 258)).split("\n")[0].trim();
+    return { path, reason: "missing interpreter", what: line.split(/[ \t]/)[0] };
+  }
+  const loader = elfInterpreter(head);
+  if (loader !== undefined) return { path, reason: "missing loader", what: loader };
+  return { path, reason: "not found" };
+}
+
+/** ENOEXEC: neither a script nor a program of this machine. */
+function notForThisMachine(path: string, head: Uint8Array): ExecFailure {
+  if (head.length === 0) return { path, reason: "empty file" };
+  const machine = elfMachine(head);
+  if (machine !== undefined) return { path, reason: "wrong architecture", what: machine };
+  return { path, reason: "not a program" };
+}
+
+const ELF_MACHINES: Readonly<Record<number, string>> = {
+  3: "i386",
+  8: "mips",
+  20: "powerpc",
+  21: "ppc64",
+  22: "s390x",
+  40: "arm",
+  62: "x86_64",
+  183: "aarch64",
+  243: "riscv",
+  258: "loongarch",
+};
+
+function isElf(head: Uint8Array): boolean {
+  return head.length >= 20 && head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c &&
+    head[3] === 0x46;
+}
+
+/** e_machine of an ELF header, elf(5). */
+function elfMachine(head: Uint8Array): string | undefined {
+  if (!isElf(head)) return undefined;
+  const bigEndian = head[5] === 2;
+  const machine = bigEndian ? head[18] * 256 + head[19] : head[19] * 256 + head[18];
+  return ELF_MACHINES[machine] ?? `ELF machine ${machine}`;
+}
+
+/** The path in PT_INTERP of a little-endian 64- or 32-bit ELF file, elf(5), if it lies in the first bytes. */
+function elfInterpreter(head: Uint8Array): string | undefined {
+  if (!isElf(head) || head.length < 64 || head[5] !== 1) return undefined;
+  const PT_INTERP = 3;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const is64 = head[4] === 2;
+  const phoff = is64 ? Number(view.getBigUint64(32, true)) : view.getUint32(28, true);
+  const phentsize = view.getUint16(is64 ? 54 : 42, true);
+  const phnum = view.getUint16(is64 ? 56 : 44, true);
+  for (let i = 0; i < phnum; i++) {
+    const at = phoff + i * phentsize;
+    if (at + phentsize > head.length) return undefined;
+    if (view.getUint32(at, true) !== PT_INTERP) continue;
+    const offset = is64 ? Number(view.getBigUint64(at + 8, true)) : view.getUint32(at + 4, true);
+    const size = is64 ? Number(view.getBigUint64(at + 32, true)) : view.getUint32(at + 16, true);
+    if (offset + size > head.length || size === 0) return undefined;
+    return new TextDecoder().decode(head.subarray(offset, offset + size - 1));
+  }
+  return undefined;
+}

@@ -1,0 +1,14 @@
+import { writeProc } from "../procfs.ts";
+import { homeOf } from "../passwd.ts";
+import type { InitContext } from "../context.ts";
+import type { StepOf } from "../plan.ts";
+
+/** What the program is to a security module of the kernel: said now, true from `execve` on (proc_pid_attr(5)). */
+export function setSecurityLabel(step: StepOf<"security label">): void {
+  writeProc(`self/attr/${step.file}`, step.value);
+}
+
+/** Looks for the user's home folder; "/" where the container does not know the user. */
+export function findHome(context: InitContext, step: StepOf<"find home">): void {
+  context.home = homeOf(context.root, step.uid) ?? "/";
+}

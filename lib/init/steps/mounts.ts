@@ -1,0 +1,214 @@
+import {
+  fsconfig_create,
+  fsconfig_reconfigure,
+  fsconfig_set,
+  fsmount,
+  fsopen,
+  fspick,
+  mount,
+  mount_setattr,
+  move_mount,
+} from "../../../ffi/mount.ts";
+import { MOUNT_ATTR_IDMAP, MS_REC } from "../../../ffi/mount_flags.ts";
+import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
+import { SysError } from "../../../ffi/errno.ts";
+import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file.ts";
+import { type InitContext, InitError } from "../context.ts";
+import { copyFolder } from "../copy_up.ts";
+import { isDirectory, openExisting, openMountPoint } from "../inside.ts";
+import type { MountStep, RootStep, StepOf } from "../plan.ts";
+import { PROC_SUPER_MAGIC } from "../procfs.ts";
+
+/** How the container's mounts and the host's see each other, said for the whole tree. */
+export function setPropagation(step: StepOf<"propagation">): void {
+  mount(null, "/", null, step.flags);
+}
+
+/**
+ * The container's root becomes a mount, as pivot_root(2) demands. Nobody but this mount namespace
+ * ever sees it, so the kernel takes it away with the last process.
+ */
+export function mountRoot(context: InitContext, step: RootStep): void {
+  if (step.overlay?.legacy !== undefined && step.tree === undefined) {
+    const folder = openat(AT_FDCWD, step.path, O_PATH);
+    context.root = legacyMount(step.overlay, folder, () => openat(AT_FDCWD, step.path, O_PATH));
+    close(folder);
+  } else {
+    context.root = step.tree ?? newMount(step.overlay!);
+    if (step.attached) return;
+    const folder = openRootFolder(step.path);
+    move_mount(context.root, folder, step.path);
+    close(folder);
+  }
+  for (const flags of step.overlay?.propagation ?? []) propagate(context.root, flags);
+}
+
+/**
+ * The folder that the root covers. The root of a user namespace may not be allowed to look there, and a
+ * joined mount namespace need not have it: "/" does as well then, for pivot_root(2) takes either.
+ */
+function openRootFolder(path: string): number {
+  try {
+    return openat(AT_FDCWD, path, O_PATH);
+  } catch (error) {
+    const fine = error instanceof SysError && (error.code === "EACCES" || error.code === "ENOENT");
+    if (!fine) throw error;
+    return openat(AT_FDCWD, "/", O_PATH);
+  }
+}
+
+/** One mount of the container, in the order of the config. */
+export function mountInside(context: InitContext, step: MountStep): void {
+  if (step.kind === "remount") return remount(context, step);
+  const { tree } = step;
+  const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
+  const target = openTarget(context.root, step, tree === undefined || isDirectory(tree));
+  const fd = tree ??
+    newMount(
+      covers ? step : bare(step),
+      target,
+      () => openInRoot(context.root, step.target, O_PATH),
+    );
+  if (tree !== undefined && (step.set | step.clear) !== 0) {
+    mount_setattr(fd, { set: step.set, clear: step.clear });
+  }
+  if (step.recursiveSet | step.recursiveClear) {
+    mount_setattr(fd, { set: step.recursiveSet, clear: step.recursiveClear }, true);
+  }
+  if (step.legacy === undefined || tree !== undefined) {
+    move_mount(fd, target, JSON.stringify(step.target));
+  }
+  for (const flags of step.propagation) propagate(fd, flags);
+  close(target);
+  // What lies on "/" is the root from now on.
+  if (step.target === "/") context.root = fd;
+  else close(fd);
+}
+
+function isThere(root: number, path: string): boolean {
+  const fd = openExisting(root, path);
+  if (fd !== undefined) close(fd);
+  return fd !== undefined;
+}
+
+/** A mount that covers nothing but a folder made for it takes nothing over. */
+function bare(step: MountStep): MountStep {
+  return step.inheritMode || step.copyUp ? { ...step, inheritMode: false, copyUp: false } : step;
+}
+
+/** Changes a mount that is there: its own attributes, and the options of its file system if any are given. */
+function remount(context: InitContext, step: MountStep): void {
+  const target = openInRoot(context.root, step.target, O_PATH);
+  if (step.options.length > 0) {
+    const superblock = fspick(target);
+    for (const [key, value] of step.options) fsconfig_set(superblock, key, value);
+    fsconfig_reconfigure(superblock);
+    close(superblock);
+  }
+  if (step.set | step.clear) mount_setattr(target, { set: step.set, clear: step.clear });
+  if (step.recursiveSet | step.recursiveClear) {
+    mount_setattr(target, { set: step.recursiveSet, clear: step.recursiveClear }, true);
+  }
+  for (const flags of step.propagation) propagate(target, flags);
+  close(target);
+}
+
+/**
+ * The place of a mount. Nothing but a few known files may lie over /proc, and /proc and /sys
+ * themselves must be folders of the image, not links: otherwise what is written there later would
+ * go where the image likes (CVE-2019-16884, CVE-2023-27561).
+ */
+function openTarget(root: number, step: MountStep, asDirectory: boolean): number {
+  if (step.fstype === "proc" || step.fstype === "sysfs") refuseLink(root, step.target);
+  const isProc = step.fstype === "proc" ||
+    (step.tree !== undefined && fstatfsType(step.tree) === PROC_SUPER_MAGIC);
+  const mayCover = isProc || ALLOWED_OVER_PROC.includes(step.target);
+  const refusal = "nothing may be mounted over /proc";
+  // Asked before as well, for nothing can be made there.
+  if (!mayCover && step.target.startsWith("/proc/")) throw new InitError(refusal);
+  const target = openMountPoint(root, step.target, asDirectory);
+  if (mayCover) return target;
+  if (fstatfsType(target) === PROC_SUPER_MAGIC || isProcFolder(root, target)) {
+    throw new InitError(refusal);
+  }
+  return target;
+}
+
+function refuseLink(root: number, path: string): void {
+  const there = openExisting(root, path, O_NOFOLLOW);
+  if (there === undefined) return;
+  const isFolder = isDirectory(there);
+  close(there);
+  if (!isFolder) throw new InitError("the image has something else than a folder there");
+}
+
+/** Whether an open folder is the root's /proc, by whatever name it was found. */
+function isProcFolder(root: number, target: number): boolean {
+  const proc = openExisting(root, "proc");
+  if (proc === undefined) return false;
+  const [a, b] = [statx(proc), statx(target)];
+  close(proc);
+  return a.ino === b.ino && a.dev.major === b.dev.major && a.dev.minor === b.dev.minor;
+}
+
+/** Files of /proc that lxcfs and the like replace, as every runtime allows. */
+const ALLOWED_OVER_PROC = [
+  "/proc/cpuinfo",
+  "/proc/diskstats",
+  "/proc/meminfo",
+  "/proc/stat",
+  "/proc/swaps",
+  "/proc/uptime",
+  "/proc/loadavg",
+  "/proc/slabinfo",
+  "/proc/net/dev",
+  "/proc/sys/kernel/ns_last_pid",
+  "/proc/sys/crypto/fips_enabled",
+];
+
+/**
+ * A new file system: detached, or where only mount(2) can make it, on `target` already, whose mount
+ * `reopen` finds.
+ */
+export function newMount(step: MountStep, target?: number, reopen?: () => number): number {
+  if (step.legacy !== undefined && target !== undefined) {
+    return legacyMount(step, target, reopen!);
+  }
+  const options = [...step.options];
+  if (step.source) options.unshift(["source", step.source]);
+  if (step.inheritMode && target !== undefined) {
+    options.push(["mode", (statx(target).mode & 0o7777).toString(8)]);
+  }
+  const fd = makeFileSystem(step.fstype, options, step.set);
+  if (step.idmap !== undefined) {
+    const { userns, recursive } = step.idmap;
+    mount_setattr(fd, { set: MOUNT_ATTR_IDMAP, userns }, recursive);
+  }
+  if (step.copyUp && target !== undefined) copyFolder(target, fd, step.inheritMode === true);
+  return fd;
+}
+
+/** The file system by mount(2), on the very file that is open: the host's /proc, still there, names it. */
+function legacyMount(step: MountStep, target: number, reopen: () => number): number {
+  const { flags, data } = step.legacy!;
+  mount(step.source, `/proc/self/fd/${target}`, step.fstype, flags, data);
+  return reopen();
+}
+
+/** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits. */
+export function makeFileSystem(
+  fstype: string,
+  options: readonly (readonly [string, string?])[],
+  attributes: number,
+): number {
+  const context = fsopen(fstype);
+  for (const [key, value] of options) fsconfig_set(context, key, value);
+  fsconfig_create(context);
+  const fd = fsmount(context, attributes);
+  close(context);
+  return fd;
+}
+
+function propagate(fd: number, flags: number): void {
+  mount_setattr(fd, { propagation: flags & ~MS_REC }, (flags & MS_REC) !== 0);
+}

@@ -1,0 +1,161 @@
+import { SysError } from "../../../ffi/errno.ts";
+import { cstring } from "../../../ffi/cstring.ts";
+import { AT_FDCWD, O_PATH, SIGNALS } from "../../../ffi/constants.ts";
+import { close, openat, umask, writeAll } from "../../../ffi/file.ts";
+import { syscall } from "../../../ffi/libc.ts";
+import { setdomainname, sethostname, setns, unshare } from "../../../ffi/namespace.ts";
+import { setLoopbackUp } from "../../../ffi/netdevice.ts";
+import { poll, POLLHUP } from "../../../ffi/poll.ts";
+import {
+  close_range,
+  CLOSE_RANGE_CLOEXEC,
+  isInherited,
+  LAST_FD,
+  PR_SET_DUMPABLE,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+  prctl,
+  setgroups,
+  setresgid,
+  setresuid,
+  setrlimit,
+  setsid,
+} from "../../../ffi/process.ts";
+import { accept } from "../../../ffi/socket.ts";
+import { resetSignals, setSignalMask } from "../../../ffi/signal.ts";
+import { tell, waitForGo } from "../channel.ts";
+import { type InitContext, InitError } from "../context.ts";
+import type { StepOf } from "../plan.ts";
+
+/**
+ * A new session, and nothing inherited but standard input and output: first of all, before any
+ * path of the container is touched, so that no descriptor of the host can be reached through
+ * /proc/self/fd (CVE-2024-21626).
+ */
+export function startAfresh(step: StepOf<"start afresh">): void {
+  // One that the caller has not passed may be one of this process's own, which are not for the program.
+  for (let fd = 3; fd < 3 + step.keep; fd++) {
+    if (!isInherited(fd)) throw new InitError(`descriptor ${fd} is to be passed on, but not open`);
+  }
+  step.close.forEach(close);
+  close_range(3 + step.keep, LAST_FD, CLOSE_RANGE_CLOEXEC);
+  // Nobody in the container may look into this process before it is the program (CVE-2016-9962).
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  resetSignals();
+  setSignalMask([]);
+  umask(0);
+  setsid();
+}
+
+/**
+ * The container dies with the process that follows it. The kernel forgets this when the user
+ * changes, so the step stands at the very end; a parent that died before it left the channel hung up.
+ */
+export function dieWithParent(context: InitContext): void {
+  prctl(PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
+  const channel = { fd: context.channel, events: 0, revents: 0 };
+  poll([channel], 0);
+  if (channel.revents & POLLHUP) throw new InitError("the parent is gone");
+}
+
+/**
+ * A v1 hierarchy is joined by the process itself, by writing 0 to `tasks`: it moves the only thread
+ * there is and spares the wait for the whole machine that `cgroup.procs` costs.
+ */
+export function joinCgroups(step: StepOf<"join cgroups">): void {
+  const self = cstring("0").subarray(0, 1);
+  for (const fd of step.fds) {
+    writeAll(fd, self);
+    close(fd);
+  }
+}
+
+export function joinNamespace(step: StepOf<"join namespace">): void {
+  setns(step.fd, step.flag);
+  close(step.fd);
+}
+
+export function unshareMore(step: StepOf<"unshare">): void {
+  unshare(step.flags);
+}
+
+/** A keyring of the container's own: the caller's session keys stay unseen (keyctl(2)). */
+export function joinSessionKeyring(step: StepOf<"join session keyring">): void {
+  const KEYCTL_JOIN_SESSION_KEYRING = 1;
+  try {
+    syscall("keyctl", step.name, KEYCTL_JOIN_SESSION_KEYRING, cstring(step.name));
+  } catch (error) {
+    // A kernel built without keys has none to hide.
+    if (!(error instanceof SysError && error.code === "ENOSYS")) throw error;
+  }
+}
+
+export function loopbackUp(): void {
+  setLoopbackUp();
+}
+
+export function setHostname(step: StepOf<"hostname">): void {
+  sethostname(step.name);
+}
+
+export function setDomainname(step: StepOf<"domainname">): void {
+  setdomainname(step.name);
+}
+
+/** The hard limits have been raised before, where that took rights; what is left to do takes none (prlimit(2)). */
+export function setRlimits(step: StepOf<"rlimits">): void {
+  for (const { resource, soft, hard } of step.limits) setrlimit(0, resource, soft, hard);
+}
+
+export function setNoNewPrivileges(): void {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/** The ids of a new user namespace are mapped from outside; only then is there a root to be. */
+export function waitForMappings(context: InitContext): void {
+  awaitGo(context);
+}
+
+/** In a user namespace: the root of the host is nobody there. */
+export function becomeRoot(): void {
+  try {
+    setgroups([]);
+  } catch (error) {
+    // Where setgroups is denied, the groups are the caller's, who has no rights either.
+    if (!(error instanceof SysError && error.code === "EPERM")) throw error;
+  }
+  setresgid(0);
+  setresuid(0);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/** The parent does its part now: the namespaces and mounts are there, the root is not yet entered. */
+export function waitForParent(context: InitContext): void {
+  tell(context.channel, { type: "built" });
+  awaitGo(context);
+}
+
+/**
+ * The container is built: somebody else decides when, and whether, the program starts. Where that is
+ * not the parent but a later `start`, the channel is from now on the connection to it.
+ */
+export function waitUntilStarted(context: InitContext, step: StepOf<"wait for start">): void {
+  tell(context.channel, { type: "ready" });
+  if (step.listener !== undefined) {
+    close(context.channel);
+    context.channel = accept(step.listener);
+    close(step.listener);
+  }
+  awaitGo(context);
+}
+
+function awaitGo(context: InitContext): void {
+  const pid = waitForGo(context.channel);
+  if (pid === undefined) throw new InitError("the parent is gone");
+  context.pid = pid;
+}
+
+/** After joining a container: what it has as its root. */
+export function takeRoot(context: InitContext): void {
+  context.root = openat(AT_FDCWD, "/", O_PATH);
+}

@@ -1,0 +1,47 @@
+import type { CgroupLayout } from "../cgroup/detect.ts";
+import type { Step } from "../init/plan.ts";
+import { parseMountOptions } from "../oci/mount_options.ts";
+import type { Mount } from "../oci/spec.ts";
+import { MS_RDONLY } from "../../ffi/mount_flags.ts";
+import { resolve } from "@std/path/posix/resolve";
+import { basename } from "@std/path/posix/basename";
+
+/**
+ * The mount of type `cgroup` of a config, for the hierarchies that this host has.
+ *
+ * @param own the container's own folders by their hierarchies' mount points, as detached mounts, where it
+ * has no cgroup namespace; none where it has.
+ */
+export function cgroupMounts(
+  mount: Mount,
+  layout: CgroupLayout,
+  own: ReadonlyMap<string, number> = new Map(),
+): Step {
+  const readonly = (parseMountOptions(mount.options).flags & MS_RDONLY) !== 0;
+  const links: [string, string][] = [];
+  const single = layout.kind === "v2";
+  const hierarchies = layout.hierarchies.map(({ version, mountpoint, controllers, name }) => {
+    const folder = single ? "" : basename(mountpoint);
+    const tree = own.get(mountpoint);
+    if (tree !== undefined) return { name: folder, tree };
+    if (version === 2) return { name: folder };
+    const options = name === undefined ? controllers : ["none", `name=${name}`, ...controllers];
+    return { name: folder, options };
+  });
+  for (const { version, mountpoint, controllers } of layout.hierarchies) {
+    if (version === 2 || controllers.length < 2) continue;
+    // `cpu,cpuacct` is one hierarchy that programs look for under each of its names.
+    const folder = basename(mountpoint);
+    for (const controller of controllers) {
+      if (controller !== folder) links.push([controller, folder]);
+    }
+  }
+  return {
+    do: "cgroup mounts",
+    label: `mount the container's cgroups on "${mount.destination}"`,
+    target: resolve("/", mount.destination),
+    hierarchies,
+    links,
+    readonly,
+  };
+}

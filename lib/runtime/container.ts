@@ -1,0 +1,158 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { Fd } from "../../ffi/file.ts";
+import { poll, POLLIN } from "../../ffi/poll.ts";
+import { kill, pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
+import { type Cgroup, openCgroup } from "../cgroup/cgroup.ts";
+import { ContainerError } from "../errors.ts";
+import type { Spec, State } from "../oci/spec.ts";
+import { parseJSON } from "../json.ts";
+import { runPoststopHooks } from "./hooks.ts";
+import { removeRdtGroups } from "./intel_rdt.ts";
+import { isAlive } from "./process_identity.ts";
+import type { ContainerState, StateRoot } from "./state.ts";
+import { detachRoot } from "./trees.ts";
+
+/**
+ * The container of an id.
+ *
+ * @throws {ContainerError} when there is none.
+ */
+export function getContainer(root: StateRoot, id: string): ContainerState {
+  const state = root.find(id);
+  if (state !== undefined) return state;
+  throw new ContainerError(`find container "${id}": container does not exist`, {
+    code: "NotFound",
+    hint: `Containers are listed by: gocontainer --root ${root.path} list`,
+  });
+}
+
+/** Where a container is in its life (runtime.md, "State"). */
+export function statusOf({ record }: ContainerState): State["status"] {
+  if (record.init === undefined) return "creating";
+  if (!isAlive(record.init)) return "stopped";
+  if (!record.started) return "created";
+  return cgroupOf(record).isFrozen() ? "paused" : "running";
+}
+
+/** The cgroup of a container, as its record has it. */
+export function cgroupOf(
+  record: { readonly cgroups: readonly string[]; readonly spared?: readonly string[] },
+): Cgroup {
+  return openCgroup(record.cgroups, record.spared);
+}
+
+/** The config that a container was made from. It was checked when the container was made. */
+export function configOf({ record }: ContainerState): Spec {
+  return parseJSON(Deno.readFileSync(record.config), { what: record.config }) as Spec;
+}
+
+/** The state as the specification prints it. */
+export function describeState(state: ContainerState): State {
+  const { record } = state;
+  const status = statusOf(state);
+  const alive = status !== "stopped" && status !== "creating";
+  return {
+    ociVersion: record.ociVersion,
+    id: record.id,
+    status,
+    // runc prints 0 for a stopped one, and engines expect the member.
+    pid: alive ? record.init!.pid : 0,
+    bundle: record.bundle,
+    ...(record.annotations ? { annotations: record.annotations } : {}),
+  };
+}
+
+/**
+ * Sends a signal to a container's first process, to that very process and no later one of its number.
+ *
+ * @throws {ContainerError} when it does not run.
+ */
+export function signalContainer(state: ContainerState, signal: number): void {
+  const { init, id } = state.record;
+  try {
+    if (init === undefined) throw notRunning(id);
+    using pidfd = new Fd(pidfd_open(init.pid));
+    if (!isAlive(init)) throw notRunning(id);
+    pidfd_send_signal(pidfd.number, signal);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ESRCH") throw notRunning(id);
+    throw error;
+  }
+}
+
+/** Sends a signal to all processes of a container's cgroup. */
+export function signalAll(state: ContainerState, signal: number): void {
+  const cgroup = cgroupOf(state.record);
+  if (signal === SIGNALS.SIGKILL) return cgroup.kill();
+  for (const pid of cgroup.pids()) {
+    try {
+      kill(pid, signal);
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+    }
+  }
+}
+
+function notRunning(id: string): ContainerError {
+  return new ContainerError(`signal container "${id}": container not running`, {
+    code: "WrongState",
+  });
+}
+
+/**
+ * Deletes a stopped container: its cgroup and its record, and runs the poststop hooks after that.
+ *
+ * @param force end it first when it runs.
+ * @throws {ContainerError} when it is not stopped, unless forced.
+ */
+export function deleteContainer(state: ContainerState, force = false): void {
+  const { record } = state;
+  const status = statusOf(state);
+  const cgroup = cgroupOf(record);
+  if (status !== "stopped" && status !== "creating") {
+    if (!force) {
+      throw new ContainerError(`delete container "${record.id}": it is ${status}, not stopped`, {
+        code: "WrongState",
+        hint: `End it first (kill ${record.id} KILL), or delete it by force (delete --force)`,
+      });
+    }
+    endContainer(state);
+  }
+  const spec = readConfig(state);
+  cgroup.kill();
+  if (record.hostRoot !== undefined) detachRoot(record.hostRoot);
+  removeRdtGroups(record.resctrl ?? []);
+  cgroup.remove();
+  state.remove();
+  if (spec !== undefined) runPoststopHooks(spec, record);
+}
+
+/** Kills the first process, and with it all of its pid namespace, and waits until it is gone: it may not be our child. */
+export function endContainer({ record }: ContainerState): void {
+  const { init } = record;
+  if (init === undefined) return;
+  try {
+    using pidfd = new Fd(pidfd_open(init.pid));
+    if (!isAlive(init)) return;
+    const cgroup = cgroupOf(record);
+    pidfd_send_signal(pidfd.number, SIGNALS.SIGKILL);
+    if (cgroup.isFrozen()) cgroup.thaw();
+    const ENOUGH = 10_000;
+    if (poll([{ fd: pidfd.number, events: POLLIN, revents: 0 }], ENOUGH) === 0) {
+      throw new ContainerError(`end container "${record.id}": it did not end in 10 s`);
+    }
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+  }
+}
+
+/** The config for the last hooks; a container that never came to have one has none. */
+function readConfig(state: ContainerState): Spec | undefined {
+  try {
+    return configOf(state);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

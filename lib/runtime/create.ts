@@ -1,0 +1,250 @@
+import { Fd } from "../../ffi/file.ts";
+import { resolve } from "@std/path/posix/resolve";
+import type { Cgroup } from "../cgroup/cgroup.ts";
+import { detectCgroups } from "../cgroup/detect.ts";
+import { ContainerError } from "../errors.ts";
+import type { Spec } from "../oci/spec.ts";
+import { step } from "../trace.ts";
+import { formatBytes } from "./format.ts";
+import { delegateCgroup } from "./delegation.ts";
+import { containerNodes } from "./devices.ts";
+import { hookState, runRuntimeHooks } from "./hooks.ts";
+import { mapIds } from "./id_mappings.ts";
+import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
+import { chooseNamespaces } from "./namespaces.ts";
+import { moveNetDevices } from "./net_devices.ts";
+import { buildPlan } from "./plan.ts";
+import { identify } from "./process_identity.ts";
+import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
+import { programOptions } from "./program_options.ts";
+import { type ContainerFilter, sendListener } from "./seccomp.ts";
+import { checkMountLabel } from "./security_labels.ts";
+import { type ChildObserver, DiedEarly, spawn } from "./spawn.ts";
+import { copiesOfStandardStreams } from "./standard_streams.ts";
+import type { ContainerState } from "./state.ts";
+import { openTrees } from "./trees.ts";
+import { withoutUnmappedGroups } from "./unmapped_groups.ts";
+
+/** What `create` makes a container from. */
+export interface CreateOptions {
+  /** The registered container. */
+  readonly state: ContainerState;
+  readonly spec: Spec;
+  /** Its cgroup, made and limited. */
+  readonly cgroup: Cgroup;
+  /** Whether the container shall end with this process. */
+  readonly dieWithParent: boolean;
+  /** Parent's work that needs the new namespaces, done while the child builds its root. */
+  readonly meanwhile?: (pid: number) => void;
+  readonly observer?: ChildObserver;
+  /** A listening socket on which the child waits for a later `start`, where this process ends before. */
+  readonly listener?: number;
+  /** How many descriptors from 3 on the program gets besides standard input and output. */
+  readonly passedFds?: number;
+  /** The filter that `linux.seccomp` of the config was compiled to. */
+  readonly seccomp?: ContainerFilter;
+  /** Called when the first hooks are about to run: what follows is the end of a container, not of an attempt. */
+  readonly onHooks?: () => void;
+}
+
+/** A container whose first process waits for `start`. */
+export interface CreatedContainer extends Disposable {
+  readonly pid: number;
+  readonly pidfd: number;
+  /** The pty's master, with a terminal. */
+  readonly master?: number;
+  /** Lets the program start; returns when `execve` has happened. */
+  start(): void;
+  /** Lets the container live on without this process. */
+  detach(): void;
+}
+
+/**
+ * Makes a container's first process and everything around it, up to the point where only `start` is
+ * missing. What was made is undone when the result is disposed, in reverse order, init first.
+ *
+ * @throws {ContainerError} with the step that failed; nothing is left then.
+ */
+export function create(options: CreateOptions): CreatedContainer {
+  const { state, cgroup } = options;
+  const spec = withoutUnmappedGroups(options.spec);
+  const { record } = state;
+  const linux = spec.linux ?? {};
+
+  checkSpec(spec, options);
+  delegateUnified(spec, cgroup);
+
+  using undo = new DisposableStack();
+  using transient = new DisposableStack();
+  const namespaces = chooseNamespaces(linux.namespaces ?? [], transient, linux.timeOffsets);
+  const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
+  const cgroupFolder = cgroup.directoryFd();
+  if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
+
+  if (!namespaces.has("mount")) {
+    record.hostRoot = resolve(record.bundle, spec.root.path);
+    state.save();
+  }
+  const trees = openTrees(spec, {
+    bundle: record.bundle,
+    namespaces,
+    cgroups: foldersByMount(cgroup.folders),
+    nodes: containerNodes(linux.devices ?? []),
+    acquired: transient,
+    undo,
+  });
+  const hooked = ["prestart", "createRuntime", "createContainer"] as const;
+  const hasHooks = hooked.some((name) => spec.hooks?.[name]?.length);
+  const devices = linux.netDevices ?? {};
+  const passedFds = options.passedFds ?? 0;
+  const plan = buildPlan(spec, {
+    id: record.id,
+    bundle: record.bundle,
+    cgroupFiles,
+    layout: detectCgroups(),
+    namespaces,
+    dieWithParent: options.dieWithParent,
+    loopback: namespaces.isNew("network") && options.meanwhile === undefined,
+    listener: options.listener,
+    passedFds,
+    unneededFds: options.listener === undefined ? [] : copiesOfStandardStreams(3 + passedFds),
+    hookState: hookState(record, spec, "creating"),
+    trees,
+    program: programOptions(spec.process, namespaces.has("user"), options.seccomp),
+    parentActs: hasHooks || Object.keys(devices).length > 0,
+  });
+
+  const init = undo.use(step(
+    () => ({
+      label: "make the container's first process, in new namespaces",
+      call: `clone3(${namespaceFlags(spec)})`,
+      check: "lsns; ls -l /proc/<pid>/ns",
+    }),
+    () =>
+      spawn({
+        plan,
+        namespaces,
+        cgroup: cgroupFolder,
+        observer: options.observer,
+        onBuilt: (pid) => {
+          moveNetDevices(devices, pid, moved);
+          if (hasHooks) options.onHooks?.();
+          runRuntimeHooks(spec, record, pid);
+        },
+        onListener: (listener, pid) => sendListener(listener, pid, spec, record),
+      }),
+  ));
+  // Goes before the first process, with whose end the namespace would take the devices along.
+  using moved = new DisposableStack();
+  record.init = identify(init.pid);
+  state.save();
+  if (linux.intelRdt) {
+    const groups = joinRdtGroup(init.pid, record.id, linux.intelRdt);
+    undo.defer(() => removeRdtGroups(groups));
+    record.resctrl = groups;
+    state.save();
+  }
+  if (spec.process) applyEarlySettings(init.pid, spec.process);
+  if (namespaces.isNew("user")) {
+    mapIds(init.pid, linux.uidMappings ?? [], linux.gidMappings ?? []);
+    init.go();
+  }
+  try {
+    try {
+      options.meanwhile?.(init.pid);
+    } catch (error) {
+      // It may have failed because the process has: then that is the cause to be told.
+      init.assertWell();
+      throw error;
+    }
+    init.awaitReady();
+  } catch (error) {
+    throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
+  }
+  if (spec.process) applyLateSettings(init.pid, spec.process);
+
+  moved.move();
+  const made = undo.move();
+  return {
+    pid: init.pid,
+    pidfd: init.pidfd.number,
+    master: init.master?.number,
+    start: () => {
+      record.started = true;
+      state.save();
+      try {
+        init.start();
+      } catch (error) {
+        record.started = false;
+        state.save();
+        throw error;
+      }
+    },
+    detach: () => void made.move(),
+    [Symbol.dispose]: () => made.dispose(),
+  };
+}
+
+/** What only this machine can tell of a config, before anything is made. */
+function checkSpec(spec: Spec, options: CreateOptions): void {
+  checkMountLabel(spec.linux?.mountLabel);
+  const users = spec.linux?.uidMappings ?? [];
+  if (users.length > 0 && !users.some(({ containerID }) => containerID === 0)) {
+    throw new ContainerError("apply linux.uidMappings: none of them maps the container's root, 0", {
+      code: "InvalidSpec",
+      hint: "The container is set up by its own root",
+    });
+  }
+  if (spec.linux?.seccomp !== undefined && options.seccomp === undefined) {
+    throw new ContainerError("apply linux.seccomp: it has not been compiled");
+  }
+}
+
+function delegateUnified(spec: Spec, cgroup: Cgroup): void {
+  const layout = detectCgroups();
+  // On v2 it has one folder.
+  if (layout.kind === "v2") delegateCgroup(cgroup.folders[0], spec, layout);
+}
+
+/** The cgroup's folders, by the mount points of the hierarchies that they lie in. */
+function foldersByMount(folders: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { mountpoint } of detectCgroups().hierarchies) {
+    const folder = folders.find((folder) => folder.startsWith(`${mountpoint}/`));
+    if (folder !== undefined) found.set(mountpoint, folder);
+  }
+  return found;
+}
+
+/** What killed the first process while it was being built: most likely too small a memory limit. */
+function diedEarly({ status }: DiedEarly, cgroup: Cgroup): ContainerError {
+  const oom = cgroup.oom();
+  if (oom.kills > 0) {
+    const limit = oom.limit === undefined ? "" : ` (limit ${formatBytes(oom.limit)})`;
+    return new ContainerError(`start the container: killed, out of memory${limit}`, {
+      code: "OutOfMemory",
+      hint: "The memory limit is too small to start: give more with -mem",
+    });
+  }
+  const how = status === undefined
+    ? "for an unknown reason"
+    : "signal" in status
+    ? `by signal ${status.signal}`
+    : `with code ${status.code}`;
+  return new ContainerError(`start the container: its first process ended early, ${how}`);
+}
+
+function namespaceFlags(spec: Spec): string {
+  const names: Record<string, string> = {
+    mount: "CLONE_NEWNS",
+    network: "CLONE_NEWNET",
+    pid: "CLONE_NEWPID",
+    ipc: "CLONE_NEWIPC",
+    uts: "CLONE_NEWUTS",
+    user: "CLONE_NEWUSER",
+  };
+  return (spec.linux?.namespaces ?? [])
+    .filter(({ type, path }) => path === undefined && type in names)
+    .map(({ type }) => names[type])
+    .join(" | ");
+}

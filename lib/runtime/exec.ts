@@ -1,0 +1,127 @@
+import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../ffi/constants.ts";
+import { Fd, openat, statx } from "../../ffi/file.ts";
+import { openCgroup } from "../cgroup/cgroup.ts";
+import { ContainerError } from "../errors.ts";
+import { parseList } from "../oci/list_format.ts";
+import { NAMESPACES } from "../oci/namespaces.ts";
+import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
+import { statusOf } from "./container.ts";
+import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
+import { buildExecPlan } from "./plan.ts";
+import { isAlive, type ProcessIdentity } from "./process_identity.ts";
+import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
+import { programOptions } from "./program_options.ts";
+import { type ContainerFilter, sendListener } from "./seccomp.ts";
+import { DiedEarly, spawn, type Spawned } from "./spawn.ts";
+import type { ContainerState } from "./state.ts";
+
+/** What one more process in a container is made from. */
+export interface ExecOptions {
+  readonly state: ContainerState;
+  readonly process: Process;
+  /** A cgroup below the container's to be born in. */
+  readonly cgroup?: string;
+  readonly ignorePaused: boolean;
+  readonly dieWithParent: boolean;
+  readonly passedFds: number;
+  /** The container's config: its filter, personality and memory policy hold for every process in it. */
+  readonly spec: Spec;
+  readonly seccomp?: ContainerFilter;
+}
+
+/**
+ * Makes one more process in a running container: in its namespaces and cgroups, with the rights that
+ * the process asks for. It waits for `start`; disposing of it kills it.
+ *
+ * @throws {ContainerError} when the container does not run, or with the step that failed.
+ */
+export function execInContainer(options: ExecOptions): Spawned {
+  const { state, process } = options;
+  const { record } = state;
+  const status = statusOf(state);
+  const usable = status === "running" || status === "created" ||
+    (status === "paused" && options.ignorePaused);
+  if (!usable) {
+    throw new ContainerError(
+      `run in container "${record.id}": it is ${status}, container not running`,
+      {
+        code: "WrongState",
+      },
+    );
+  }
+
+  using transient = new DisposableStack();
+  if (options.spec.linux?.seccomp !== undefined && options.seccomp === undefined) {
+    throw new ContainerError("apply linux.seccomp: it has not been compiled");
+  }
+  const affinity = parseList(process.execCPUAffinity?.initial ?? "") ?? [];
+  const namespaces = {
+    ...namespacesOf(record.init!, transient),
+    ...(affinity.length > 0 ? { affinity } : {}),
+  };
+  const inUserNamespace = namespaces.has("user");
+  const root = namespaces.has("mount") ? undefined : transient.use(
+    new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
+  ).number;
+  const folders = options.cgroup === undefined
+    ? record.cgroups
+    : record.cgroups.map((folder) => `${folder}/${options.cgroup}`);
+  const cgroup = openCgroup(folders);
+  const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
+  const cgroupFolder = cgroup.directoryFd();
+  if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
+  const plan = buildExecPlan(process, {
+    cgroupFiles,
+    dieWithParent: options.dieWithParent,
+    passedFds: options.passedFds,
+    root,
+    inUserNamespace,
+    personality: options.spec.linux?.personality,
+    program: programOptions(process, inUserNamespace, options.seccomp),
+  });
+
+  using undo = new DisposableStack();
+  const spawned = undo.use(spawn({
+    plan,
+    namespaces,
+    cgroup: cgroupFolder,
+    onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
+  }));
+  applyEarlySettings(spawned.pid, process);
+  try {
+    spawned.awaitReady();
+    applyLateSettings(spawned.pid, process);
+  } catch (error) {
+    if (!(error instanceof DiedEarly)) throw error;
+    throw new ContainerError(`run in container "${record.id}": the process ended early`, {
+      cause: error,
+    });
+  }
+  undo.move();
+  return spawned;
+}
+
+/** All namespaces of the container's first process that are not this process's own. */
+function namespacesOf(init: ProcessIdentity, acquired: DisposableStack): NamespaceChoice {
+  const join: { type: NamespaceType; fd: number; flag: number }[] = [];
+  for (const [type, { flag, file }] of Object.entries(NAMESPACES)) {
+    const theirs = acquired.use(new Fd(openat(AT_FDCWD, `/proc/${init.pid}/ns/${file}`, O_RDONLY)));
+    using ours = new Fd(openat(AT_FDCWD, `/proc/self/ns/${file}`, O_RDONLY));
+    if (statx(theirs.number).ino === statx(ours.number).ino) continue;
+    join.push({ type: type as NamespaceType, fd: theirs.number, flag });
+  }
+  // Only now is it certain that what was opened belongs to that very process.
+  if (!isAlive(init)) {
+    throw new ContainerError("run in the container: it has just ended, container not running", {
+      code: "WrongState",
+    });
+  }
+  return {
+    clone: 0,
+    unshare: 0,
+    join: join.sort(joinOrder),
+    needsJoiner: true,
+    has: (type) => join.some((namespace) => namespace.type === type),
+    isNew: () => false,
+  };
+}

@@ -1,0 +1,120 @@
+import { errnoName, SysError } from "../../ffi/errno.ts";
+import type { ExecFailure, Executing, Failed } from "../init/channel.ts";
+import { ContainerError } from "../errors.ts";
+
+/** The error that a failed step of the container's first process stands for. */
+export function stepFailure(failed: Failed): ContainerError {
+  const errno = errnoName(failed.errno);
+  const cause = failed.call ? new SysError(failed.call, failed.errno, failed.detail) : undefined;
+  if (failed.exec && cause) {
+    return execFailure(failed.exec, failed.searched ?? [], cause);
+  }
+  const reason = cause?.message ?? failed.message ?? "unknown reason";
+  return new ContainerError(`${failed.label}: ${reason}`, {
+    code: errno === "ENOSYS" ? "Unsupported" : "Failed",
+    cause,
+    hint: hintFor(failed.step, errno),
+  });
+}
+
+/** The error that a refused clone3(2) of the first process stands for. */
+export function forkFailure(cause: SysError): ContainerError {
+  return new ContainerError(`make the container's first process: ${cause.message}`, {
+    code: cause.code === "ENOSYS" || cause.code === "EINVAL" ? "Unsupported" : "Failed",
+    cause,
+    hint: FORK_HINTS[cause.code],
+  });
+}
+
+/** clone(2), ERRORS. */
+const FORK_HINTS: Readonly<Record<string, string>> = {
+  EPERM: "Namespaces take root with CAP_SYS_ADMIN: run it on the host itself",
+  EINVAL: "The kernel lacks a kind of namespace: ls /proc/self/ns shows those that it has",
+  ENOSPC: "A limit of namespaces is reached: see /proc/sys/user/max_*_namespaces",
+  EAGAIN: "A limit of processes is reached: see ulimit -u and pids.max of the cgroup",
+};
+
+/** The error that a refused `execve` of the program stands for: errno is the launcher's, the reasons were told before. */
+export function launchFailure({ path, reasons }: Executing, errno: number): ContainerError {
+  const cause = new SysError("execve", errno, JSON.stringify(path));
+  const code = LIKE[cause.code] ?? cause.code;
+  const failure = Object.hasOwn(reasons, code)
+    ? reasons[code as keyof typeof reasons]
+    : { path, reason: "other" } as const;
+  return execFailure(failure, [], cause);
+}
+
+/** Errors that mean the same of a file as another one. */
+const LIKE: Readonly<Record<string, string>> = {
+  ENOTDIR: "ENOENT",
+  ELIBBAD: "ENOENT",
+  EPERM: "EACCES",
+};
+
+/** What to do about failures whose cause is known. */
+function hintFor(kind: string, errno: string): string | undefined {
+  if (errno === "EPERM" && (kind === "mount" || kind === "root")) {
+    return "Run on the host itself, or in a container that may mount (CAP_SYS_ADMIN, no seccomp filter)";
+  }
+  if (errno === "ENODEV" && (kind === "mount" || kind === "root")) {
+    return "The kernel does not know this file system: load its module (modprobe) or use another kernel";
+  }
+  if (kind === "root" && errno === "EINVAL") {
+    return "The images and containers folders must lie on a file system that overlay can use (ext4, xfs, btrfs, tmpfs)";
+  }
+  return undefined;
+}
+
+function execFailure(
+  failure: ExecFailure,
+  searched: readonly string[],
+  cause: SysError,
+): ContainerError {
+  const quoted = JSON.stringify(failure.path);
+  const notFound = (message: string, hint: string) =>
+    new ContainerError(`run ${message}`, { code: "CommandNotFound", cause, hint });
+  const notExecutable = (message: string, hint?: string) =>
+    new ContainerError(`run ${message}`, { code: "CommandNotExecutable", cause, hint });
+  switch (failure.reason) {
+    case "not found":
+      return failure.path.includes("/")
+        ? notFound(`${quoted}: no such file in the container`, "Give a path inside the image")
+        : notFound(
+          `${quoted}: command not found in the container`,
+          `Looked in its PATH, ${searched.join(":")}`,
+        );
+    case "missing interpreter":
+      return notFound(
+        `${quoted}: its interpreter ${JSON.stringify(failure.what)} is not in the container`,
+        "The script's first line (#!) names a program that the image lacks; a line ended the Windows way (CR LF) names one that nobody has",
+      );
+    case "missing loader":
+      return notFound(
+        `${quoted}: its loader ${JSON.stringify(failure.what)} is not in the container`,
+        "The program was linked for another C library (glibc or musl) than the image has: use a static one or another image",
+      );
+    case "is a directory":
+      return notExecutable(`${quoted}: it is a folder`);
+    case "no permission":
+      return notExecutable(
+        `${quoted}: not executable`,
+        "Its permission bits do not let this user run it (chmod +x)",
+      );
+    case "noexec mount":
+      return notExecutable(`${quoted}: it lies on a mount with the option noexec`);
+    case "wrong architecture":
+      return notExecutable(
+        `${quoted}: it is made for ${failure.what}, this machine is ${Deno.build.arch}`,
+        "Use an image of this machine's architecture",
+      );
+    case "empty file":
+      return notExecutable(`${quoted}: the file is empty`);
+    case "not a program":
+      return notExecutable(
+        `${quoted}: neither a program nor a script with a first line "#!"`,
+        `Run it with its interpreter: sh ${failure.path}`,
+      );
+    case "other":
+      return notExecutable(`${quoted}: ${cause.message}`);
+  }
+}

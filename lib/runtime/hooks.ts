@@ -1,0 +1,71 @@
+import { type HookCall } from "../init/plan.ts";
+import { runHook } from "../init/hook.ts";
+import { InitError } from "../init/context.ts";
+import { ContainerError } from "../errors.ts";
+import type { Hook, Spec, State } from "../oci/spec.ts";
+import { warn } from "../trace.ts";
+import type { ContainerRecord } from "./state.ts";
+
+/** What a hook reads on standard input (config.md, "POSIX-platform Hooks"; runtime.md, "State"). */
+export function hookState(
+  record: ContainerRecord,
+  spec: Spec,
+  status: State["status"],
+  pid?: number,
+): Record<string, unknown> {
+  return {
+    ociVersion: record.ociVersion,
+    id: record.id,
+    status,
+    ...(pid === undefined ? {} : { pid }),
+    bundle: record.bundle,
+    ...(spec.annotations ? { annotations: spec.annotations } : {}),
+  };
+}
+
+/** A hook as it is run: nothing of the runtime's own environment goes to it. */
+export function hookCall(hook: Hook): HookCall {
+  return {
+    path: hook.path,
+    args: hook.args ?? [],
+    env: hook.env ?? [],
+    timeout: hook.timeout === undefined ? undefined : hook.timeout * 1000,
+  };
+}
+
+/** Runs the prestart and createRuntime hooks, whose failure ends the container. */
+export function runRuntimeHooks(spec: Spec, record: ContainerRecord, pid: number): void {
+  const state = JSON.stringify(hookState(record, spec, "creating", pid));
+  runAll("prestart", spec.hooks?.prestart, state);
+  runAll("createRuntime", spec.hooks?.createRuntime, state);
+}
+
+/** Runs the poststart hooks; a failure is an error as well. */
+export function runPoststartHooks(spec: Spec, record: ContainerRecord, pid: number): void {
+  const state = JSON.stringify(hookState(record, spec, "running", pid));
+  runAll("poststart", spec.hooks?.poststart, state);
+}
+
+/** Runs the poststop hooks: the container is gone already, so each runs and failures are warnings. */
+export function runPoststopHooks(spec: Spec, record: ContainerRecord): void {
+  const state = JSON.stringify(hookState(record, spec, "stopped"));
+  for (const hook of spec.hooks?.poststop ?? []) {
+    try {
+      runHook(hookCall(hook), state);
+    } catch (error) {
+      if (!(error instanceof InitError)) throw error;
+      warn(`poststop ${error.message}`);
+    }
+  }
+}
+
+function runAll(kind: string, hooks: readonly Hook[] | undefined, state: string): void {
+  for (const hook of hooks ?? []) {
+    try {
+      runHook(hookCall(hook), state);
+    } catch (cause) {
+      if (!(cause instanceof InitError)) throw cause;
+      throw new ContainerError(`run the ${kind} hooks: ${cause.message}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { AT_FDCWD, CLONE_NEWUSER, O_RDONLY, SIGNALS } from "../../ffi/constants.ts";
+import { Fd, openat } from "../../ffi/file.ts";
+import { poll } from "../../ffi/poll.ts";
+import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
+import { ContainerError } from "../errors.ts";
+import { findProgram, runProgram } from "../network/program.ts";
+import type { IDMapping } from "../oci/spec.ts";
+
+/**
+ * Writes the id mappings of a new user namespace (user_namespaces(7)): one write each, as the kernel
+ * demands. Without root's rights that is for newuidmap(1) to do, save for one's own id alone; and setgroups
+ * has to be denied before, or groups that deny something could be dropped (CVE-2014-8989).
+ *
+ * @throws {ContainerError} when the kernel refuses them.
+ */
+export function mapIds(
+  pid: number,
+  uids: readonly IDMapping[],
+  gids: readonly IDMapping[],
+): void {
+  if (Deno.uid() === 0) {
+    writeMap(pid, "uid", uids);
+    return writeMap(pid, "gid", gids);
+  }
+  if (isOwnAlone(uids, Deno.uid()!)) writeMap(pid, "uid", uids);
+  else runMapper(pid, "uid", uids);
+  if (isOwnAlone(gids, Deno.gid()!)) {
+    Deno.writeTextFileSync(`/proc/${pid}/setgroups`, "deny", { create: false });
+    writeMap(pid, "gid", gids);
+  } else runMapper(pid, "gid", gids);
+}
+
+/** Makes a user namespace that nobody is in, for its mappings alone (mount_setattr(2), MOUNT_ATTR_IDMAP). */
+export function makeUserNamespace(
+  uids: readonly IDMapping[],
+  gids: readonly IDMapping[],
+): Fd {
+  const { pid, pidfd } = clone3({ flags: CLONE_NEWUSER });
+  // Somebody has to be in it while it is being opened.
+  if (pid === 0) {
+    prctl(PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
+    for (;;) poll([]);
+  }
+  using holder = new Fd(pidfd);
+  try {
+    mapIds(pid, uids, gids);
+    return new Fd(openat(AT_FDCWD, `/proc/${pid}/ns/user`, O_RDONLY));
+  } finally {
+    pidfd_send_signal(holder.number, SIGNALS.SIGKILL);
+    waitid(pid);
+  }
+}
+
+function isOwnAlone(mappings: readonly IDMapping[], own: number): boolean {
+  return mappings.length === 1 && mappings[0].size === 1 && mappings[0].hostID === own;
+}
+
+function writeMap(pid: number, kind: "uid" | "gid", mappings: readonly IDMapping[]): void {
+  if (mappings.length === 0) return;
+  const lines = mappings.map(({ containerID, hostID, size }) =>
+    `${containerID} ${hostID} ${size}\n`
+  );
+  try {
+    Deno.writeTextFileSync(`/proc/${pid}/${kind}_map`, lines.join(""), { create: false });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ContainerError(`apply linux.${kind}Mappings: ${reason}`, {
+      code: "InvalidSpec",
+      hint: "Ranges must not overlap, and must be ids that this process may map",
+      cause,
+    });
+  }
+}
+
+/** newuidmap(1) and newgidmap(1) have the rights, and give what /etc/subuid and /etc/subgid allow. */
+function runMapper(pid: number, kind: "uid" | "gid", mappings: readonly IDMapping[]): void {
+  const name = `new${kind}map`;
+  const program = findProgram(name);
+  if (program === undefined) {
+    throw new ContainerError(`apply linux.${kind}Mappings: the program ${name} is not installed`, {
+      code: "Unsupported",
+      hint: 'Install it ("apt install uidmap"), or run as root',
+    });
+  }
+  const numbers = mappings.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
+  const { success, stderr } = runProgram(program, [pid, ...numbers].map(String));
+  if (success) return;
+  throw new ContainerError(`apply linux.${kind}Mappings: ${stderr.trim() || `${name} failed`}`, {
+    code: "InvalidSpec",
+    hint: `See /etc/sub${kind}`,
+  });
+}

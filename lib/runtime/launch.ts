@@ -1,0 +1,211 @@
+import { Fd } from "../../ffi/file.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { openat } from "../../ffi/file.ts";
+import {
+  bindAndListen,
+  connect,
+  sendmsg,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  socket,
+} from "../../ffi/socket.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { ContainerError } from "../errors.ts";
+import { sendGo } from "../init/channel.ts";
+import { loadSpec } from "../oci/load.ts";
+import type { Spec } from "../oci/spec.ts";
+import { warn } from "../trace.ts";
+import { configOf, endContainer, statusOf } from "./container.ts";
+import { create, type CreatedContainer } from "./create.ts";
+import { runPoststartHooks, runPoststopHooks } from "./hooks.ts";
+import type { ProcessIdentity } from "./process_identity.ts";
+import { containerFilter, sendListener } from "./seccomp.ts";
+import { awaitExec } from "./spawn.ts";
+import { checkId, type ContainerState, type StateRoot } from "./state.ts";
+
+/** What the runtime's `create` and `run` take. */
+export interface BundleOptions {
+  readonly root: StateRoot;
+  readonly id: string;
+  /** Absolute. */
+  readonly bundle: string;
+  /** Unix socket that gets the pty's master. */
+  readonly consoleSocket?: string;
+  /** How many descriptors from 3 on the program gets. */
+  readonly passedFds: number;
+  /** The process that follows the container, where one does. */
+  readonly owner?: ProcessIdentity;
+  /** Whether `start` comes from another process. */
+  readonly startedLater: boolean;
+  /** Whether nobody relays a terminal here. */
+  readonly detached: boolean;
+}
+
+/** A container made from a bundle. */
+export interface BundleContainer extends Disposable {
+  readonly state: ContainerState;
+  readonly spec: Spec;
+  readonly cgroup: Cgroup;
+  readonly container: CreatedContainer;
+  /** Lets it live on without this process. */
+  detach(): void;
+}
+
+/**
+ * Makes a container from a bundle (runtime.md, "Create"): all of the config but its `process` is
+ * applied. Disposing of the result undoes everything.
+ *
+ * @throws {ContainerError} for a bad config or id, or the step that failed; nothing is left then.
+ */
+export async function createFromBundle(options: BundleOptions): Promise<BundleContainer> {
+  const { root, id, bundle } = options;
+  const { spec, text, warnings } = loadSpec(bundle);
+  warnings.forEach(warn);
+  checkTerminal(spec, options);
+  const seccomp = await containerFilter(spec);
+
+  // Before the cgroup, whose path is made of it.
+  checkId(id);
+  using undo = new DisposableStack();
+  const cgroup = planCgroup(spec.linux?.cgroupsPath ?? `/go_containers/${id}`);
+  const state = root.register({
+    ociVersion: spec.ociVersion,
+    id,
+    name: id,
+    bundle,
+    config: `${root.path}/${id}/config.json`,
+    created: new Date().toISOString(),
+    owner: options.owner,
+    cgroups: cgroup.folders,
+    annotations: spec.annotations,
+  });
+  // A container whose hooks have run has been one: it is stopped and taken back as any other.
+  let hooked = false;
+  undo.defer(() => {
+    state.remove();
+    if (hooked) runPoststopHooks(spec, state.record);
+  });
+  Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
+
+  cgroup.create();
+  undo.defer(() => {
+    cgroup.kill();
+    cgroup.remove();
+  });
+  state.record.spared = cgroup.spared;
+  cgroup.apply(spec.linux?.resources ?? {});
+  using listener = options.startedLater ? new Fd(listen(state)) : undefined;
+  const container = undo.use(create({
+    state,
+    spec,
+    cgroup,
+    dieWithParent: false,
+    listener: listener?.number,
+    passedFds: options.passedFds,
+    seccomp,
+    onHooks: () => hooked = true,
+  }));
+  if (options.consoleSocket !== undefined) sendConsole(options.consoleSocket, container.master!);
+  const made = undo.move();
+  return {
+    state,
+    spec,
+    cgroup,
+    container,
+    detach() {
+      container.detach();
+      made.move();
+    },
+    [Symbol.dispose]: () => made.dispose(),
+  };
+}
+
+function checkTerminal(spec: Spec, options: BundleOptions): void {
+  const terminal = spec.process?.terminal === true;
+  if (terminal && options.detached && options.consoleSocket === undefined) {
+    throw new ContainerError(
+      "make the container: its config wants a terminal, but nobody takes it",
+      {
+        code: "InvalidArgument",
+        hint: "Give --console-socket, or set process.terminal to false",
+      },
+    );
+  }
+  if (!terminal && options.consoleSocket !== undefined) {
+    throw new ContainerError("make the container: --console-socket without process.terminal", {
+      code: "InvalidArgument",
+    });
+  }
+}
+
+/**
+ * Starts a created container (runtime.md, "Start"), over the socket on which its first process waits.
+ *
+ * @throws {ContainerError} when it is not in the state `created`, or its program cannot be run.
+ */
+export function startContainer(state: ContainerState): void {
+  const { record } = state;
+  const status = statusOf(state);
+  if (status !== "created") {
+    throw new ContainerError(`start container "${record.id}": it is ${status}, not created`, {
+      code: "WrongState",
+    });
+  }
+  const spec = configOf(state);
+  if (spec.process === undefined) {
+    throw new ContainerError(`start container "${record.id}": its config has no process`, {
+      code: "InvalidSpec",
+    });
+  }
+  using channel = new Fd(socket(SOCK_SEQPACKET));
+  withFolder(state, (folder) => connect(channel.number, `${folder}/${START_SOCKET}`));
+  Deno.removeSync(`${state.folder}/${START_SOCKET}`);
+  record.started = true;
+  state.save();
+  sendGo(channel.number, record.init!.pid);
+  awaitExec(channel.number, record.init!.pid, {
+    onListener: (listener, pid) => sendListener(listener, pid, spec, record),
+  });
+  startHooks(state, spec);
+}
+
+/** The hooks after the start; a failing one ends the container. */
+export function startHooks(state: ContainerState, spec: Spec): void {
+  try {
+    runPoststartHooks(spec, state.record, state.record.init!.pid);
+  } catch (error) {
+    endContainer(state);
+    throw error;
+  }
+}
+
+const START_SOCKET = "start.sock";
+
+/** A socket in the container's state folder, which only root can reach. */
+function listen(state: ContainerState): number {
+  const fd = socket(SOCK_SEQPACKET);
+  withFolder(state, (folder) => bindAndListen(fd, `${folder}/${START_SOCKET}`));
+  return fd;
+}
+
+/** A socket's path holds 107 bytes, a container's id may hold more: so it is named by a descriptor. */
+function withFolder(state: ContainerState, use: (folder: string) => void): void {
+  using folder = new Fd(openat(AT_FDCWD, state.folder, O_PATH | O_DIRECTORY));
+  use(`/proc/self/fd/${folder.number}`);
+}
+
+/** Sends the pty's master over a unix stream socket, as engines expect it: the name, and one descriptor. */
+export function sendConsole(path: string, master: number): void {
+  try {
+    using connection = new Fd(socket(SOCK_STREAM));
+    connect(connection.number, path);
+    const name = new TextEncoder().encode("/dev/ptmx");
+    const bytes = new Uint8Array(new ArrayBuffer(name.length));
+    bytes.set(name);
+    sendmsg(connection.number, bytes, [master]);
+  } catch (cause) {
+    if (!(cause instanceof SysError || cause instanceof RangeError)) throw cause;
+    throw new ContainerError(`send the terminal to "${path}": ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  MS_I_VERSION,
+  MS_LAZYTIME,
+  MS_MANDLOCK,
+  MS_RDONLY,
+  MS_REC,
+  MS_REMOUNT,
+  MS_SYNCHRONOUS,
+} from "../../ffi/mount_flags.ts";
+import type { MountStep } from "../init/plan.ts";
+import {
+  attributeChange,
+  isBind,
+  mountAttributes,
+  type MountOptions,
+  parseMountOptions,
+  superblockOptions,
+} from "../oci/mount_options.ts";
+import type { Mount } from "../oci/spec.ts";
+import { resolve } from "@std/path/posix/resolve";
+
+/** What the parent has made ready for a mount. */
+export interface PreparedMount {
+  /** The clone that a bind mount is. */
+  readonly tree?: number;
+  /** The user namespace whose mapping a new mount shows. */
+  readonly idmap?: { readonly userns: number; readonly recursive: boolean };
+}
+
+/** A mount of the config as the child carries it out (config.md, "Mounts"). */
+export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: string): MountStep {
+  const options = parseMountOptions(mount.options);
+  const target = resolve("/", mount.destination);
+  const source = mount.source ?? mount.type ?? "none";
+  const common = {
+    do: "mount",
+    target,
+    source,
+    fstype: "",
+    recursive: (options.flags & MS_REC) !== 0,
+    options: [],
+    recursiveSet: options.recursiveSet,
+    recursiveClear: options.recursiveClear,
+    propagation: options.propagation,
+    copyUp: false,
+  } as const;
+  if (options.flags & MS_REMOUNT) {
+    return {
+      ...common,
+      ...attributeChange(options),
+      kind: "remount",
+      label: `change the mount on "${mount.destination}"`,
+      options: isBind(options) ? [] : remountOptions(options),
+    };
+  }
+  if (isBind(options)) {
+    return {
+      ...common,
+      ...attributeChange(options),
+      kind: "bind",
+      label: `bind "${source}" on "${mount.destination}"`,
+      tree: prepared.tree,
+    };
+  }
+  const keys = [
+    ...superblockOptions(options.flags).map((name) => [name] as const),
+    ...options.data.map(keyAndValue),
+    ...securityContext(mount.type, label),
+  ];
+  return {
+    ...common,
+    kind: "new",
+    label: `mount ${mount.type} on "${mount.destination}"`,
+    fstype: mount.type ?? "",
+    options: keys,
+    set: mountAttributes(options.flags),
+    clear: 0,
+    copyUp: options.tmpcopyup,
+    ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
+    ...(needsMount2(options)
+      ? { legacy: { flags: options.flags, data: options.data.join() } }
+      : {}),
+    ...(mount.type === "tmpfs" && !keys.some(([key]) => key === "mode")
+      ? { inheritMode: true }
+      : {}),
+  };
+}
+
+/** fsconfig(2) takes values of at most 255 bytes. */
+const LONGEST_VALUE = 255;
+
+/** Of `silent` nothing is to be seen: it only spares messages in the kernel's log. */
+function needsMount2({ flags, data }: MountOptions): boolean {
+  if (flags & MS_I_VERSION) return true;
+  const length = (text: string) => new TextEncoder().encode(text).length;
+  return data.some((option) => length(keyAndValue(option)[1] ?? "") > LONGEST_VALUE);
+}
+
+/** The options of the file system that a change asks for, those that are switched off by their own names. */
+function remountOptions(options: MountOptions): (readonly [string, string?])[] {
+  const off: readonly (readonly [flag: number, name: string])[] = [
+    [MS_RDONLY, "rw"],
+    [MS_SYNCHRONOUS, "async"],
+    [MS_LAZYTIME, "nolazytime"],
+    [MS_MANDLOCK, "nomand"],
+  ];
+  return [
+    ...superblockOptions(options.flags).map((name) => [name] as const),
+    ...off.filter(([flag]) => options.clearedFlags & flag).map(([, name]) => [name] as const),
+    ...options.data.map(keyAndValue),
+  ];
+}
+
+/** The label of all files of a new mount (linux.mountLabel); those of the kernel itself have their own. */
+function securityContext(
+  type: string | undefined,
+  label: string | undefined,
+): (readonly [string, string?])[] {
+  const own = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
+  if (label === undefined || own.includes(type ?? "")) return [];
+  return [["context", label]];
+}
+
+function keyAndValue(option: string): readonly [string, string?] {
+  const at = option.indexOf("=");
+  return at < 0 ? [option] : [option.slice(0, at), option.slice(at + 1)];
+}

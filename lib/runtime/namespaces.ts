@@ -1,0 +1,107 @@
+import { CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER } from "../../ffi/constants.ts";
+import { Fd, openat } from "../../ffi/file.ts";
+import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
+import { namespaceType } from "../../ffi/namespace.ts";
+import { ContainerError, SysError } from "../errors.ts";
+import { NAMESPACES } from "../oci/namespaces.ts";
+import type { Linux, Namespace, NamespaceType } from "../oci/spec.ts";
+
+/** Which namespaces a container gets, and how. */
+export interface NamespaceChoice {
+  /** CLONE_NEW* bits of those that the process is born into. */
+  readonly clone: number;
+  /** CLONE_NEW* bits of those that it makes itself: they begin at what it has joined before. */
+  readonly unshare: number;
+  /** Existing ones to join, the mount namespace last, since paths change with it. */
+  readonly join: readonly { type: NamespaceType; fd: number; flag: number }[];
+  /** Whether joining or making them takes a process in between (lib/init/joiner.ts). */
+  readonly needsJoiner: boolean;
+  /** Offsets of a new time namespace; undefined without one. */
+  readonly timeOffsets?: string;
+  /** CPUs to run on while joining. */
+  readonly affinity?: readonly number[];
+  /** Whether the container has one of its own, new or joined. */
+  has(type: NamespaceType): boolean;
+  /** Whether it is a new one. */
+  isNew(type: NamespaceType): boolean;
+}
+
+/**
+ * Works out the namespaces of a config (config-linux.md, "Namespaces") and opens those to be joined.
+ *
+ * @param acquired what to close once the child has been made.
+ * @throws {ContainerError} when a path is not a namespace of its type.
+ */
+export function chooseNamespaces(
+  namespaces: readonly Namespace[],
+  acquired: DisposableStack,
+  offsets: Linux["timeOffsets"] = {},
+): NamespaceChoice {
+  let clone = 0;
+  let unshare = 0;
+  let timeOffsets: string | undefined;
+  const join: { type: NamespaceType; fd: number; flag: number }[] = [];
+  for (const { type, path } of namespaces) {
+    const { flag } = NAMESPACES[type];
+    if (path !== undefined) {
+      join.push({ type, flag, fd: openNamespace(type, path, flag, acquired) });
+    } else if (flag === CLONE_NEWCGROUP) unshare |= flag;
+    else if (flag === CLONE_NEWTIME) timeOffsets = offsetLines(offsets);
+    else clone |= flag;
+  }
+  join.sort(joinOrder);
+  return {
+    clone,
+    unshare,
+    join,
+    // In a new user namespace the rights are gone that joining those of others takes.
+    needsJoiner: timeOffsets !== undefined || (join.length > 0 && (clone & CLONE_NEWUSER) !== 0) ||
+      join.some(({ type }) => type === "pid" || type === "user" || type === "time"),
+    timeOffsets,
+    has: (type) => namespaces.some((namespace) => namespace.type === type),
+    isNew: (type) => namespaces.some(({ type: t, path }) => t === type && path === undefined),
+  };
+}
+
+/** The lines that /proc/<pid>/timens_offsets takes (time_namespaces(7)). */
+function offsetLines(offsets: NonNullable<Linux["timeOffsets"]>): string {
+  return Object.entries(offsets)
+    .map(([clock, { secs = 0, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`).join("");
+}
+
+/** Sorts namespaces as they are to be joined: the user namespace gives the rights for the others, the mount namespace changes what paths mean. */
+export function joinOrder(a: { type: NamespaceType }, b: { type: NamespaceType }): number {
+  return JOIN_ORDER.indexOf(a.type) - JOIN_ORDER.indexOf(b.type);
+}
+
+const JOIN_ORDER: readonly NamespaceType[] = [
+  "user",
+  "ipc",
+  "uts",
+  "network",
+  "pid",
+  "cgroup",
+  "time",
+  "mount",
+];
+
+function openNamespace(
+  type: NamespaceType,
+  path: string,
+  flag: number,
+  acquired: DisposableStack,
+): number {
+  try {
+    const fd = acquired.use(new Fd(openat(AT_FDCWD, path, O_RDONLY)));
+    if (namespaceType(fd.number) === flag) return fd.number;
+  } catch (cause) {
+    if (!(cause instanceof SysError)) throw cause;
+    throw new ContainerError(`join the ${type} namespace "${path}": ${cause.message}`, {
+      code: "InvalidSpec",
+      cause,
+    });
+  }
+  throw new ContainerError(`join the ${type} namespace "${path}": it is of another kind`, {
+    code: "InvalidSpec",
+  });
+}

@@ -1,0 +1,391 @@
+import { MOUNT_ATTR_RDONLY, MS_BIND, MS_PRIVATE, MS_REC, MS_SLAVE } from "../../ffi/mount_flags.ts";
+import type { CapabilityMasks, Plan, SeccompFilter, Step } from "../init/plan.ts";
+import { parseList } from "../oci/list_format.ts";
+import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../oci/memory_policy.ts";
+import { parseMountOptions } from "../oci/mount_options.ts";
+import { PERSONALITY_DOMAINS } from "../oci/personality.ts";
+import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
+import { RLIMITS } from "../oci/rlimits.ts";
+import { sysctlPath } from "../oci/sysctl.ts";
+import type { Hook, Linux, Mount, Process, Spec } from "../oci/spec.ts";
+import type { CgroupLayout } from "../cgroup/detect.ts";
+import type { NamespaceChoice } from "./namespaces.ts";
+import { hookCall } from "./hooks.ts";
+import { cgroupMounts } from "./cgroup_mounts.ts";
+import { containerNodes, DEVICE_LINKS } from "./devices.ts";
+import { environment, searchPath } from "./environment.ts";
+import { mountStep } from "./mount_step.ts";
+import { rootOverlay, type Trees } from "./trees.ts";
+import { resolve } from "@std/path/posix/resolve";
+
+/** What the plan needs to know besides the config. */
+export interface PlanOptions {
+  /** The container's id, the name of its keyring. */
+  readonly id: string;
+  /** The bundle's folder, absolute: `root.path` and sources of bind mounts are relative to it. */
+  readonly bundle: string;
+  /** Descriptors of v1 `tasks` files that the process writes itself into. */
+  readonly cgroupFiles: readonly number[];
+  readonly layout: CgroupLayout;
+  readonly namespaces: NamespaceChoice;
+  /** Whether the container shall end with the process that made it. */
+  readonly dieWithParent: boolean;
+  /** A socket on which to wait for a later `start`. */
+  readonly listener?: number;
+  /** How many descriptors from 3 on the program gets. */
+  readonly passedFds: number;
+  /** Descriptors of this process that the child has no use for, and is not to hold while it waits. */
+  readonly unneededFds: readonly number[];
+  /** What hooks of the container's side read on standard input, less the pid. */
+  readonly hookState: Record<string, unknown>;
+  /** What the parent has opened of the host. */
+  readonly trees: Trees;
+  readonly program: ProgramOptions;
+  /** Whether the parent has something to do once the namespaces and mounts are there. */
+  readonly parentActs: boolean;
+  /** Whether `lo` of a new network namespace is set up here, because nobody else does. */
+  readonly loopback: boolean;
+}
+
+/** What of a process the parent has worked out. */
+export interface ProgramOptions {
+  /** Its capabilities, as far as they can be granted. */
+  readonly capabilities: CapabilityMasks;
+  /** Labels of the security modules. */
+  readonly labels: readonly Step[];
+  readonly seccomp?: SeccompFilter & { readonly notify: boolean };
+}
+
+/**
+ * Works out what the container's first process does, in the order that the runtime specification
+ * and the kernel together demand. Reads as the list it is; why a step stands where it does is said
+ * there, what it does in lib/init/steps.
+ */
+export function buildPlan(spec: Spec, options: PlanOptions): Plan {
+  const namespaces = options.namespaces;
+  const process = spec.process;
+  const plan: Step[] = [];
+
+  const { passedFds: keep, unneededFds: close } = options;
+  plan.push({ do: "start afresh", label: START_LABEL, keep, close });
+  if (namespaces.isNew("user")) {
+    plan.push({ do: "wait for mappings", label: "wait until the user ids are mapped" });
+  }
+  if (namespaces.has("user")) plan.push(BECOME_ROOT);
+
+  // The cgroup comes before its namespace, whose root it becomes.
+  if (options.cgroupFiles.length > 0) {
+    plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
+  }
+  if (!namespaces.needsJoiner) {
+    for (const { fd, flag, type } of namespaces.join) {
+      plan.push({ do: "join namespace", label: `join the ${type} namespace`, fd, flag });
+    }
+  }
+  if (namespaces.unshare !== 0) {
+    plan.push({
+      do: "unshare",
+      label: "make a cgroup namespace that begins here",
+      flags: namespaces.unshare,
+    });
+  }
+  plan.push({ do: "join session keyring", label: "take a keyring of its own", name: options.id });
+  if (options.loopback) plan.push({ do: "lo up", label: "set the loopback interface up" });
+
+  plan.push(...rootfs(spec, options));
+  if (spec.hostname !== undefined) {
+    plan.push({
+      do: "hostname",
+      label: `set the hostname "${spec.hostname}"`,
+      name: spec.hostname,
+    });
+  }
+  if (spec.domainname !== undefined) {
+    const name = spec.domainname;
+    plan.push({ do: "domainname", label: `set the domain name "${name}"`, name });
+  }
+  const { memoryPolicy, personality } = spec.linux ?? {};
+  if (memoryPolicy) plan.push(memoryPolicyStep(memoryPolicy));
+  if (personality) plan.push(personalityStep(personality));
+  if (process) plan.push(...identity(process, options.program));
+  const { listener } = options;
+  plan.push({
+    do: "wait for start",
+    label: listener === undefined ? "wait until the network is there" : "wait for start",
+    listener,
+  });
+  plan.push(...containerHooks("startContainer", spec.hooks?.startContainer, options));
+  if (process) plan.push(...program(process, options));
+  return plan;
+}
+
+const START_LABEL = "start a new session, signals as at boot";
+
+const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
+
+function personalityStep({ domain }: NonNullable<Linux["personality"]>): Step {
+  const persona = PERSONALITY_DOMAINS[domain];
+  return { do: "personality", label: `run as in the domain ${domain}`, persona };
+}
+
+function memoryPolicyStep({ mode, nodes, flags = [] }: NonNullable<Linux["memoryPolicy"]>): Step {
+  const bits = flags.reduce((all, flag) => all | MEMORY_POLICY_FLAGS[flag], 0);
+  return {
+    do: "memory policy",
+    label: `take memory as ${mode} has it`,
+    mode: MEMORY_POLICY_MODES[mode] | bits,
+    nodes: parseList(nodes ?? "") ?? [],
+  };
+}
+
+function containerHooks(name: string, hooks: Hook[] | undefined, options: PlanOptions): Step[] {
+  if (!hooks?.length) return [];
+  return [{
+    do: "container hooks",
+    label: `run the ${name} hooks`,
+    hooks: hooks.map(hookCall),
+    state: { ...options.hookState, status: name === "startContainer" ? "created" : "creating" },
+  }];
+}
+
+function rootfs(spec: Spec, options: PlanOptions): Step[] {
+  const linux = spec.linux ?? {};
+  const { namespaces, trees } = options;
+  const plan: Step[] = [];
+  const own = namespaces.has("mount");
+  const mounts = spec.mounts ?? [];
+  if (own) {
+    // Slave at first even for a private root: a mount made private at once would pin the host's mounts.
+    // And for a shared one: what is mounted here is not to be seen on the host.
+    plan.push({
+      do: "propagation",
+      label: "stop mounts from spreading to the host",
+      flags: MS_SLAVE | MS_REC,
+    });
+  }
+
+  const path = resolve(options.bundle, spec.root.path);
+  const overlay = rootOverlay(mounts);
+  plan.push({
+    do: "root",
+    label: overlay
+      ? `mount the overlay of image and changes on "${path}"`
+      : `make "${path}" a mount of its own`,
+    path,
+    ...(overlay ? { overlay: mountStep(overlay) } : {}),
+    ...(trees.root === undefined ? {} : { tree: trees.root }),
+    ...(trees.attached ? { attached: true } : {}),
+  });
+
+  let devReadOnly = false;
+  for (const mount of mounts) {
+    if (mount === overlay) continue;
+    if (mount.type === "cgroup") {
+      plan.push(cgroupMounts(mount, options.layout, trees.cgroups));
+      continue;
+    }
+    const step = mountStep(mount, trees.mounts.get(mount), linux.mountLabel);
+    if (step.kind === "new" && step.target === "/dev" && step.set & MOUNT_ATTR_RDONLY) {
+      // It takes the nodes first.
+      devReadOnly = true;
+      plan.push({
+        ...step,
+        set: step.set & ~MOUNT_ATTR_RDONLY,
+        options: step.options.filter(([key]) => key !== "ro"),
+      });
+    } else plan.push(step);
+  }
+
+  // A /dev that is the host's has all it needs, and is not the container's to change.
+  if (!mounts.some(isHostDev)) {
+    const nodes = containerNodes(linux.devices ?? []).map((node) => {
+      const tree = trees.devices.get(node.path);
+      return tree === undefined ? node : { ...node, tree };
+    });
+    plan.push({ do: "device nodes", label: "make the device nodes in /dev", nodes });
+    plan.push({ do: "links", label: "make the links in /dev", links: DEVICE_LINKS });
+  }
+  if (spec.process?.terminal) plan.push(terminalStep(spec.process, true));
+  if (devReadOnly) {
+    const dev = { destination: "/dev", options: ["remount", "bind", "ro"] };
+    plan.push({ ...mountStep(dev), label: "make /dev read-only" });
+  }
+  if (linux.sysctl && Object.keys(linux.sysctl).length > 0) {
+    const values = Object.entries(linux.sysctl)
+      .map(([key, value]) => [sysctlPath(key), value] as const);
+    plan.push({ do: "sysctl", label: "set kernel parameters", values });
+  }
+  if (spec.process) {
+    const path = spec.process.cwd;
+    if (path !== "/") {
+      plan.push({ do: "make working folder", label: `make the working folder "${path}"`, path });
+    }
+  }
+  if (linux.readonlyPaths?.length) {
+    const paths = linux.readonlyPaths;
+    plan.push({ do: "read-only paths", label: "make paths of /proc read-only", paths });
+  }
+  if (linux.maskedPaths?.length) {
+    const paths = linux.maskedPaths;
+    plan.push({ do: "masked paths", label: "hide paths of /proc and /sys", paths });
+  }
+  if (options.parentActs) {
+    plan.push({ do: "wait for parent", label: "wait for the hooks and devices of the host" });
+  }
+  plan.push(...containerHooks("createContainer", spec.hooks?.createContainer, options));
+  if (own) {
+    plan.push({ do: "pivot root", label: "make the container's root the root" });
+    plan.push({
+      do: "root propagation",
+      label: "settle how mounts spread",
+      flag: ROOTFS_PROPAGATION[linux.rootfsPropagation ?? "private"] ?? MS_PRIVATE,
+    });
+  } else plan.push({ do: "change root", label: "make the container's root the root" });
+  if (spec.root.readonly) plan.push({ do: "read-only root", label: "make the root read-only" });
+  return plan;
+}
+
+/** Whether a mount brings the host's own devices, as for privileged containers. */
+function isHostDev(mount: Mount): boolean {
+  return resolve("/", mount.destination) === "/dev" &&
+    (parseMountOptions(mount.options).flags & MS_BIND) !== 0;
+}
+
+function terminalStep({ user, consoleSize }: Process, console: boolean): Step {
+  const size = consoleSize && { rows: consoleSize.height, columns: consoleSize.width };
+  return {
+    do: "terminal",
+    label: "open a terminal of its own",
+    uid: user?.uid ?? 0,
+    console,
+    ...(size ? { size } : {}),
+  };
+}
+
+/** What the plan of one more process in a container needs to know. */
+export interface ExecPlanOptions {
+  readonly cgroupFiles: readonly number[];
+  readonly dieWithParent: boolean;
+  readonly passedFds: number;
+  /** The container's root, where it has no mount namespace of its own to have it in. */
+  readonly root?: number;
+  /** Whether the container has a user namespace. */
+  readonly inUserNamespace: boolean;
+  readonly personality?: Linux["personality"];
+  readonly program: ProgramOptions;
+}
+
+/** Works out what a process does that joins a container which is there already; its namespaces are joined before. */
+export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan {
+  const plan: Step[] = [
+    { do: "start afresh", label: START_LABEL, keep: options.passedFds, close: [] },
+  ];
+  if (options.inUserNamespace) plan.push(BECOME_ROOT);
+  if (options.cgroupFiles.length > 0) {
+    plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
+  }
+  const cpus = parseList(process.execCPUAffinity?.final ?? "");
+  if (cpus?.length) {
+    plan.push({
+      do: "cpu affinity",
+      label: "run on the CPUs of process.execCPUAffinity.final",
+      cpus,
+    });
+  }
+  if (options.root === undefined) {
+    plan.push({ do: "take root", label: "take the container's root" });
+  } else {
+    const label = "make the container's root the root";
+    plan.push({ do: "change root", label, fd: options.root });
+  }
+  if (process.terminal) plan.push(terminalStep(process, false));
+  if (options.personality) plan.push(personalityStep(options.personality));
+  plan.push(...identity(process, options.program));
+  plan.push({ do: "wait for start", label: "wait for start" });
+  plan.push(...program(process, options));
+  return plan;
+}
+
+/** Who the program is: user, rights, folder; and that there is such a program at all. */
+function identity(process: Process, options: ProgramOptions): Step[] {
+  const plan: Step[] = [...options.labels];
+  if (process.noNewPrivileges) {
+    plan.push({ do: "no new privileges", label: "give up new privileges" });
+  }
+  const user = process.user ?? { uid: 0, gid: 0 };
+  plan.push({
+    do: "become user",
+    label: `become user ${user.uid}:${user.gid} with the capabilities of the config`,
+    uid: user.uid,
+    gid: user.gid,
+    groups: [...new Set(user.additionalGids ?? [])],
+    // What other runtimes have for it; the umask of whoever calls may be anything.
+    umask: user.umask ?? 0o022,
+    capabilities: options.capabilities,
+    retained: options.seccomp && !process.noNewPrivileges ? CAP_SYS_ADMIN : 0n,
+  });
+  const path = process.cwd;
+  plan.push({ do: "enter working folder", label: `enter the working folder "${path}"`, path });
+  const { env, needsHome } = environment(process.env);
+  if (needsHome) {
+    plan.push({ do: "find home", label: "find the user's home folder", uid: user.uid });
+  }
+  const name = process.args?.[0];
+  if (name !== undefined) {
+    plan.push({
+      do: "find program",
+      label: `find the program "${name}"`,
+      name,
+      path: searchPath(env),
+    });
+  }
+  return plan;
+}
+
+const CAP_SYS_ADMIN = 1n << 21n;
+
+/** The last steps, once the container is started. */
+function program(
+  process: Process,
+  options: { readonly dieWithParent: boolean; readonly program: ProgramOptions },
+): Step[] {
+  const { capabilities, labels, seccomp } = options.program;
+  const notify = seccomp?.notify ?? false;
+  // The launcher loads it right before the program, unless that takes what the launcher lacks.
+  const early = seccomp !== undefined && (notify || !process.noNewPrivileges);
+  const argv = process.args ?? [];
+  const plan: Step[] = [{
+    do: "launcher",
+    label: "make the launcher of the program",
+    argv,
+    env: environment(process.env).env,
+    ...(seccomp && !early ? { filter: seccomp } : {}),
+    // What SELinux makes of a program is decided at the next execve, which must be its own.
+    direct: labels.some((step) => step.do === "security label" && step.file === "exec"),
+  }];
+  // As late as this, for this process itself would not get along with many a limit.
+  if (process.rlimits?.length) {
+    const limits = process.rlimits.map(({ type, soft, hard }) => ({
+      resource: RLIMITS[type],
+      soft: BigInt(soft),
+      hard: BigInt(hard),
+    }));
+    plan.push({ do: "rlimits", label: "set resource limits", limits });
+  }
+  // The kernel forgets it at a change of the user, so it comes after that.
+  if (options.dieWithParent) {
+    plan.push({ do: "die with parent", label: "end when gocontainer ends" });
+  }
+  if (early) {
+    plan.push({
+      do: "seccomp",
+      label: "filter system calls",
+      filter: seccomp,
+      ...(process.noNewPrivileges ? {} : { capabilities }),
+      notify,
+    });
+  }
+  const words = argv.map((arg) => JSON.stringify(arg)).join(" ");
+  plan.push({ do: "exec", label: `run ${words}` });
+  return plan;
+}

@@ -1,0 +1,26 @@
+import type { Process } from "../oci/spec.ts";
+import { warn } from "../trace.ts";
+import { grantable, grantCapabilities } from "./capabilities.ts";
+import type { ProgramOptions } from "./plan.ts";
+import type { ContainerFilter } from "./seccomp.ts";
+import { securityLabels } from "./security_labels.ts";
+
+/**
+ * Works out what of a process depends on this machine; warns of capabilities that it cannot have.
+ *
+ * @throws {ContainerError} Unsupported for a label of a security module that is off.
+ */
+export function programOptions(
+  process: Process | undefined,
+  inUserNamespace: boolean,
+  seccomp?: ContainerFilter,
+): ProgramOptions {
+  const wanted = process?.capabilities;
+  const { masks, warning } = grantCapabilities(wanted, grantable(wanted, inUserNamespace));
+  if (warning !== undefined) warn(warning);
+  return {
+    capabilities: masks,
+    labels: process === undefined ? [] : securityLabels(process),
+    ...(seccomp ? { seccomp } : {}),
+  };
+}

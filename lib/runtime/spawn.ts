@@ -1,0 +1,255 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { close, Fd } from "../../ffi/file.ts";
+import { poll, POLLIN } from "../../ffi/poll.ts";
+import {
+  type Clone,
+  clone3,
+  type ExitStatus,
+  pidfd_open,
+  pidfd_send_signal,
+  waitid,
+} from "../../ffi/process.ts";
+import { socketpair } from "../../ffi/socket.ts";
+import { type ChildMessage, type Executing, hear, sendGo } from "../init/channel.ts";
+import { runJoiner } from "../init/joiner.ts";
+import type { Plan, Step } from "../init/plan.ts";
+import { runPlan } from "../init/runner.ts";
+import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
+import type { NamespaceChoice } from "./namespaces.ts";
+import { fetchListener } from "./seccomp.ts";
+
+/** Who watches the child's steps, and the faults of the tests. */
+export interface ChildObserver {
+  /** Called for each step that the child has done; times are milliseconds of `performance.now()`. */
+  done(step: Step, start: number, end: number): void;
+  /** Called in the child before each step. */
+  fault?(step: Step): void;
+}
+
+/** What a process is made from. */
+export interface SpawnOptions {
+  readonly plan: Plan;
+  readonly namespaces: NamespaceChoice;
+  /** The cgroup v2 folder that it is born in. */
+  readonly cgroup?: number;
+  readonly observer?: ChildObserver;
+  /** The parent's part between the making of the namespaces and the entering of the root. */
+  readonly onBuilt?: (pid: number) => void;
+  /** Gets the listener of a seccomp filter, open in this process. */
+  readonly onListener?: (listener: number, pid: number) => void;
+}
+
+/**
+ * A process of a container on its way to its program, and the parent's end of the channel to it.
+ * Disposing of it kills it, reaps it and closes what belongs to it.
+ */
+export class Spawned implements Disposable {
+  readonly pidfd: Fd;
+  readonly #channel: Fd;
+  readonly #options: SpawnOptions;
+  #master?: Fd;
+  #released = false;
+
+  constructor(readonly pid: number, pidfd: number, channel: Fd, options: SpawnOptions) {
+    this.pidfd = new Fd(pidfd);
+    this.#channel = channel;
+    this.#options = options;
+  }
+
+  /** The pty's master, when the plan has a terminal. */
+  get master(): Fd | undefined {
+    return this.#master;
+  }
+
+  /**
+   * Follows the process until it is built and waits for `start`.
+   *
+   * @throws {ContainerError} with the step that failed; {@link DiedEarly} when it ended without a word.
+   */
+  awaitReady(): void {
+    if (!this.#listen()) throw new DiedEarly(waitid(this.pid));
+  }
+
+  /** Throws as {@link awaitReady} does when the process has failed already; does not wait. */
+  assertWell(): void {
+    if (!this.#listen({ wait: false })) throw new DiedEarly(waitid(this.pid));
+  }
+
+  /**
+   * Lets the program start; returns when `execve` has happened, which the end of file tells: the
+   * child's socket is close-on-exec.
+   */
+  start(): void {
+    this.go();
+    awaitExec(this.#channel.number, this.pid, this.#options);
+    this.#channel[Symbol.dispose]();
+  }
+
+  /** Lets the process go on from where it waits. */
+  go(): void {
+    sendGo(this.#channel.number, this.pid);
+  }
+
+  /** Lets the process live on without this one. */
+  release(): void {
+    this.#released = true;
+  }
+
+  /** Kills and reaps: the process is our child, so its number cannot have gone to another one. */
+  [Symbol.dispose](): void {
+    this.#channel[Symbol.dispose]();
+    this.#master?.[Symbol.dispose]();
+    if (this.#released) return this.pidfd[Symbol.dispose]();
+    try {
+      pidfd_send_signal(this.pidfd.number, SIGNALS.SIGKILL);
+      waitid(this.pid);
+    } catch (error) {
+      const gone = error instanceof SysError && (error.code === "ESRCH" || error.code === "ECHILD");
+      if (!gone) throw error;
+    } finally {
+      this.pidfd[Symbol.dispose]();
+    }
+  }
+
+  /** Hears the child until it is ready or, without `wait`, silent (true), or has closed its end (false). */
+  #listen({ wait } = { wait: true }): boolean {
+    const said = { fd: this.#channel.number, events: POLLIN, revents: 0 };
+    while (wait || poll([said], 0) > 0) {
+      const heard = hear(this.#channel.number);
+      if (heard === undefined) return false;
+      const { message, fds } = heard;
+      switch (message.type) {
+        case "step":
+          tellStep(this.#options, message);
+          break;
+        case "console":
+          this.#master = new Fd(fds[0]);
+          break;
+        case "built":
+          this.#options.onBuilt?.(this.pid);
+          this.go();
+          break;
+        case "failed":
+          throw stepFailure(message);
+        case "ready":
+          return true;
+      }
+    }
+    return true;
+  }
+}
+
+/** What hears of a process that becomes its program. */
+type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions>;
+
+/**
+ * Follows a process from the word to start until it is its program, which the end of file tells.
+ *
+ * @throws {ContainerError} when it cannot be.
+ */
+export function awaitExec(channel: number, pid: number, options: ExecListener): void {
+  let executing: Executing | undefined;
+  for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
+    const { message } = heard;
+    switch (message.type) {
+      case "step":
+        tellStep(options, message);
+        break;
+      case "listener": {
+        using listener = new Fd(fetchListener(pid, message.fd));
+        options.onListener?.(listener.number, pid);
+        sendGo(channel, pid);
+        break;
+      }
+      case "exec":
+        executing = message;
+        break;
+      case "refused":
+        if (executing !== undefined) throw launchFailure(executing, message.errno);
+        break;
+      case "failed":
+        throw stepFailure(message);
+    }
+  }
+}
+
+function tellStep(
+  { observer, plan }: Partial<SpawnOptions>,
+  { index, start, end }: Extract<ChildMessage, { type: "step" }>,
+): void {
+  if (plan) observer?.done(plan[index], start, end);
+}
+
+/** The process ended before it was built and without saying why: something else has killed it. */
+export class DiedEarly extends Error {
+  override readonly name = "DiedEarly";
+  constructor(readonly status: ExitStatus | undefined) {
+    super("the first process ended early");
+  }
+}
+
+/** Forks a process into its namespaces; it begins with its plan at once. */
+export function spawn(options: SpawnOptions): Spawned {
+  using undo = new DisposableStack();
+  const [parentEnd, childEnd] = socketpair();
+  const channel = undo.use(new Fd(parentEnd));
+  using _child = new Fd(childEnd);
+  const { namespaces, cgroup } = options;
+  // What applies only to children needs a process in between, which makes the real one its sibling.
+  const { pid, pidfd } = namespaces.needsJoiner ? forkThroughJoiner() : forkChild();
+  undo.move();
+  return new Spawned(pid, pidfd, channel, options);
+
+  function forkChild(): { pid: number; pidfd: number } {
+    const made = fork({ flags: namespaces.clone, cgroup });
+    if (made.pid === 0) child();
+    return made;
+  }
+
+  function forkThroughJoiner(): { pid: number; pidfd: number } {
+    // A channel of its own: what the sibling says may come before the joiner has told of it.
+    const [ours, theirs] = socketpair();
+    using joinerChannel = new Fd(ours);
+    const joiner = fork();
+    if (joiner.pid === 0) {
+      close(parentEnd);
+      close(ours);
+      const forkSibling = () => clone3({ flags: namespaces.clone, cgroup, sibling: true });
+      const sibling = () => {
+        close(theirs);
+        return child();
+      };
+      runJoiner(namespaces, theirs, forkSibling, sibling);
+    }
+    close(theirs);
+    using _pidfd = new Fd(joiner.pidfd);
+    const heard = hear(joinerChannel.number);
+    waitid(joiner.pid);
+    if (heard === undefined) throw new DiedEarly(undefined);
+    if (heard.message.type === "failed") throw stepFailure(heard.message);
+    if (heard.message.type !== "born") throw new DiedEarly(undefined);
+    // It is our child and not yet reaped, so the number is still its own.
+    return { pid: heard.message.pid, pidfd: pidfd_open(heard.message.pid) };
+  }
+
+  function child(): never {
+    // Its own copy of the parent's end would keep the channel open when the parent is gone.
+    if (!namespaces.needsJoiner) close(parentEnd);
+    const { plan, observer } = options;
+    const { fault } = observer ?? {};
+    runPlan(plan, childEnd, {
+      follow: observer !== undefined,
+      fault: fault && ((index) => fault(plan[index])),
+    });
+  }
+}
+
+/** clone3(2), in the parent: a refusal is told with what to do. */
+function fork(options?: Parameters<typeof clone3>[0]): Clone {
+  try {
+    return clone3(options);
+  } catch (error) {
+    throw error instanceof SysError ? forkFailure(error) : error;
+  }
+}

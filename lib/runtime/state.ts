@@ -1,0 +1,176 @@
+import { AT_FDCWD, O_CREAT, O_NOFOLLOW, O_RDWR, S_IFDIR, S_IFMT } from "../../ffi/constants.ts";
+import {
+  Fd,
+  flock,
+  LOCK_EX,
+  openat,
+  renameat2,
+  statx,
+  tryMkdir,
+  writeFile,
+} from "../../ffi/file.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../../ffi/constants.ts";
+import { ContainerError, SysError } from "../errors.ts";
+import type { ProcessIdentity } from "./process_identity.ts";
+
+/** Where the state of all containers lives, unless `--root` says otherwise. */
+export const DEFAULT_STATE_ROOT = "/run/gocontainer";
+
+/**
+ * What is known of a container, kept in `<root>/<id>/state.json` from before its first part is made
+ * until after its last one is gone. It names what will exist, so that `gc` can take back what a
+ * process that was killed at any moment has left.
+ */
+export interface ContainerRecord {
+  readonly ociVersion: string;
+  readonly id: string;
+  /** The name that the user gave; the id where none was given. */
+  readonly name: string;
+  /** The folder of its config.json, absolute. */
+  readonly bundle: string;
+  /** The config it was made from, absolute: later changes in the bundle have no effect. */
+  readonly config: string;
+  /** RFC 3339. */
+  readonly created: string;
+  /** The gocontainer process that follows it; when that is gone, so is the container's right to be. */
+  readonly owner?: ProcessIdentity;
+  /** Its first process, once there is one. */
+  init?: ProcessIdentity;
+  /** Whether its program was let go: before that, its folder is of no use to anybody. */
+  started?: boolean;
+  /** Absolute cgroup folders. */
+  readonly cgroups: readonly string[];
+  /** Those of them that were there before it, and stay. */
+  spared?: readonly string[];
+  /** Its root in the host's own mount namespace, absolute, where it has none of its own. */
+  hostRoot?: string;
+  /** Its folder in the file system resctrl, and its monitoring group, where they are its own. */
+  resctrl?: readonly string[];
+  /** Addresses are in CIDR form; `veth` is the host's end. */
+  readonly network?: { readonly bridge: string; readonly address: string; readonly veth: string };
+  /** The config's annotations. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Whether the bundle's folder goes with the container (-rm). */
+  readonly removeBundle?: boolean;
+}
+
+/** The form of ids and names: they become names of folders and cgroups. */
+const ID = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$/;
+
+/**
+ * @param what `id` or `name`, for the message.
+ * @throws {ContainerError} when a text cannot be a container's id or name.
+ */
+export function checkId(text: string, what = "id"): void {
+  if (ID.test(text)) return;
+  throw new ContainerError(`use ${JSON.stringify(text)} as container ${what}: not allowed`, {
+    code: "InvalidArgument",
+    hint:
+      "Begin with a letter or digit and use only letters, digits and _ . + - (at most 128 in all)",
+  });
+}
+
+/** The folder that holds the state of all containers: root's alone. */
+export class StateRoot {
+  private constructor(readonly path: string) {}
+
+  /**
+   * Opens the folder, making it 0700 when it is missing.
+   *
+   * @throws {ContainerError} when others could write there.
+   */
+  static open(path = DEFAULT_STATE_ROOT): StateRoot {
+    makeFolder(path);
+    const { mode, uid } = statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    if ((mode & S_IFMT) !== S_IFDIR || (mode & 0o022) !== 0 || uid !== 0) {
+      throw new ContainerError(`use the state folder "${path}": others can write there`, {
+        code: "NotAllowed",
+        hint: `Make it root's alone: chown root "${path}" && chmod 700 "${path}"`,
+      });
+    }
+    return new StateRoot(path);
+  }
+
+  /** Takes the lock under which addresses are given and remains are collected; waits for it. */
+  lock(): Disposable {
+    const fd = new Fd(openat(AT_FDCWD, `${this.path}/.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+    flock(fd.number, LOCK_EX);
+    return fd;
+  }
+
+  /** The ids of all containers. */
+  ids(): string[] {
+    const ids: string[] = [];
+    for (const entry of Deno.readDirSync(this.path)) {
+      if (entry.isDirectory && ID.test(entry.name)) ids.push(entry.name);
+    }
+    return ids;
+  }
+
+  /** The state of all containers. */
+  containers(): ContainerState[] {
+    return this.ids().map((id) => this.find(id)).filter((state) => state !== undefined);
+  }
+
+  /** The state of one container; undefined when there is none of that id. A folder whose record was never written counts as one that never was. */
+  find(id: string): ContainerState | undefined {
+    checkId(id);
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(`${this.path}/${id}/state.json`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    return new ContainerState(`${this.path}/${id}`, JSON.parse(text) as ContainerRecord);
+  }
+
+  /**
+   * Registers a container, before anything of it is made.
+   *
+   * @throws {ContainerError} when the id is taken.
+   */
+  register(record: ContainerRecord): ContainerState {
+    checkId(record.id);
+    const folder = `${this.path}/${record.id}`;
+    if (!tryMkdir(folder, 0o700)) {
+      throw new ContainerError(`make container "${record.id}": the id is in use`, {
+        code: "Exists",
+      });
+    }
+    const state = new ContainerState(folder, record);
+    state.save();
+    return state;
+  }
+}
+
+/** Makes a folder, root's alone, and what is missing above it. */
+function makeFolder(path: string): void {
+  try {
+    tryMkdir(path, 0o700);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+    Deno.mkdirSync(path, { mode: 0o700, recursive: true });
+  }
+}
+
+/** The state of one container, on disk and in memory. */
+export class ContainerState {
+  constructor(readonly folder: string, readonly record: ContainerRecord) {}
+
+  /** Writes the record, whole or not at all. */
+  save(): void {
+    const file = `${this.folder}/state.json`;
+    writeFile(`${file}.new`, JSON.stringify(this.record), 0o600);
+    renameat2(AT_FDCWD, `${file}.new`, AT_FDCWD, file);
+  }
+
+  /** Forgets the container: the last thing to be done to it. */
+  remove(): void {
+    try {
+      Deno.removeSync(this.folder, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
