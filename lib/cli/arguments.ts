@@ -1,0 +1,102 @@
+import { UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+
+/** One option of a command. */
+export interface OptionSpec {
+  readonly name: string;
+  /** Another, shorter name. */
+  readonly alias?: string;
+  /** What its value is called in the usage; an option without is a switch. */
+  readonly value?: string;
+  /** Whether it may be given more than once; the usage says so. */
+  readonly many?: boolean;
+  /** One line for the usage; an option without is hidden. */
+  readonly help?: string;
+}
+
+/** What was given: values of options, and all that follows them. */
+export interface Arguments {
+  /** The value of an option that takes one; undefined when it was not given. */
+  text(name: string): string | undefined;
+  /** All values of an option that may be given more than once. */
+  texts(name: string): readonly string[];
+  /** A switch; undefined when it was not given. */
+  flag(name: string): boolean | undefined;
+  /** The image or container, and its command with all its own dashes. */
+  readonly rest: readonly string[];
+}
+
+/**
+ * Reads `-name value`, `-name=value`, `--name value` and `--name=value` up to the first word that is
+ * not an option, or `--`. Of a value given twice the last one counts.
+ *
+ * @throws {UsageError} for an unknown option, with the nearest one there is, and for a missing value.
+ */
+export function parseArguments(options: readonly OptionSpec[], args: readonly string[]): Arguments {
+  const known = new Map(options.map((option) => [option.name, option]));
+  for (const option of options) if (option.alias) known.set(option.alias, option);
+  const given = new Map<string, string[]>();
+  let at = 0;
+  for (; at < args.length; at++) {
+    const word = args[at];
+    if (word === "--") {
+      at++;
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") break;
+    const equals = word.indexOf("=");
+    const dashed = equals < 0 ? word : word.slice(0, equals);
+    const option = known.get(dashed.replace(/^--?/, ""));
+    if (option === undefined) throw unknownOption(dashed, options);
+    let value = "true";
+    if (equals >= 0) value = word.slice(equals + 1);
+    else if (option.value !== undefined) {
+      if (++at === args.length) {
+        throw new UsageError(`read the option "${dashed}": it needs a value, ${option.value}`);
+      }
+      value = args[at];
+    }
+    const values = given.get(option.name);
+    if (values === undefined) given.set(option.name, [value]);
+    else values.push(value);
+  }
+  return {
+    text: (name) => given.get(name)?.at(-1),
+    texts: (name) => given.get(name) ?? [],
+    flag: (name) => readSwitch(name, given.get(name)?.at(-1)),
+    rest: args.slice(at),
+  };
+}
+
+function readSwitch(name: string, value: string | undefined): boolean | undefined {
+  switch (value) {
+    case undefined:
+      return undefined;
+    case "true":
+    case "1":
+      return true;
+    case "false":
+    case "0":
+      return false;
+    default:
+      throw new UsageError(`read the option "-${name}=${value}": it is true or false`);
+  }
+}
+
+function unknownOption(word: string, options: readonly OptionSpec[]): UsageError {
+  const names = options.filter(({ help }) => help !== undefined).map(({ name }) => name);
+  const near = nearest(word.replace(/^--?/, ""), names);
+  return new UsageError(`read the option "${word}": there is none of that name`, {
+    hint: near === undefined ? undefined : `Did you mean -${near}?`,
+  });
+}
+
+/** The options of a command as lines of its usage. */
+export function describeOptions(options: readonly OptionSpec[]): string {
+  const shown = options.filter(({ help }) => help !== undefined);
+  const left = shown.map(({ name, value, many }) =>
+    `  -${name}${value ? ` ${value}` : ""}${many ? "..." : ""}`
+  );
+  const width = Math.max(...left.map(({ length }) => length)) + 2;
+  return shown.map(({ help }, i) => left[i].padEnd(width) + help).join("\n");
+}

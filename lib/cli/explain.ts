@@ -1,0 +1,27 @@
+import type { Step } from "../init/plan.ts";
+import { type StepInfo, tell } from "../trace.ts";
+import { explainStep } from "./explain_step.ts";
+import type { Watcher } from "./watchers.ts";
+
+/**
+ * Tells each step on stderr as it happens: what is done and by which of the two processes, the call
+ * behind it, and how to see its result by hand.
+ */
+export class Explainer implements Watcher {
+  #count = 0;
+
+  end(step: StepInfo): void {
+    this.#tell("host", step);
+  }
+
+  done(step: Step): void {
+    this.#tell("container", { label: step.label, ...explainStep(step) });
+  }
+
+  #tell(side: "host" | "container", step: StepInfo): void {
+    const lines = [`${String(++this.#count).padStart(2)}. [${side}] ${step.label}`];
+    if (step.call) lines.push(`      call:  ${step.call}`);
+    if (step.check) lines.push(`      check: ${step.check}`);
+    tell(lines.join("\n"));
+  }
+}

@@ -1,0 +1,213 @@
+import type { MountStep, Step } from "../init/plan.ts";
+
+/** What a step of the container's first process is made of. */
+export interface StepExplanation {
+  /** The system calls behind it. */
+  readonly call: string;
+  /** A command that shows the result; inside the container unless it says otherwise. */
+  readonly check?: string;
+}
+
+/** The calls behind a step of the child, and how to check it by hand. */
+export function explainStep(step: Step): StepExplanation {
+  switch (step.do) {
+    case "start afresh":
+      return {
+        call: "close_range(3, ~0, CLOEXEC); rt_sigaction(1…64, SIG_DFL); umask(0); setsid()",
+        check: "grep -E '^Sig|^NSsid' /proc/self/status",
+      };
+    case "die with parent":
+      return {
+        call: "prctl(PR_SET_PDEATHSIG, SIGKILL)",
+        check: "on the host: kill -9 the gocontainer process, the container goes with it",
+      };
+    case "join cgroups":
+      return {
+        call: `write("0") to \`tasks\` of ${step.fds.length} hierarchies`,
+        check: "on the host: cat /proc/<pid>/cgroup",
+      };
+    case "join namespace":
+      return { call: `setns(fd, 0x${step.flag.toString(16)})`, check: "ls -l /proc/self/ns" };
+    case "unshare":
+      return { call: "unshare(CLONE_NEWCGROUP)", check: "cat /proc/self/cgroup   # shows only /" };
+    case "join session keyring":
+      return {
+        call: `keyctl(KEYCTL_JOIN_SESSION_KEYRING, "${step.name}")`,
+        check: "on the host: cat /proc/keys   # the container's are not yours",
+      };
+    case "lo up":
+      return { call: "ioctl(SIOCSIFFLAGS, lo, IFF_UP)", check: "ip addr show lo" };
+    case "propagation":
+      return {
+        call: `mount(NULL, "/", NULL, 0x${step.flags.toString(16)})   # MS_REC with MS_SLAVE`,
+        check: "cat /proc/self/mountinfo   # no shared:",
+      };
+    case "root":
+      return step.overlay
+        ? {
+          call: `${newMount(step.overlay)}; move_mount onto the folder`,
+          check: "mount | grep ' / '; touch /x   # it is in upper/ of the container's folder",
+        }
+        : { call: `open_tree("${step.path}", OPEN_TREE_CLONE); move_mount`, check: "mount" };
+    case "mount":
+      return {
+        call: step.kind === "remount"
+          ? "mount_setattr, on what is mounted there"
+          : step.kind === "bind"
+          ? `open_tree("${step.source}", OPEN_TREE_CLONE${
+            step.recursive ? " | AT_RECURSIVE" : ""
+          }); move_mount`
+          : `${newMount(step)}; move_mount`,
+        check: `grep ' ${step.target} ' /proc/self/mountinfo`,
+      };
+    case "cgroup mounts":
+      return {
+        call: step.hierarchies[0]?.name === ""
+          ? `fsopen("cgroup2"); fsmount; move_mount`
+          : `fsopen("tmpfs"), then fsopen("cgroup") for each of ${step.hierarchies.length}; move_mount`,
+        check: `ls ${step.target}; touch ${step.target}/x   # read-only`,
+      };
+    case "device nodes":
+      return {
+        call: step.nodes
+          .map(({ path, major, minor }) => `mknodat("${path}", ${major}:${minor})`).join("; "),
+        check: "ls -l /dev",
+      };
+    case "links":
+      return {
+        call: step.links.map(([path, target]) => `symlinkat("${target}", "${path}")`).join("; "),
+        check: "ls -l /dev",
+      };
+    case "terminal":
+      return {
+        call:
+          `open("/dev/pts/ptmx"); ioctl(TIOCGPTPEER); bind it on /dev/console; ioctl(TIOCSCTTY)`,
+        check: "tty; ls -l /dev/console",
+      };
+    case "read-only paths":
+      return {
+        call: "open_tree(OPEN_TREE_CLONE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount, for " +
+          step.paths.join(", "),
+        check: "echo 1 > /proc/sys/kernel/panic   # refused",
+      };
+    case "masked paths":
+      return {
+        call: `bind /dev/null over files, an empty tmpfs over folders: ${step.paths.join(", ")}`,
+        check: "cat /proc/kcore; ls /sys/firmware   # empty",
+      };
+    case "sysctl":
+      return {
+        call: step.values.map(([file, value]) => `write("/proc/sys/${file}", "${value}")`)
+          .join("; "),
+        check: "sysctl -a",
+      };
+    case "make working folder":
+      return { call: `mkdirat("${step.path}"), where it is missing` };
+    case "pivot root":
+      return {
+        call: `fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH); chdir("/")`,
+        check: "ls /   # the image's; cat /proc/self/mountinfo   # nothing of the host's",
+      };
+    case "change root":
+      return { call: `fchdir(root); chroot(".")`, check: "ls /   # the image's" };
+    case "root propagation":
+      return {
+        call: `mount(NULL, "/", NULL, 0x${step.flag.toString(16)})`,
+        check: "cat /proc/self/mountinfo",
+      };
+    case "read-only root":
+      return { call: "mount_setattr(root, MOUNT_ATTR_RDONLY)", check: "touch /x   # refused" };
+    case "hostname":
+      return { call: `sethostname("${step.name}")`, check: "hostname" };
+    case "domainname":
+      return { call: `setdomainname("${step.name}")`, check: "cat /proc/sys/kernel/domainname" };
+    case "rlimits":
+      return {
+        call: step.limits.map(({ resource, soft, hard }) =>
+          `prlimit(${resource}, ${soft}, ${hard})`
+        ).join("; "),
+        check: "cat /proc/self/limits",
+      };
+    case "cpu affinity":
+      return {
+        call: `sched_setaffinity(0, ${step.cpus.join(",")})`,
+        check: "grep Cpus_allowed_list /proc/self/status",
+      };
+    case "memory policy":
+      return {
+        call: `set_mempolicy(0x${step.mode.toString(16)}, ${step.nodes.join(",")})`,
+        check: "cat /proc/self/numa_maps",
+      };
+    case "personality":
+      return {
+        call: `personality(0x${step.persona.toString(16)})`,
+        check: "uname -m; cat /proc/self/personality",
+      };
+    case "security label":
+      return {
+        call: `write("/proc/self/attr/${step.file}", "${step.value}")`,
+        check: "cat /proc/self/attr/current",
+      };
+    case "no new privileges":
+      return {
+        call: "prctl(PR_SET_NO_NEW_PRIVS, 1)",
+        check: "grep NoNewPrivs /proc/self/status",
+      };
+    case "wait for start":
+      return { call: "recvmsg() on a socket pair, until the parent says so" };
+    case "wait for mappings":
+      return {
+        call: "recvmsg(), until /proc/<pid>/uid_map is written",
+        check: "cat /proc/self/uid_map",
+      };
+    case "become root":
+      return { call: "setgroups([]); setresgid(0); setresuid(0)", check: "id" };
+    case "wait for parent":
+      return { call: "recvmsg(), while the parent runs hooks and moves network devices" };
+    case "container hooks":
+      return { call: step.hooks.map(({ path }) => `clone3(); execve("${path}")`).join("; ") };
+    case "take root":
+      return { call: `openat("/", O_PATH)` };
+    case "become user":
+      return {
+        call: "prctl(PR_CAPBSET_DROP); setgroups; setresgid; setresuid; capset",
+        check: "id; grep Cap /proc/self/status",
+      };
+    case "enter working folder":
+      return { call: `chdir("${step.path}"); getcwd()`, check: "pwd" };
+    case "seccomp":
+      return {
+        call: `seccomp(SECCOMP_SET_MODE_FILTER, 0x${step.filter.flags.toString(16)}, ${
+          step.filter.program.length / 8
+        } instructions)`,
+        check: "grep Seccomp /proc/self/status",
+      };
+    case "find home":
+      return { call: `openat2("etc/passwd"), for the user ${step.uid}`, check: "echo $HOME" };
+    case "find program":
+      return {
+        call: step.name.includes("/")
+          ? `faccessat2("${step.name}", X_OK)`
+          : `faccessat2(X_OK) in each of ${step.path.join(":")}`,
+        check: `which ${step.name}`,
+      };
+    case "launcher":
+      return {
+        call: step.direct
+          ? `no launcher; ${step.env.length} variables`
+          : `memfd_create; fcntl(F_ADD_SEALS)   # for ${step.env.length} variables${
+            step.filter ? " and a seccomp filter" : ""
+          }`,
+      };
+    case "exec":
+      return {
+        call: "execve of the launcher, execve of what was found",
+        check: "tr '\\0' ' ' < /proc/1/cmdline; tr '\\0' '\\n' < /proc/1/environ",
+      };
+  }
+}
+
+function newMount(step: MountStep): string {
+  const options = step.options.map(([key, value]) => value === undefined ? key : `${key}=${value}`);
+  return `fsopen("${step.fstype}"); fsconfig(${options.join(", ")}); fsmount`;
+}

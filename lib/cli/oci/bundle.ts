@@ -1,0 +1,109 @@
+import { resolve } from "@std/path/posix/resolve";
+import { formatBytes } from "../../runtime/format.ts";
+import { createFromBundle, startContainer, startHooks } from "../../runtime/launch.ts";
+import { deleteContainer, getContainer } from "../../runtime/container.ts";
+import { identify } from "../../runtime/process_identity.ts";
+import { follow, holdSignals } from "../../container/monitor.ts";
+import { TerminalRelay } from "../../container/terminal.ts";
+import { UsageError } from "../../errors.ts";
+import type { Arguments, OptionSpec } from "../arguments.ts";
+import { parseWhole } from "../quantity.ts";
+import { type GlobalOptions, openRoot } from "./global.ts";
+import { onlyId } from "./only_id.ts";
+
+/** The options of `create`, as runc has them. */
+export const CREATE_OPTIONS: readonly OptionSpec[] = [
+  { name: "bundle", alias: "b", value: "FOLDER", help: "the bundle (default the current folder)" },
+  { name: "console-socket", value: "PATH", help: "unix socket that gets the terminal" },
+  { name: "pid-file", value: "FILE", help: "file to write the process's number to" },
+  { name: "no-pivot", help: "not supported: the root is always pivoted" },
+  { name: "no-new-keyring", help: "keep the caller's session keyring" },
+  { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on" },
+];
+
+/** The options of the runtime's `run`. */
+export const RUN_BUNDLE_OPTIONS: readonly OptionSpec[] = [
+  ...CREATE_OPTIONS,
+  { name: "detach", alias: "d", help: "do not wait for its end" },
+  { name: "keep", help: "keep the state after its end" },
+  { name: "no-subreaper", help: "accepted; there is none" },
+];
+
+/** `create [--bundle FOLDER] ID` */
+export async function createCommand(args: Arguments, global: GlobalOptions): Promise<number> {
+  using made = await make(args, global, true);
+  writePidFile(args, made.container.pid);
+  made.detach();
+  return 0;
+}
+
+/** `start ID` */
+export function startCommand(args: Arguments, global: GlobalOptions): number {
+  startContainer(getContainer(openRoot(global), onlyId(args)));
+  return 0;
+}
+
+/** `run [--bundle FOLDER] [-d] ID`: returns the program's exit code. */
+export async function runBundleCommand(args: Arguments, global: GlobalOptions): Promise<number> {
+  if (args.flag("detach")) {
+    using made = await make(args, global, false);
+    made.container.start();
+    startHooks(made.state, made.spec);
+    writePidFile(args, made.container.pid);
+    made.detach();
+    return 0;
+  }
+  using signals = holdSignals();
+  using made = await make(args, global, false);
+  const { container, state, spec, cgroup } = made;
+  using relay = container.master === undefined || args.text("console-socket") !== undefined
+    ? undefined
+    : new TerminalRelay(container.master);
+  writePidFile(args, container.pid);
+  container.start();
+  startHooks(state, spec);
+  const status = follow(container, signals, relay);
+  const { kills, limit } = cgroup.oom();
+  const code = "code" in status ? status.code : 128 + status.signal;
+  if (code === 137 && kills > 0 && limit !== undefined) {
+    console.error(`gocontainer: killed: out of memory (limit ${formatBytes(limit)})`);
+  }
+  if (args.flag("keep")) made.detach();
+  else {
+    made.detach();
+    deleteContainer(state);
+  }
+  return code;
+}
+
+async function make(args: Arguments, global: GlobalOptions, later: boolean) {
+  if (args.flag("no-pivot")) {
+    throw new UsageError(`read "--no-pivot": not supported, the root is always pivoted`);
+  }
+  const detached = later || args.flag("detach") === true;
+  return await createFromBundle({
+    root: openRoot(global),
+    id: onlyId(args),
+    bundle: Deno.realPathSync(resolve(args.text("bundle") ?? ".")),
+    consoleSocket: args.text("console-socket"),
+    passedFds: passedFds(args),
+    owner: detached ? undefined : identify(Deno.pid),
+    startedLater: later,
+    detached,
+  });
+}
+
+/** Descriptors asked for by option, and those of socket activation (sd_listen_fds(3)). */
+function passedFds(args: Arguments): number {
+  const asked = parseWhole(args.text("preserve-fds") ?? "0", "--preserve-fds", 0, 1024);
+  const activated = Number(Deno.env.get("LISTEN_FDS") ?? "0");
+  return asked + (Number.isInteger(activated) && activated > 0 ? activated : 0);
+}
+
+/** Writes the pid file, whole or not at all. */
+export function writePidFile(args: Arguments, pid: number): void {
+  const file = args.text("pid-file");
+  if (file === undefined) return;
+  Deno.writeTextFileSync(`${file}.new`, String(pid), { mode: 0o644 });
+  Deno.renameSync(`${file}.new`, file);
+}

@@ -1,0 +1,139 @@
+import { resolve } from "@std/path/posix/resolve";
+import { follow, holdSignals } from "../../container/monitor.ts";
+import { TerminalRelay } from "../../container/terminal.ts";
+import { ContainerError, UsageError } from "../../errors.ts";
+import { isCapability } from "../../oci/capabilities.ts";
+import { loadProcess } from "../../oci/load.ts";
+import type { Process } from "../../oci/spec.ts";
+import { validateProcess } from "../../oci/validate/mod.ts";
+import { configOf, getContainer } from "../../runtime/container.ts";
+import { execInContainer } from "../../runtime/exec.ts";
+import { containerFilter } from "../../runtime/seccomp.ts";
+import { sendConsole } from "../../runtime/launch.ts";
+import type { ContainerState } from "../../runtime/state.ts";
+import { warn } from "../../trace.ts";
+import type { Arguments, OptionSpec } from "../arguments.ts";
+import { parseWhole } from "../quantity.ts";
+import { writePidFile } from "./bundle.ts";
+import { type GlobalOptions, openRoot } from "./global.ts";
+
+/** The options of `exec`, as runc has them. */
+export const EXEC_OPTIONS: readonly OptionSpec[] = [
+  { name: "process", alias: "p", value: "FILE", help: "the process as JSON" },
+  { name: "tty", alias: "t", help: "give it a terminal" },
+  { name: "detach", alias: "d", help: "do not wait for its end" },
+  { name: "cwd", value: "FOLDER", help: "working folder inside" },
+  { name: "env", alias: "e", value: "KEY=VALUE", many: true, help: "set a variable" },
+  { name: "user", alias: "u", value: "UID[:GID]", help: "run as this user" },
+  { name: "additional-gids", alias: "g", value: "GID", many: true, help: "one more group" },
+  { name: "cap", alias: "c", value: "CAP", many: true, help: "one more capability" },
+  { name: "no-new-privs", help: "let it gain no privileges" },
+  { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on" },
+  { name: "console-socket", value: "PATH", help: "unix socket that gets the terminal" },
+  { name: "pid-file", value: "FILE", help: "file to write the process's number to" },
+  { name: "cgroup", value: "PATH", help: "cgroup below the container's" },
+  { name: "ignore-paused", help: "also in a paused container" },
+  { name: "apparmor", value: "PROFILE", help: "AppArmor profile" },
+  { name: "process-label", value: "LABEL", help: "SELinux label" },
+];
+
+/** `exec [OPTIONS] ID COMMAND [ARG...]`: returns the program's exit code. */
+export async function execCommand(args: Arguments, global: GlobalOptions): Promise<number> {
+  const [id, ...command] = args.rest;
+  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  const state = getContainer(openRoot(global), id);
+  const process = readProcess(args, state, command);
+  const socket = args.text("console-socket");
+  const detached = args.flag("detach") ?? false;
+  if (process.terminal && detached && socket === undefined) {
+    throw new UsageError("run with a terminal, detached: nobody would take the terminal", {
+      hint: "Give --console-socket",
+    });
+  }
+  const spec = configOf(state);
+  const seccomp = await containerFilter(spec);
+  using signals = holdSignals();
+  using spawned = execInContainer({
+    state,
+    process,
+    cgroup: args.text("cgroup"),
+    ignorePaused: args.flag("ignore-paused") ?? false,
+    dieWithParent: false,
+    spec,
+    seccomp,
+    passedFds: parseWhole(args.text("preserve-fds") ?? "0", "--preserve-fds", 0, 1024),
+  });
+  const master = spawned.master?.number;
+  if (socket !== undefined && master !== undefined) sendConsole(socket, master);
+  using relay = master === undefined || socket !== undefined
+    ? undefined
+    : new TerminalRelay(master);
+  writePidFile(args, spawned.pid);
+  spawned.start();
+  if (detached) {
+    spawned.release();
+    return 0;
+  }
+  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, relay);
+  return "code" in status ? status.code : 128 + status.signal;
+}
+
+/** The process from its file, or the container's own with what the options change. */
+function readProcess(args: Arguments, state: ContainerState, command: string[]): Process {
+  const file = args.text("process");
+  if (file !== undefined) {
+    const { process, warnings } = loadProcess(resolve(file));
+    warnings.forEach(warn);
+    return process;
+  }
+  if (command.length === 0) throw new UsageError("read the arguments: the command is missing");
+  const own: Process = configOf(state).process ?? { cwd: "/", args: command };
+  const capabilities = args.texts("cap").map(capabilityName);
+  const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
+  const process: Process = {
+    ...own,
+    terminal: args.flag("tty") ?? false,
+    args: command,
+    cwd: args.text("cwd") ?? own.cwd,
+    env: [...own.env ?? [], ...args.texts("env")],
+    user: readUser(args, own),
+    noNewPrivileges: args.flag("no-new-privs") ?? own.noNewPrivileges,
+    capabilities: capabilities.length === 0 ? own.capabilities : {
+      ...own.capabilities,
+      bounding: add(own.capabilities?.bounding),
+      effective: add(own.capabilities?.effective),
+      permitted: add(own.capabilities?.permitted),
+    },
+    ...(args.text("apparmor") === undefined ? {} : { apparmorProfile: args.text("apparmor") }),
+    ...(args.text("process-label") === undefined
+      ? {}
+      : { selinuxLabel: args.text("process-label") }),
+  };
+  return validateProcess(process, "exec").process;
+}
+
+function readUser(args: Arguments, own: Process): Process["user"] {
+  const text = args.text("user");
+  const more = args.texts("additional-gids").map((gid) =>
+    parseWhole(gid, "--additional-gids", 0, 2 ** 31 - 1)
+  );
+  const user = own.user ?? { uid: 0, gid: 0 };
+  const additionalGids = more.length > 0 ? more : user.additionalGids;
+  if (text === undefined) return { ...user, additionalGids };
+  const [uid, gid] = text.split(":");
+  return {
+    ...user,
+    uid: parseWhole(uid, "--user", 0, 2 ** 31 - 1),
+    gid: gid === undefined ? user.gid : parseWhole(gid, "--user", 0, 2 ** 31 - 1),
+    additionalGids,
+  };
+}
+
+function capabilityName(text: string): string {
+  const upper = text.toUpperCase();
+  const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  if (isCapability(name)) return name;
+  throw new ContainerError(`add the capability "${text}": there is none of that name`, {
+    code: "InvalidArgument",
+  });
+}

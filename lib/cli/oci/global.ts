@@ -1,0 +1,85 @@
+import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
+import { ContainerError, UsageError } from "../../errors.ts";
+import { StateRoot } from "../../runtime/state.ts";
+
+/** The options that stand before a command of the runtime's face. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "root",
+    value: "FOLDER",
+    help: "folder of the containers' state (default /run/gocontainer)",
+  },
+  { name: "log", value: "FILE", help: "write errors to this file, as engines read them" },
+  { name: "log-format", value: "text|json", help: "form of the log (default text)" },
+  { name: "systemd-cgroup", help: "let systemd make the cgroups" },
+  { name: "rootless", value: "BOOL" },
+  { name: "criu", value: "PATH" },
+  { name: "debug", help: "show stack traces of errors" },
+  { name: "version", alias: "v", help: "print the versions" },
+  { name: "help", alias: "h", help: "print the commands" },
+];
+
+/** What was said before the command. */
+export interface GlobalOptions {
+  readonly rootPath?: string;
+  readonly log?: string;
+  readonly logFormat: "text" | "json";
+  readonly debug: boolean;
+}
+
+/** Reads the options before the command; `rest` begins with the command. */
+export function readGlobalOptions(
+  words: readonly string[],
+): { options: GlobalOptions; args: Arguments } {
+  const args = parseArguments(GLOBAL_OPTIONS, words);
+  const logFormat = args.text("log-format") ?? "text";
+  if (logFormat !== "text" && logFormat !== "json") {
+    throw new UsageError(`read "--log-format ${logFormat}": it is text or json`);
+  }
+  if (args.flag("systemd-cgroup")) requireSystemd();
+  return {
+    options: {
+      rootPath: args.text("root"),
+      log: args.text("log"),
+      logFormat,
+      debug: args.flag("debug") ?? false,
+    },
+    args,
+  };
+}
+
+function requireSystemd(): void {
+  try {
+    Deno.statSync("/run/systemd/system");
+  } catch {
+    throw new ContainerError("let systemd make the cgroups: systemd does not run here", {
+      code: "Unsupported",
+      hint: "Leave out --systemd-cgroup: gocontainer makes cgroups itself",
+    });
+  }
+  throw new ContainerError("let systemd make the cgroups: gocontainer cannot do that yet", {
+    code: "Unsupported",
+    hint: "Leave out --systemd-cgroup: gocontainer makes cgroups itself",
+  });
+}
+
+/** The folder of the containers' state. */
+export function openRoot(options: GlobalOptions): StateRoot {
+  return StateRoot.open(options.rootPath);
+}
+
+/** Writes an error to the log file, one line; what cannot be logged is not an error of its own. */
+export function logError(options: GlobalOptions, message: string): void {
+  if (options.log === undefined) return;
+  const time = new Date().toISOString();
+  const line = options.logFormat === "json"
+    ? JSON.stringify({ level: "error", msg: message, time })
+    : `time="${time}" level=error msg=${JSON.stringify(message)}`;
+  try {
+    Deno.writeTextFileSync(options.log, line + "\n", { append: true, mode: 0o600 });
+  } catch (error) {
+    console.error(
+      `gocontainer: warning: write the log "${options.log}": ${(error as Error).message}`,
+    );
+  }
+}

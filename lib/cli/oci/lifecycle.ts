@@ -1,0 +1,108 @@
+import { SIGNALS } from "../../../ffi/constants.ts";
+import { UsageError } from "../../errors.ts";
+import { stringifyJSON } from "../../json.ts";
+import { nearest } from "../../nearest.ts";
+import {
+  cgroupOf,
+  deleteContainer,
+  describeState,
+  getContainer,
+  signalAll,
+  signalContainer,
+  statusOf,
+} from "../../runtime/container.ts";
+import { ContainerError } from "../../errors.ts";
+import type { Arguments, OptionSpec } from "../arguments.ts";
+import { type GlobalOptions, openRoot } from "./global.ts";
+import { onlyId } from "./only_id.ts";
+
+/** The options of `kill`. */
+export const KILL_OPTIONS: readonly OptionSpec[] = [
+  { name: "all", alias: "a", help: "signal all processes of the container" },
+  { name: "signal", alias: "s", value: "SIGNAL", help: "the signal, by name or number" },
+];
+
+/** The options of `delete`. */
+export const DELETE_OPTIONS: readonly OptionSpec[] = [
+  { name: "force", alias: "f", help: "end it first when it runs; an unknown id is fine" },
+];
+
+/** `state ID` */
+export function stateCommand(args: Arguments, global: GlobalOptions): number {
+  const state = getContainer(openRoot(global), onlyId(args));
+  console.log(stringifyJSON(describeState(state), 2));
+  return 0;
+}
+
+/** `kill [--all] ID [SIGNAL]` */
+export function killCommand(args: Arguments, global: GlobalOptions): number {
+  const [id, positional, ...more] = args.rest;
+  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  if (more.length > 0) throw new UsageError(`read the arguments: "${more.join(" ")}" is too many`);
+  const signal = parseSignal(args.text("signal") ?? positional ?? "SIGTERM");
+  const state = getContainer(openRoot(global), id);
+  if (args.flag("all")) signalAll(state, signal);
+  else signalContainer(state, signal);
+  return 0;
+}
+
+/** `delete [--force] ID...` */
+export function deleteCommand(args: Arguments, global: GlobalOptions): number {
+  const force = args.flag("force") ?? false;
+  const root = openRoot(global);
+  if (args.rest.length === 0) onlyId(args);
+  for (const id of args.rest) {
+    if (force && root.find(id) === undefined) continue;
+    deleteContainer(getContainer(root, id), force);
+  }
+  return 0;
+}
+
+/** `pause ID` */
+export function pauseCommand(args: Arguments, global: GlobalOptions): number {
+  const state = getContainer(openRoot(global), onlyId(args));
+  requireStatus(state, "pause", ["created", "running"]);
+  cgroupOf(state.record).freeze();
+  return 0;
+}
+
+/** `resume ID` */
+export function resumeCommand(args: Arguments, global: GlobalOptions): number {
+  const state = getContainer(openRoot(global), onlyId(args));
+  requireStatus(state, "resume", ["paused"]);
+  cgroupOf(state.record).thaw();
+  return 0;
+}
+
+function requireStatus(
+  state: Parameters<typeof statusOf>[0],
+  action: string,
+  wanted: readonly string[],
+): void {
+  const status = statusOf(state);
+  if (wanted.includes(status)) return;
+  throw new ContainerError(`${action} container "${state.record.id}": it is ${status}`, {
+    code: "WrongState",
+    hint: `It would have to be ${wanted.join(" or ")}`,
+  });
+}
+
+/** A signal by number, by name with or without SIG, or as RTMIN+n and RTMAX-n (signal(7)). */
+export function parseSignal(text: string): number {
+  const LAST = 64;
+  const RTMIN = 34;
+  if (/^[0-9]{1,2}$/.test(text) && Number(text) <= LAST) return Number(text);
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  const known = (SIGNALS as Readonly<Record<string, number>>)[`SIG${name}`];
+  if (known !== undefined) return known;
+  const realTime = name.match(/^RT(MIN|MAX)(?:([+-])([0-9]{1,2}))?$/);
+  if (realTime !== null) {
+    const [, end, sign, offset = "0"] = realTime;
+    const number = (end === "MIN" ? RTMIN : LAST) + (sign === "-" ? -1 : 1) * Number(offset);
+    if (number >= RTMIN && number <= LAST) return number;
+  }
+  const near = nearest(name, Object.keys(SIGNALS).map((signal) => signal.slice(3)));
+  throw new UsageError(`read the signal "${text}": there is none of that name`, {
+    hint: near === undefined ? undefined : `Did you mean ${near}?`,
+  });
+}

@@ -1,0 +1,108 @@
+import { stringifyJSON } from "../../json.ts";
+import { UsageError } from "../../errors.ts";
+import { cgroupOf, configOf, getContainer, statusOf } from "../../runtime/container.ts";
+import type { ContainerState } from "../../runtime/state.ts";
+import type { Arguments, OptionSpec } from "../arguments.ts";
+import { formatTable } from "../table.ts";
+import { type GlobalOptions, openRoot } from "./global.ts";
+import { resolve } from "@std/path/posix/resolve";
+
+/** The options of `list`. */
+export const LIST_OPTIONS: readonly OptionSpec[] = [
+  { name: "format", alias: "f", value: "table|json", help: "form of the output (default table)" },
+  { name: "quiet", alias: "q", help: "only the ids" },
+];
+
+/** The options of `ps`. */
+export const PS_OPTIONS: readonly OptionSpec[] = [
+  { name: "format", alias: "f", value: "table|json", help: "form of the output (default table)" },
+];
+
+/** A container as `list -f json` has it: what engines read. */
+interface Listed {
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly pid: number;
+  readonly status: string;
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly created: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+/** `list [-q] [-f table|json]` */
+export function listCommand(args: Arguments, global: GlobalOptions): number {
+  const format = formatOf(args);
+  const containers = openRoot(global).containers().map(describe)
+    .sort((a, b) => a.id < b.id ? -1 : 1);
+  if (args.flag("quiet")) containers.forEach(({ id }) => console.log(id));
+  else if (format === "json") console.log(stringifyJSON(containers));
+  else {
+    console.log(formatTable(
+      ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"],
+      containers.map((c) => [c.id, String(c.pid), c.status, c.bundle, c.created, c.owner]),
+    ));
+  }
+  return 0;
+}
+
+function describe(state: ContainerState): Listed {
+  const { record } = state;
+  const status = statusOf(state);
+  const alive = status !== "stopped" && status !== "creating";
+  return {
+    ociVersion: record.ociVersion,
+    id: record.id,
+    pid: alive ? record.init!.pid : 0,
+    status,
+    bundle: record.bundle,
+    rootfs: rootfsOf(state),
+    created: record.created,
+    annotations: record.annotations,
+    owner: "root",
+  };
+}
+
+/** Empty while a container is being made and has no config yet. */
+function rootfsOf(state: ContainerState): string {
+  try {
+    return resolve(state.record.bundle, configOf(state).root?.path ?? "");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+/** `ps [-f table|json] ID [PS-OPTIONS]`: the host's ps, cut down to the processes of the cgroup. */
+export function psCommand(args: Arguments, global: GlobalOptions): number {
+  const [id, ...psOptions] = args.rest;
+  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  const state = getContainer(openRoot(global), id);
+  const pids = cgroupOf(state.record).pids();
+  if (formatOf(args) === "json") {
+    console.log(JSON.stringify(pids));
+    return 0;
+  }
+  const ps = new Deno.Command("/bin/ps", {
+    args: psOptions.length > 0 ? psOptions : ["-ef"],
+    clearEnv: true,
+    stderr: "inherit",
+  }).outputSync();
+  if (!ps.success) return ps.code;
+  const [header, ...lines] = new TextDecoder().decode(ps.stdout).trimEnd().split("\n");
+  const column = header.trim().split(/\s+/).indexOf("PID");
+  if (column < 0) throw new UsageError("read the output of ps: there is no column PID");
+  const members = new Set(pids.map(String));
+  console.log(header);
+  for (const line of lines) {
+    if (members.has(line.trim().split(/\s+/)[column])) console.log(line);
+  }
+  return 0;
+}
+
+function formatOf(args: Arguments): "table" | "json" {
+  const format = args.text("format") ?? "table";
+  if (format === "table" || format === "json") return format;
+  throw new UsageError(`read "--format ${format}": it is table or json`);
+}

@@ -1,0 +1,81 @@
+import { loadResources } from "../../oci/load.ts";
+import type { Resources } from "../../oci/spec.ts";
+import { validateResources } from "../../oci/validate/mod.ts";
+import { cgroupOf, getContainer } from "../../runtime/container.ts";
+import { resolve } from "@std/path/posix/resolve";
+import type { Arguments, OptionSpec } from "../arguments.ts";
+import { parseWhole } from "../quantity.ts";
+import { type GlobalOptions, openRoot } from "./global.ts";
+import { onlyId } from "./only_id.ts";
+
+/** The options of `update`, as runc has them. Bytes and microseconds; -1 is unlimited. */
+export const UPDATE_OPTIONS: readonly OptionSpec[] = [
+  { name: "resources", alias: "r", value: "FILE", help: "resources as JSON; - is standard input" },
+  { name: "blkio-weight", value: "N", help: "block I/O weight, 10 to 1000" },
+  { name: "cpu-period", value: "N", help: "CPU period" },
+  { name: "cpu-quota", value: "N", help: "CPU quota in a period" },
+  { name: "cpu-burst", value: "N", help: "CPU burst in a period" },
+  { name: "cpu-share", value: "N", help: "CPU shares" },
+  { name: "cpu-rt-period", value: "N", help: "realtime period" },
+  { name: "cpu-rt-runtime", value: "N", help: "realtime runtime" },
+  { name: "cpu-idle", value: "N", help: "whether it runs only when nothing else does" },
+  { name: "cpuset-cpus", value: "LIST", help: "CPUs to use" },
+  { name: "cpuset-mems", value: "LIST", help: "memory nodes to use" },
+  { name: "memory", value: "N", help: "memory limit" },
+  { name: "memory-reservation", value: "N", help: "memory reservation" },
+  { name: "memory-swap", value: "N", help: "limit of memory and swap" },
+  { name: "kernel-memory", value: "N" },
+  { name: "kernel-memory-tcp", value: "N" },
+  { name: "pids-limit", value: "N", help: "limit of processes" },
+];
+
+/** `update [OPTIONS] ID`: changes the limits of a container; only what is given. */
+export function updateCommand(args: Arguments, global: GlobalOptions): number {
+  const state = getContainer(openRoot(global), onlyId(args));
+  const file = args.text("resources");
+  const resources = file === undefined
+    ? validateResources(fromOptions(args), "update")
+    : loadResources(file === "-" ? file : resolve(file));
+  cgroupOf(state.record).update(resources);
+  return 0;
+}
+
+function fromOptions(args: Arguments): Resources {
+  const number = (name: string) => {
+    const text = args.text(name);
+    if (text === undefined) return undefined;
+    if (text === "-1") return -1;
+    return parseWhole(text, `--${name}`, 0, Number.MAX_SAFE_INTEGER);
+  };
+  return pruned({
+    blockIO: { weight: number("blkio-weight") },
+    cpu: {
+      period: number("cpu-period"),
+      quota: number("cpu-quota"),
+      burst: number("cpu-burst"),
+      shares: number("cpu-share"),
+      realtimePeriod: number("cpu-rt-period"),
+      realtimeRuntime: number("cpu-rt-runtime"),
+      idle: number("cpu-idle"),
+      cpus: args.text("cpuset-cpus"),
+      mems: args.text("cpuset-mems"),
+    },
+    memory: {
+      limit: number("memory"),
+      reservation: number("memory-reservation"),
+      swap: number("memory-swap"),
+    },
+    pids: { limit: number("pids-limit") },
+  });
+}
+
+/** Without groups and members that were not given. */
+function pruned(groups: Record<string, Record<string, number | string | undefined>>): Resources {
+  const given = Object.entries(groups).map(([group, members]) =>
+    [group, Object.entries(members).filter(([, value]) => value !== undefined)] as const
+  );
+  return Object.fromEntries(
+    given.filter(([, members]) => members.length > 0)
+      .map(([group, members]) => [group, Object.fromEntries(members)]),
+  );
+}

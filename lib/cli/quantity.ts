@@ -1,0 +1,45 @@
+import { UsageError } from "../errors.ts";
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+};
+
+/**
+ * A number of bytes with a suffix K, M, G or T, with or without B or iB, all powers of 1024.
+ *
+ * @throws {UsageError} when it is not one, or not a size that memory can have.
+ */
+export function parseBytes(text: string, option: string): number {
+  const match = text.match(/^([0-9]+(?:\.[0-9]+)?)\s*(?:([kmgt])(?:i?b)?|b)?$/i);
+  if (match === null) {
+    throw new UsageError(`read "${option} ${text}": not a size`, {
+      hint: "Give bytes, or a number with K, M, G or T, as in 512M",
+    });
+  }
+  const bytes = Math.floor(Number(match[1]) * UNITS[(match[2] ?? "").toLowerCase()]);
+  if (bytes < 1 || bytes > Number.MAX_SAFE_INTEGER) {
+    throw new UsageError(`read "${option} ${text}": out of range`, {
+      hint: "Give at least 1 byte and less than 8192 T",
+    });
+  }
+  return bytes;
+}
+
+/** @throws {UsageError} when a text is not a whole number from `least` to `most`. */
+export function parseWhole(text: string, option: string, least: number, most: number): number {
+  const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new UsageError(`read "${option} ${text}": not a whole number from ${least} to ${most}`);
+}
+
+/** @throws {UsageError} when a text is not a decimal number from `least` to `most`. */
+export function parseDecimal(text: string, option: string, least: number, most: number): number {
+  const number = /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new UsageError(`read "${option} ${text}": not a number from ${least} to ${most}`);
+}

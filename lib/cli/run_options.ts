@@ -1,0 +1,149 @@
+import { resolve } from "@std/path/posix/resolve";
+import { isTerminal } from "../../ffi/tty.ts";
+import type { NetworkOption, RunOptions, VolumeOption } from "../container/options.ts";
+import { ContainerError, UsageError } from "../errors.ts";
+import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
+import type { Arguments, OptionSpec } from "./arguments.ts";
+import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
+
+/** The options of `run`, in the order of the usage. */
+export const RUN_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "bridge-addr",
+    value: "CIDR",
+    help: "address of the bridge goContainers0 (default 10.10.10.1/24)",
+  },
+  {
+    name: "container-addr",
+    value: "CIDR",
+    help: "address of the container (default 10.10.10.2/24 or the next free one)",
+  },
+  { name: "c", value: "FOLDER", help: "folder for containers (default containers)" },
+  { name: "i", value: "FOLDER", help: "folder with images (default images)" },
+  { name: "cpu", value: "SHARES", help: "CPU shares, a relative weight from 2 to 262144" },
+  { name: "cpus", value: "NUMBER", help: "how many CPUs it may use at most, as in 1.5" },
+  { name: "mem", value: "SIZE", help: "memory limit in bytes, or with K, M, G, T" },
+  { name: "pids", value: "NUMBER", help: "limit of processes" },
+  { name: "name", value: "NAME", help: "name of the container (default its id)" },
+  { name: "hostname", value: "NAME", help: "hostname inside (default the name)" },
+  { name: "e", value: "KEY=VALUE", many: true, help: "set a variable; KEY alone takes yours" },
+  { name: "w", value: "FOLDER", help: "working folder inside (default /)" },
+  { name: "u", value: "USER[:GROUP]", help: "run as this user, by name or number" },
+  {
+    name: "v",
+    value: "SRC:DST[:ro]",
+    many: true,
+    help: "show a file or folder of the host inside",
+  },
+  { name: "net", value: "MODE", help: "bridge (default), none, host or container:ID" },
+  { name: "t", help: "give it a terminal (default when yours is one; -t=false: never)" },
+  { name: "rm", help: "remove the container's folder at the end" },
+  { name: "no-new-privileges", help: "let no program inside gain privileges (setuid)" },
+  { name: "explain", help: "tell each step, the call behind it and how to check it" },
+  { name: "trace", value: "FILE", help: "write a timeline for a trace viewer" },
+  { name: "debug", help: "show stack traces of errors" },
+  { name: "version", help: "print the version" },
+  { name: "h", help: "print this" },
+  { name: "help" },
+  { name: "test-fault", value: "KIND:STEP" },
+];
+
+/** Turns the words of the command line into what `run` takes; `args.rest` holds image and command. */
+export function readRunOptions(args: Arguments): RunOptions {
+  const [image, ...command] = args.rest;
+  const given = <T>(name: string, read: (text: string) => T): T | undefined => {
+    const text = args.text(name);
+    return text === undefined ? undefined : read(text);
+  };
+  return {
+    image,
+    command,
+    imagesFolder: args.text("i") ?? "images",
+    containersFolder: args.text("c") ?? "containers",
+    bridgeAddress: args.text("bridge-addr") ?? DEFAULT_BRIDGE_ADDRESS,
+    containerAddress: args.text("container-addr"),
+    network: parseNetwork(args.text("net") ?? "bridge"),
+    cpuShares: given("cpu", parseShares) ?? 0,
+    cpus: given("cpus", (text) => parseDecimal(text, "-cpus", 0.01, 8192)),
+    memory: given("mem", (text) => parseBytes(text, "-mem")),
+    pids: given("pids", (text) => parseWhole(text, "-pids", 1, 4194304)),
+    name: args.text("name"),
+    hostname: given("hostname", parseHostname),
+    env: args.texts("e").flatMap(parseVariable),
+    workingFolder: given("w", parseWorkingFolder),
+    user: args.text("u") ?? "",
+    volumes: args.texts("v").map(parseVolume),
+    terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1)),
+    remove: args.flag("rm") ?? false,
+    noNewPrivileges: args.flag("no-new-privileges") ?? false,
+  };
+}
+
+function parseShares(text: string): number {
+  return text === "0" ? 0 : parseWhole(text, "-cpu", 2, 262144);
+}
+
+function parseNetwork(text: string): NetworkOption {
+  if (text === "bridge" || text === "none" || text === "host") return { mode: text };
+  if (text.startsWith("container:") && text.length > "container:".length) {
+    return { mode: "container", container: text.slice("container:".length) };
+  }
+  throw new UsageError(`read "-net ${text}": no such network`, {
+    hint: "Use bridge, none, host or container:ID",
+  });
+}
+
+/** hostname(7): labels of letters, digits and hyphens; at most 64 bytes (HOST_NAME_MAX). */
+function parseHostname(text: string): string {
+  if (/^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,62}[a-zA-Z0-9])?$/.test(text)) return text;
+  throw new UsageError(`read "-hostname ${text}": not a hostname`, {
+    hint: "Use up to 64 letters, digits, hyphens and dots",
+  });
+}
+
+function parseVariable(text: string): string[] {
+  const at = text.indexOf("=");
+  const key = at < 0 ? text : text.slice(0, at);
+  if (key === "" || text.includes("\0")) {
+    throw new UsageError(`read "-e ${text}": not a variable`, { hint: "Give KEY=VALUE" });
+  }
+  if (at >= 0) return [text];
+  const value = Deno.env.get(key);
+  return value === undefined ? [] : [`${key}=${value}`];
+}
+
+function parseWorkingFolder(text: string): string {
+  if (text.startsWith("/")) return resolve("/", text);
+  throw new UsageError(`read "-w ${text}": not an absolute path`, {
+    hint: "Give the folder as seen inside the container, from / on",
+  });
+}
+
+function parseVolume(text: string): VolumeOption {
+  const [source, destination, mode, ...more] = text.split(":");
+  const hint = "Give SRC:DST or SRC:DST:ro, DST from / on";
+  if (!source || !destination?.startsWith("/") || more.length > 0) {
+    throw new UsageError(`read "-v ${text}": not a volume`, { hint });
+  }
+  if (mode !== undefined && mode !== "ro" && mode !== "rw") {
+    throw new UsageError(`read "-v ${text}": "${mode}" is neither ro nor rw`, { hint });
+  }
+  if (resolve(destination) === "/") {
+    throw new UsageError(`read "-v ${text}": the root itself cannot be replaced`, { hint });
+  }
+  const path = resolve(source);
+  try {
+    Deno.statSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new ContainerError(
+      `mount "${source}" in the container: there is no such file or folder`,
+      {
+        code: "NotFound",
+        hint: `Make it first: mkdir -p "${path}"`,
+        cause,
+      },
+    );
+  }
+  return { source: path, destination: resolve(destination), readonly: mode === "ro" };
+}

@@ -1,0 +1,144 @@
+import type { ResolvedUser } from "../image/user.ts";
+import {
+  DEFAULT_CAPABILITIES,
+  DEFAULT_DEVICE_RULES,
+  DEFAULT_MOUNTS,
+  DEFAULT_PATH,
+  MASKED_PATHS,
+  READONLY_PATHS,
+} from "../oci/defaults.ts";
+import type { Mount, Namespace, Resources, Spec } from "../oci/spec.ts";
+import { OCI_VERSION_MAX } from "../oci/version.ts";
+import type { RunOptions } from "./options.ts";
+
+/** What of a container was worked out before its config is written. */
+export interface ConfigParts {
+  readonly id: string;
+  readonly hostname: string;
+  /** The container's folder, absolute. */
+  readonly folder: string;
+  /** The image's root file system, absolute: the overlay's lower layer. */
+  readonly lowerdir: string;
+  readonly user: ResolvedUser;
+  /** The network namespace to join, for `-net container:ID`. */
+  readonly networkNamespace?: string;
+  /** Files that are laid over those of the image: [on the host, in the container]. */
+  readonly files: readonly (readonly [source: string, destination: string])[];
+}
+
+/**
+ * Turns image and options into an OCI config.json: what anybody can read beside the container to
+ * see what was asked for, and all that the runtime is told.
+ */
+export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
+  const { user } = parts;
+  return {
+    ociVersion: OCI_VERSION_MAX,
+    root: { path: "rootfs" },
+    hostname: parts.hostname,
+    process: {
+      terminal: options.terminal,
+      // The own group stands among the others too, or a program could drop it where a file denies
+      // it more than everybody (CVE-2022-36109).
+      user: { uid: user.uid, gid: user.gid, additionalGids: [user.gid, ...user.additionalGids] },
+      args: [...options.command],
+      env: environment(options, parts),
+      cwd: options.workingFolder ?? "/",
+      capabilities: {
+        bounding: [...DEFAULT_CAPABILITIES],
+        // A program of another user starts without any; what is permitted is root's.
+        effective: user.uid === 0 ? [...DEFAULT_CAPABILITIES] : [],
+        permitted: user.uid === 0 ? [...DEFAULT_CAPABILITIES] : [],
+        inheritable: [],
+        ambient: [],
+      },
+      noNewPrivileges: options.noNewPrivileges,
+    },
+    mounts: [
+      overlay(parts),
+      ...DEFAULT_MOUNTS,
+      ...parts.files.map(([source, destination]) => bind(source, destination, false)),
+      ...options.volumes.map((volume) => bind(volume.source, volume.destination, volume.readonly)),
+    ],
+    linux: {
+      namespaces: namespaces(options, parts),
+      cgroupsPath: `/go_containers/${parts.id}`,
+      resources: resources(options),
+      maskedPaths: [...MASKED_PATHS],
+      readonlyPaths: [...READONLY_PATHS],
+    },
+  };
+}
+
+/**
+ * The root as a mount at "/": the image below, the container's changes above. The kernel takes a
+ * backslash for an escape, and in `lowerdir` reads `:` as a border between layers.
+ */
+function overlay(parts: ConfigParts): Mount {
+  const escape = (path: string) => path.replaceAll("\\", "\\\\");
+  const lowerdir = escape(parts.lowerdir).replaceAll(":", "\\:");
+  const folder = escape(parts.folder);
+  return {
+    destination: "/",
+    type: "overlay",
+    source: "overlay",
+    options: [
+      `lowerdir=${lowerdir}`,
+      `upperdir=${folder}/upper`,
+      `workdir=${folder}/work`,
+    ],
+  };
+}
+
+/** A bind mount with what is mounted below; read-only means all of it (mount_setattr, AT_RECURSIVE). */
+function bind(source: string, destination: string, readonly: boolean): Mount {
+  const options = ["rbind", "rprivate", ...(readonly ? ["ro", "rro"] : [])];
+  return { destination, type: "bind", source, options };
+}
+
+function namespaces(options: RunOptions, parts: ConfigParts): Namespace[] {
+  const own: Namespace[] = [
+    { type: "mount" },
+    { type: "uts" },
+    { type: "pid" },
+    { type: "ipc" },
+    { type: "cgroup" },
+  ];
+  if (parts.networkNamespace !== undefined) {
+    own.push({ type: "network", path: parts.networkNamespace });
+  } else if (options.network.mode !== "host") own.push({ type: "network" });
+  return own;
+}
+
+function resources(options: RunOptions): Resources {
+  const { cpuShares, cpus, memory, pids } = options;
+  const period = 100_000;
+  const cpu = {
+    ...(cpuShares > 0 ? { shares: cpuShares } : {}),
+    ...(cpus === undefined ? {} : { quota: Math.round(cpus * period), period }),
+  };
+  return {
+    devices: [...DEFAULT_DEVICE_RULES],
+    ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
+    ...(memory === undefined ? {} : { memory: { limit: memory, swap: 2 * memory } }),
+    ...(pids === undefined ? {} : { pids: { limit: pids } }),
+  };
+}
+
+/** Nothing of the caller's environment but TERM; of variables given twice the last one counts. */
+function environment(options: RunOptions, parts: ConfigParts): string[] {
+  const { user } = parts;
+  const variables = new Map<string, string>([
+    ["PATH", DEFAULT_PATH],
+    ["HOME", user.home],
+    ["USER", user.name],
+    ["HOSTNAME", parts.hostname],
+    ["TERM", Deno.env.get("TERM") || "xterm"],
+    ["PS1", "$USER@$HOSTNAME$ "],
+  ]);
+  for (const entry of options.env) {
+    const at = entry.indexOf("=");
+    variables.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  return [...variables].map(([key, value]) => `${key}=${value}`);
+}

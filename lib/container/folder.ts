@@ -1,0 +1,54 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { mkdirat, writeFile } from "../../ffi/file.ts";
+import { ContainerError, reasonOf } from "../errors.ts";
+import type { Spec } from "../oci/spec.ts";
+
+/**
+ * A container's folder: `config.json`, the root's mount point `rootfs`, the overlay's `upper` (the
+ * container's changes) and `work`, and the files laid over those of the image.
+ */
+export class ContainerFolder {
+  private constructor(readonly path: string) {}
+
+  /**
+   * Makes the folder of a new container inside the containers folder.
+   *
+   * @throws {ContainerError} when it cannot be made; nothing of it is left then.
+   */
+  static make(containersFolder: string, id: string): ContainerFolder {
+    const path = `${containersFolder}/${id}`;
+    try {
+      mkdirat(AT_FDCWD, path, 0o700);
+      // 0755: `upper` is what the container sees as "/".
+      for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
+    } catch (cause) {
+      removeContainerFolder(path);
+      throw new ContainerError(
+        `make the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
+        { hint: "Give a folder that can be written with -c", cause },
+      );
+    }
+    return new ContainerFolder(path);
+  }
+
+  /** Writes the OCI description of the container. */
+  writeConfig(spec: Spec): void {
+    writeFile(`${this.path}/config.json`, JSON.stringify(spec, null, 2) + "\n", 0o600);
+  }
+
+  /** Writes a file that will be seen by everybody inside, and returns its path. */
+  writeFile(name: string, content: string): string {
+    const path = `${this.path}/${name}`;
+    writeFile(path, content, 0o644);
+    return path;
+  }
+}
+
+/** Removes a container's folder with all that is in it; one that is gone already is fine. */
+export function removeContainerFolder(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

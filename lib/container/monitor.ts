@@ -1,0 +1,92 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { Fd, read } from "../../ffi/file.ts";
+import { poll, type PollFd, POLLIN } from "../../ffi/poll.ts";
+import { type ExitStatus, pidfd_send_signal, waitid } from "../../ffi/process.ts";
+import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
+import { alloc } from "../../ffi/struct.ts";
+import { defaultActionOf } from "./disposition.ts";
+import type { TerminalRelay } from "./terminal.ts";
+
+/** The signals that are meant for the program, not for gocontainer. */
+const FORWARDED: readonly number[] = [
+  SIGNALS.SIGINT,
+  SIGNALS.SIGTERM,
+  SIGNALS.SIGHUP,
+  SIGNALS.SIGQUIT,
+  SIGNALS.SIGUSR1,
+  SIGNALS.SIGUSR2,
+  SIGNALS.SIGWINCH,
+];
+
+/**
+ * Signals sent to gocontainer from now on wait to be read, so that none is lost while the container
+ * is being made. To be called before the fork; the child sets its own mask.
+ */
+export function holdSignals(): Fd {
+  blockSignals(FORWARDED);
+  return new Fd(signalfd(FORWARDED));
+}
+
+/** The container's first process, as the monitor needs it. */
+export interface Followed {
+  readonly pid: number;
+  readonly pidfd: number;
+}
+
+/**
+ * Follows a running container to its end: one poll(2) loop that hands on signals and, with a
+ * terminal, input and output. All output there is has been written when it returns.
+ *
+ * @param signals what {@link holdSignals} gave.
+ */
+export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): ExitStatus {
+  const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
+  const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
+  let killedFor: number | undefined;
+  const deliver = (signal: number) => {
+    if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
+    else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
+  };
+  for (;;) {
+    const fds = [onSignal, onEnd, ...relay?.wanted() ?? []];
+    poll(fds);
+    if (onSignal.revents) readSignals(signals).forEach(deliver);
+    const typed = relay?.move(fds);
+    // The pty has sent it already; what is left to do is what the kernel does not do for an init.
+    if (typed !== undefined && relay?.isInFront(process.pid)) {
+      if (defaultActionOf(process.pid, typed) === "end") deliver(typed);
+    }
+    if (onEnd.revents) break;
+  }
+  const status = waitid(process.pid)!;
+  relay?.drain();
+  // What was killed in a signal's stead ended by that signal.
+  return killedFor !== undefined && "signal" in status ? { signal: killedFor } : status;
+}
+
+function readSignals(signals: Fd): number[] {
+  const bytes = read(signals.number, alloc(signalfd_siginfo.size * 8));
+  const numbers: number[] = [];
+  for (let at = 0; at < bytes.length; at += signalfd_siginfo.size) {
+    numbers.push(signalfd_siginfo.get(bytes, "ssi_signo", at));
+  }
+  return numbers;
+}
+
+/**
+ * Hands a signal on. The kernel drops a signal for the first process of a pid namespace that has
+ * not asked for it (pid_namespaces(7)), so that Ctrl-C on a plain `sleep` would do nothing: where the
+ * signal's default is to end the process, it is ended.
+ */
+function sendSignal(process: Followed, signal: number): "sent" | "killed" {
+  const kill = defaultActionOf(process.pid, signal) === "end";
+  try {
+    pidfd_send_signal(process.pidfd, kill ? SIGNALS.SIGKILL : signal);
+  } catch (error) {
+    // It has just ended by itself.
+    if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+    return "sent";
+  }
+  return kill ? "killed" : "sent";
+}

@@ -1,0 +1,116 @@
+import { chooseContainerAddress, type Lease, parseBridgeAddress } from "../network/addresses.ts";
+import { type Bridge, prepareBridge } from "../network/bridge.ts";
+import { type Cidr, formatCidr } from "../network/cidr.ts";
+import { prepareNat } from "../network/nat.ts";
+import { hostnameFile, hostsFile, resolverFile } from "../network/resolver.ts";
+import { attachNetwork, hostVethName } from "../network/veth.ts";
+import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
+import type { ContainerFolder } from "./folder.ts";
+import { findContainer } from "./find.ts";
+import type { RunOptions } from "./options.ts";
+
+/** A container's network, from the choice of its address to the wire. */
+export interface Network {
+  /** What the record has to remember of it. */
+  readonly lease: ContainerRecord["network"];
+  /** The namespace to join instead of having one. */
+  readonly join?: string;
+  /**
+   * Brings bridge and address translation into being and makes the way from the container's new
+   * namespace to the bridge; undefined where there is none.
+   */
+  readonly attach?: (pid: number) => void;
+  /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf: [on the host, in the container]. */
+  files(folder: ContainerFolder, hostname: string): (readonly [string, string])[];
+}
+
+/**
+ * Works out the network that was asked for. Makes nothing yet.
+ *
+ * @param live all containers that there are; the caller holds the lock.
+ */
+export function prepareNetwork(
+  root: StateRoot,
+  id: string,
+  options: RunOptions,
+  live: readonly ContainerState[],
+): Network {
+  const { network } = options;
+  switch (network.mode) {
+    case "bridge":
+      return bridged(root, id, options, live);
+    case "container":
+      return joined(findContainer(live, network.container));
+    case "none":
+    case "host":
+      return {
+        lease: undefined,
+        files: (folder, hostname) => resolverFiles(folder, hostname, network.mode),
+      };
+  }
+}
+
+function bridged(
+  root: StateRoot,
+  id: string,
+  options: RunOptions,
+  live: readonly ContainerState[],
+): Network {
+  const bridgeAddress = parseBridgeAddress(options.bridgeAddress);
+  const address = chooseContainerAddress({
+    bridge: bridgeAddress,
+    requested: options.containerAddress,
+    leases: leasesOf(live),
+  });
+  const hostVeth = hostVethName(id);
+  return {
+    lease: { bridge: formatCidr(bridgeAddress), address: formatCidr(address), veth: hostVeth },
+    attach(pid) {
+      const bridge = prepareHost(root, id, bridgeAddress);
+      attachNetwork({ netns: `/proc/${pid}/ns/net`, hostVeth, bridge, address });
+    },
+    files: (folder, hostname) => resolverFiles(folder, hostname, "bridge", address),
+  };
+}
+
+/** Under the lock, since another container may be about to want another bridge address. */
+function prepareHost(root: StateRoot, id: string, address: Cidr): Bridge {
+  using _lock = root.lock();
+  const others = root.containers().filter(({ record }) => record.id !== id);
+  const bridge = prepareBridge({ address, leases: leasesOf(others) });
+  prepareNat(address);
+  return bridge;
+}
+
+function leasesOf(containers: readonly ContainerState[]): Lease[] {
+  return containers.flatMap(({ record }) =>
+    record.network ? [{ id: record.id, address: record.network.address }] : []
+  );
+}
+
+/** The other's namespace, and so its names for hosts too. */
+function joined(other: ContainerState): Network {
+  const { bundle, init } = other.record;
+  return {
+    lease: undefined,
+    join: `/proc/${init!.pid}/ns/net`,
+    files: (folder, hostname) => [
+      [`${bundle}/hosts`, "/etc/hosts"],
+      [folder.writeFile("hostname", hostnameFile(hostname)), "/etc/hostname"],
+      [`${bundle}/resolv.conf`, "/etc/resolv.conf"],
+    ],
+  };
+}
+
+function resolverFiles(
+  folder: ContainerFolder,
+  hostname: string,
+  mode: "bridge" | "none" | "host",
+  address?: Cidr,
+): (readonly [string, string])[] {
+  return [
+    [folder.writeFile("hosts", hostsFile({ mode, hostname, address })), "/etc/hosts"],
+    [folder.writeFile("hostname", hostnameFile(hostname)), "/etc/hostname"],
+    [folder.writeFile("resolv.conf", resolverFile(mode)), "/etc/resolv.conf"],
+  ];
+}

@@ -1,0 +1,170 @@
+import { umask } from "../../ffi/file.ts";
+import type { ExitStatus } from "../../ffi/process.ts";
+import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { ContainerError } from "../errors.ts";
+import { safeFolder } from "../folder.ts";
+import { findRootfs, type Rootfs } from "../image/rootfs.ts";
+import { resolveUser } from "../image/user.ts";
+import { create } from "../runtime/create.ts";
+import type { ChildObserver } from "../runtime/spawn.ts";
+import { formatBytes } from "../runtime/format.ts";
+import { identify } from "../runtime/process_identity.ts";
+import { checkId, type ContainerState, StateRoot } from "../runtime/state.ts";
+import { OCI_VERSION_MAX } from "../oci/version.ts";
+import type { Resources, Spec } from "../oci/spec.ts";
+import { step } from "../trace.ts";
+import { makeConfig } from "./config.ts";
+import { ContainerFolder, removeContainerFolder } from "./folder.ts";
+import { collectGarbage } from "./gc.ts";
+import { follow, holdSignals } from "./monitor.ts";
+import { type Network, prepareNetwork } from "./network.ts";
+import type { RunOptions } from "./options.ts";
+import { TerminalRelay } from "./terminal.ts";
+
+/** How a container ended. */
+export interface RunResult {
+  /** The program's own code, or 128+n for a signal. */
+  readonly exitCode: number;
+  /** What killed it, when that was not its own doing: `out of memory (limit 64 MiB)`. */
+  readonly killedBy?: string;
+}
+
+/**
+ * Runs a container from an image to its end: the whole way of `gocontainer IMAGE COMMAND`.
+ *
+ * Everything after the image is there is synchronous, in this one thread, because of the fork in the
+ * middle of it.
+ *
+ * @throws {ContainerError} when it could not be started; nothing but the image is left then.
+ */
+export async function run(options: RunOptions, observer?: ChildObserver): Promise<RunResult> {
+  // Modes are given in full from here on: a stricter umask would keep users out of their own root.
+  Deno.umask(0o022);
+  if (options.name !== undefined) checkId(options.name, "name");
+  const containersFolder = safeFolder(options.containersFolder, { create: 0o700 });
+  const rootfs = await obtainRootfs(options.imagesFolder, options.image);
+  return runFrom(rootfs, containersFolder, options, observer);
+}
+
+async function obtainRootfs(imagesFolder: string, image: string): Promise<Rootfs> {
+  const found = step(
+    { label: `look for the image "${image}"`, call: `ls "${imagesFolder}"` },
+    () => findRootfs(imagesFolder, image),
+  );
+  if (found !== undefined) return found;
+  const { extractRootfs } = await import("../image/extract.ts");
+  return await extractRootfs(imagesFolder, image);
+}
+
+function runFrom(
+  rootfs: Rootfs,
+  containersFolder: string,
+  options: RunOptions,
+  observer?: ChildObserver,
+): RunResult {
+  using undo = new DisposableStack();
+  // Modes are meant as they stand, whatever the caller's mask.
+  umask(0o022);
+  const user = resolveUser(rootfs.path, options.user);
+  const signals = undo.use(holdSignals());
+
+  const root = StateRoot.open();
+  const { state, network } = register(root, containersFolder, options);
+  const { record } = state;
+  const parts = new DisposableStack();
+  // The record goes last, and stays when a part of the container does: `gc` takes both back then.
+  undo.defer(() => {
+    parts.dispose();
+    state.remove();
+  });
+
+  const folder = step(
+    () => ({ label: "make the container's folder", call: `mkdir("${record.bundle}")` }),
+    () => ContainerFolder.make(containersFolder, record.id),
+  );
+  parts.defer(() => {
+    if (options.remove || !record.started) removeContainerFolder(folder.path);
+  });
+  const hostname = options.hostname ?? options.name ?? record.id;
+  const spec = makeConfig(options, {
+    id: record.id,
+    hostname,
+    folder: folder.path,
+    lowerdir: rootfs.path,
+    user,
+    networkNamespace: network.join,
+    files: network.files(folder, hostname),
+  });
+  folder.writeConfig(spec);
+
+  const cgroup = makeCgroup(spec, parts);
+  const container = parts.use(create({
+    state,
+    spec,
+    cgroup,
+    dieWithParent: true,
+    meanwhile: network.attach,
+    observer,
+  }));
+  using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
+  container.start();
+  const status = follow(container, signals, relay);
+  return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };
+}
+
+/**
+ * Under the lock: takes back what others left, chooses an address that nobody has, and writes both
+ * into the container's record before anything else of it is made.
+ */
+function register(
+  root: StateRoot,
+  containersFolder: string,
+  options: RunOptions,
+): { state: ContainerState; network: Network } {
+  using _lock = root.lock();
+  collectGarbage(root);
+  const id = crypto.randomUUID();
+  const live = root.containers();
+  const namesake = live.find(({ record }) => record.name === options.name);
+  if (namesake !== undefined) {
+    throw new ContainerError(`name the container "${options.name}": the name is in use`, {
+      code: "Exists",
+      hint: `Container ${namesake.record.id} has it: end it first, or choose another name`,
+    });
+  }
+  const network = prepareNetwork(root, id, options, live);
+  const state = root.register({
+    ociVersion: OCI_VERSION_MAX,
+    id,
+    name: options.name ?? id,
+    bundle: `${containersFolder}/${id}`,
+    config: `${containersFolder}/${id}/config.json`,
+    created: new Date().toISOString(),
+    owner: identify(Deno.pid),
+    cgroups: planCgroup(`/go_containers/${id}`).folders,
+    network: network.lease,
+    removeBundle: options.remove,
+  });
+  return { state, network };
+}
+
+function makeCgroup(spec: Spec, undo: DisposableStack): Cgroup {
+  const cgroup = planCgroup(spec.linux!.cgroupsPath!);
+  cgroup.create();
+  undo.defer(() => cgroup.remove());
+  const resources: Resources = spec.linux!.resources!;
+  cgroup.apply(resources, { "devices": "warn", "memory.swap": "skip" });
+  return cgroup;
+}
+
+function exitCode(status: ExitStatus): number {
+  return "code" in status ? status.code : 128 + status.signal;
+}
+
+function outOfMemory(status: ExitStatus, cgroup: Cgroup): string | undefined {
+  const SIGKILL = 9;
+  if (exitCode(status) !== 128 + SIGKILL) return undefined;
+  const { kills, limit } = cgroup.oom();
+  if (kills === 0) return undefined;
+  return limit === undefined ? "out of memory" : `out of memory (limit ${formatBytes(limit)})`;
+}

@@ -1,0 +1,166 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { read, write } from "../../ffi/file.ts";
+import { poll, POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
+import { alloc } from "../../ffi/struct.ts";
+import {
+  getForegroundGroup,
+  getTerminal,
+  getWindowSize,
+  isTerminal,
+  makeRaw,
+  setTerminal,
+  setWindowSize,
+  termios2,
+} from "../../ffi/tty.ts";
+
+const STDIN = 0;
+const STDOUT = 1;
+/** As much as a pipe takes at once whenever it takes anything (PIPE_BUF), so that a write never blocks. */
+const CHUNK = 4096;
+
+/**
+ * The way between the user's terminal and the container's pty. Neither side is read before the other
+ * has taken what was read last, so memory stays bounded and a slow reader slows the writer down.
+ */
+export class TerminalRelay implements Disposable {
+  readonly #master: number;
+  readonly #saved = isTerminal(STDIN) ? getTerminal(STDIN) : undefined;
+  readonly #fromUser: PollFd = { fd: STDIN, events: POLLIN, revents: 0 };
+  readonly #toUser: PollFd = { fd: STDOUT, events: POLLOUT, revents: 0 };
+  readonly #pty: PollFd;
+  #input: Uint8Array<ArrayBuffer> = alloc(0);
+  #output: Uint8Array<ArrayBuffer> = alloc(0);
+  #inputEnded = false;
+  #outputEnded = false;
+
+  /** @param master the pty's master side. The user's terminal is raw until the relay is disposed. */
+  constructor(master: number) {
+    this.#master = master;
+    this.#pty = { fd: master, events: 0, revents: 0 };
+    this.resize();
+    if (this.#saved) setTerminal(STDIN, makeRaw(this.#saved));
+  }
+
+  /** Gives the terminal back as it was. */
+  [Symbol.dispose](): void {
+    if (this.#saved === undefined) return;
+    try {
+      setTerminal(STDIN, this.#saved);
+    } catch (error) {
+      // A terminal that has gone away needs nothing any more.
+      if (!(error instanceof SysError && error.code === "EIO")) throw error;
+    }
+  }
+
+  /** Makes the pty as large as the user's terminal; the kernel tells the program (SIGWINCH). */
+  resize(): void {
+    const side = [STDIN, STDOUT].find(isTerminal);
+    if (side !== undefined) setWindowSize(this.#master, getWindowSize(side));
+  }
+
+  /** Whether what is typed goes to the process group of that process. */
+  isInFront(pid: number): boolean {
+    return getForegroundGroup(this.#master) === pid;
+  }
+
+  /** What to wait for now. */
+  wanted(): PollFd[] {
+    const wanted: PollFd[] = [];
+    if (this.#input.length === 0 && !this.#inputEnded) wanted.push(this.#fromUser);
+    this.#pty.events = (this.#input.length > 0 ? POLLOUT : 0) |
+      (this.#output.length === 0 ? POLLIN : 0);
+    if (!this.#outputEnded && this.#pty.events !== 0) wanted.push(this.#pty);
+    if (this.#output.length > 0) wanted.push(this.#toUser);
+    return wanted;
+  }
+
+  /**
+   * Moves what is ready. Returns a signal when the user typed the character that stands for one and
+   * the pty would send it.
+   */
+  move(ready: readonly PollFd[]): number | undefined {
+    let signal: number | undefined;
+    for (const entry of ready) {
+      if (entry.revents === 0) continue;
+      if (entry === this.#fromUser) signal = this.#readInput();
+      else if (entry === this.#toUser) this.#writeOutput();
+      else if (entry === this.#pty) {
+        if (entry.revents & (POLLIN | POLLHUP | POLLERR)) this.#readOutput();
+        if (entry.revents & POLLOUT) this.#writeInput();
+      }
+    }
+    return signal;
+  }
+
+  /** After the program's end: hands on all output that is still on the way. */
+  drain(): void {
+    while (!this.#outputEnded || this.#output.length > 0) {
+      if (this.#output.length > 0) {
+        poll([this.#toUser]);
+        this.#writeOutput();
+      } else {
+        this.#pty.events = POLLIN;
+        poll([this.#pty]);
+        this.#readOutput();
+      }
+    }
+  }
+
+  #readInput(): number | undefined {
+    const bytes = readOrEnd(STDIN);
+    if (bytes.length > 0) {
+      this.#input = bytes;
+      return this.#typedSignal(bytes);
+    }
+    this.#inputEnded = true;
+    // End of input is the character for it: the program reads an end of file.
+    const VEOF = 4;
+    this.#input = getTerminal(this.#master).slice(C_CC + VEOF, C_CC + VEOF + 1);
+    return undefined;
+  }
+
+  /** The pty sends the signal by itself; but to a program that does not handle it, as init it would be lost. */
+  #typedSignal(bytes: Uint8Array): number | undefined {
+    const ISIG = 1, VINTR = 0, VQUIT = 1;
+    const settings = getTerminal(this.#master);
+    if ((termios2.get(settings, "c_lflag") & ISIG) === 0) return undefined;
+    if (bytes.includes(settings[C_CC + VINTR])) return SIGNALS.SIGINT;
+    if (bytes.includes(settings[C_CC + VQUIT])) return SIGNALS.SIGQUIT;
+    return undefined;
+  }
+
+  #writeInput(): void {
+    this.#input = this.#input.subarray(write(this.#master, this.#input));
+  }
+
+  #readOutput(): void {
+    const bytes = readOrEnd(this.#master);
+    if (bytes.length === 0) this.#outputEnded = true;
+    else this.#output = bytes;
+  }
+
+  #writeOutput(): void {
+    try {
+      this.#output = this.#output.subarray(write(STDOUT, this.#output));
+    } catch (error) {
+      // Nobody reads any more: the program goes on, its output goes nowhere.
+      if (!(error instanceof SysError && (error.code === "EPIPE" || error.code === "EIO"))) {
+        throw error;
+      }
+      this.#output = alloc(0);
+    }
+  }
+}
+
+const C_CC = 17;
+
+/** Reads what there is; empty at the end, which a pty's master tells by EIO once all slaves are closed. */
+function readOrEnd(fd: number): Uint8Array<ArrayBuffer> {
+  try {
+    return read(fd, alloc(CHUNK));
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EIO") return alloc(0);
+    throw error;
+  }
+}

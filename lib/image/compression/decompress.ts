@@ -1,0 +1,40 @@
+import { ArchiveFault } from "../fault.ts";
+import type { Compression } from "./kind.ts";
+
+/** Bytes in pieces, each the receiver's own. */
+export type Pieces = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
+
+/**
+ * Undoes a compression piece by piece: what is kept in memory does not grow with the archive, nor
+ * with what it unpacks to. The decoders are loaded when they are needed.
+ *
+ * @throws {ArchiveFault} while it is read, when the data is broken or ends early
+ */
+export async function decompress(
+  compressed: Iterable<Uint8Array<ArrayBuffer>>,
+  compression: Compression,
+): Promise<Pieces> {
+  switch (compression) {
+    case "none":
+      return compressed;
+    case "gzip":
+      return (await import("./gzip.ts")).gunzip(compressed);
+    case "xz":
+      return (await import("./xz/container.ts")).unxz(compressed);
+    case "zstd":
+      return await (await import("./zstd.ts")).unzstd(compressed);
+  }
+}
+
+/** A piece whose memory is an ArrayBuffer, as file descriptors take it. */
+export function ownBytes(piece: Uint8Array): Uint8Array<ArrayBuffer> {
+  return piece.buffer instanceof ArrayBuffer
+    ? new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+    : new Uint8Array(piece);
+}
+
+/** The fault that a decoder's error tells of; errors of the file system stay what they are. */
+export function brokenData(error: unknown): ArchiveFault {
+  const detail = error instanceof Error ? error.message : String(error);
+  return new ArchiveFault(`is broken: ${detail}`, { cause: error });
+}

@@ -1,0 +1,45 @@
+import { createGunzip } from "node:zlib";
+import { ArchiveFault } from "../fault.ts";
+import { brokenData, ownBytes } from "./decompress.ts";
+
+/** Undoes gzip, also of several members one after another, as parallel compressors write it (RFC 1952). */
+export async function* gunzip(
+  compressed: Iterable<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const stream = createGunzip({ chunkSize: 256 * 1024 });
+  const feeding = feed(stream, compressed);
+  try {
+    for await (const piece of stream) yield ownBytes(piece);
+  } catch (error) {
+    if (error instanceof Error && error.message === "unexpected end of file") {
+      throw new ArchiveFault("is truncated", { cause: error });
+    }
+    throw error instanceof Error && "code" in error && String(error.code).startsWith("Z_")
+      ? brokenData(error)
+      : error;
+  } finally {
+    stream.destroy();
+    await feeding;
+  }
+}
+
+/** Writes everything into the stream, which fails as reading does. */
+async function feed(
+  stream: ReturnType<typeof createGunzip>,
+  compressed: Iterable<Uint8Array<ArrayBuffer>>,
+): Promise<void> {
+  const closed = once(stream, "close");
+  try {
+    for (const piece of compressed) {
+      if (stream.destroyed) return;
+      if (!stream.write(piece)) await Promise.race([once(stream, "drain"), closed]);
+    }
+    stream.end();
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function once(stream: ReturnType<typeof createGunzip>, event: string): Promise<void> {
+  return new Promise((resolve) => stream.once(event, () => resolve()));
+}

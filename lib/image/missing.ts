@@ -1,0 +1,57 @@
+import { ContainerError } from "../errors.ts";
+import { findSafeFolder } from "../folder.ts";
+import { nearest } from "../nearest.ts";
+import { readEmbeddedImage } from "./embedded.ts";
+import { listImages } from "./list.ts";
+import { ARCHIVE_ENDINGS } from "./source.ts";
+
+/** How many images are named at most. */
+const NAMED = 10;
+
+/** The error for an image that is not there: says what is there instead, nearest first. */
+export function noSuchImage(imagesFolder: string, name: string): ContainerError {
+  const folder = findSafeFolder(imagesFolder);
+  const unreadable = folder === undefined ? undefined : unreadableFile(folder, name);
+  if (unreadable !== undefined) {
+    const endings = `${ARCHIVE_ENDINGS.slice(0, -1).join(", ")} and ${ARCHIVE_ENDINGS.at(-1)}`;
+    return new ContainerError(
+      `use image ${JSON.stringify(name)}: ${JSON.stringify(unreadable)} in ${
+        JSON.stringify(folder)
+      } is of a kind that cannot be read`,
+      { code: "Unsupported", hint: `These can: an extracted folder, ${endings}` },
+    );
+  }
+  const where = folder === undefined
+    ? `the folder ${JSON.stringify(imagesFolder)} does not exist`
+    : `there is no such image in ${JSON.stringify(folder)}`;
+  return new ContainerError(`use image ${JSON.stringify(name)}: ${where}`, {
+    code: "NotFound",
+    hint: whatIsThere(imagesFolder, name),
+  });
+}
+
+function whatIsThere(imagesFolder: string, name: string): string {
+  const names = [...new Set(listImages(imagesFolder).map((image) => image.name))];
+  const meant = nearest(name, names);
+  const sorted = meant === undefined ? names : [meant, ...names.filter((one) => one !== meant)];
+  const shown = sorted.slice(0, NAMED).map((one) => JSON.stringify(one)).join(", ");
+  const more = sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : "";
+  const there = names.length === 0
+    ? `Put a root file system there: a folder ${name}, or an archive such as ${name}.tar.gz`
+    : meant === undefined
+    ? `There are: ${shown}${more}`
+    : `Did you mean ${JSON.stringify(meant)}? There are: ${shown}${more}`;
+  const embedded = readEmbeddedImage();
+  return name === "alpine" && embedded?.name === "busybox"
+    ? `Alpine was not to be had when gocontainer was built, so it brings busybox instead. ${there}`
+    : there;
+}
+
+/** A file that was meant to be the image: of its name with some other ending, or none. */
+function unreadableFile(folder: string, name: string): string | undefined {
+  for (const { name: file, isFile } of Deno.readDirSync(folder)) {
+    if (!isFile || ARCHIVE_ENDINGS.some((ending) => file.endsWith(ending))) continue;
+    if (file === name || file.startsWith(`${name}.`)) return file;
+  }
+  return undefined;
+}

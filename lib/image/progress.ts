@@ -1,0 +1,43 @@
+/** How long something may take before it is spoken of, and how often then, in ms. */
+const PATIENCE = 1000;
+const INTERVAL = 100;
+
+/** A line on a terminal that tells how far something long is. Says nothing anywhere else. */
+export class ProgressLine implements Disposable {
+  readonly #what: string;
+  readonly #visible = Deno.stderr.isTerminal();
+  #next = performance.now() + PATIENCE;
+  #shown = false;
+
+  /** @param what is being done: `extract image "alpine"`. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Tells of the share done, 0 to 1, where anybody has waited long enough for that. */
+  update(share: number): void {
+    if (!this.#visible || performance.now() < this.#next) return;
+    this.#next = performance.now() + INTERVAL;
+    this.#show(`${this.#what}: ${Math.floor(share * 100)} %`);
+  }
+
+  /** Says something now. */
+  say(text: string): void {
+    if (this.#visible) this.#show(`${this.#what}: ${text}`);
+  }
+
+  /** Removes the line. */
+  [Symbol.dispose](): void {
+    if (this.#shown) write("\r\x1b[K");
+    this.#shown = false;
+  }
+
+  #show(text: string): void {
+    write(`\r\x1b[Kgocontainer: ${text}`);
+    this.#shown = true;
+  }
+}
+
+function write(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}

@@ -1,0 +1,85 @@
+import { Fd, writeAll } from "../../ffi/file.ts";
+import { memfd_create } from "../../ffi/process.ts";
+import { ContainerError } from "../errors.ts";
+import { isObserved, step } from "../trace.ts";
+import { findProgram, type Output, runProgram } from "./program.ts";
+
+/** One command of ip(8). */
+export interface IpCommand {
+  /** What it does, in words. */
+  readonly label: string;
+  /** The command without the leading `ip`, e.g. `link set lo up`. */
+  readonly line: string;
+  /** How to see the result. */
+  readonly check: string;
+}
+
+/**
+ * Runs commands of ip(8) in order in one process, `ip -batch`; the first that fails ends it. The
+ * process starts in the network namespace of the calling thread.
+ *
+ * @param options come before `-batch`: `-4` keeps to IPv4.
+ * @throws {ContainerError} naming the command that failed and what ip said of it; Unsupported when
+ * iproute2 is not installed.
+ */
+export function runIp(commands: readonly IpCommand[], options: readonly string[] = []): void {
+  const ip = findIp();
+  const args = [...options, "-batch"];
+  const told = {
+    label: `run ${count(commands.length)} of ip in one process`,
+    call: `${ip} ${args.join(" ")} FILE`,
+  };
+  step(told, () => {
+    using batch = new Fd(memfd_create("ip-batch"));
+    const text = commands.map(({ line }) => `${line}\n`).join("");
+    writeAll(batch.number, new TextEncoder().encode(text));
+    // The file is reached through this process: it is close-on-exec and not inherited.
+    const output = runProgram(ip, [...args, `/proc/${Deno.pid}/fd/${batch.number}`]);
+    if (!output.success) throw failure(commands, output);
+  });
+  if (!isObserved()) return;
+  for (const { label, line, check } of commands) step({ label, call: `ip ${line}`, check }, done);
+}
+
+/** The command has run in the batch: its step only tells of it. */
+function done(): void {}
+
+function count(commands: number): string {
+  return commands === 1 ? "this command" : `these ${commands} commands`;
+}
+
+function findIp(): string {
+  const ip = findProgram("ip");
+  if (ip !== undefined) return ip;
+  throw new ContainerError("set up the network: the program ip is not installed", {
+    code: "Unsupported",
+    hint: 'install the package iproute2 ("apt install iproute2", "dnf install iproute"), ' +
+      "or use -net none or -net host",
+  });
+}
+
+/** The error of a batch: ip ends its message with `Command failed FILE:LINE`. */
+function failure(commands: readonly IpCommand[], { stdout, stderr }: Output): ContainerError {
+  if (stderr.includes("BusyBox")) {
+    return new ContainerError("set up the network: this ip is BusyBox's, which has no -batch", {
+      code: "Unsupported",
+      hint: 'install the package iproute2 ("apk add iproute2")',
+    });
+  }
+  const place = /Command failed .*:(\d+)\s*$/.exec(stderr);
+  const said = (place ? stderr.slice(0, place.index) : stderr + stdout).split("\n")
+    .map((line) => line.trim().replace(/^(RTNETLINK answers|Error): /, "").replace(/\.$/, ""))
+    .filter((line) => line !== "").join("; ");
+  const { line = "-batch" } = commands[Number(place?.[1] ?? 1) - 1] ?? {};
+  const message = `run "ip ${line}": ${said || "it failed"}`;
+  const [, kind] = / type (\w+)/.exec(line) ?? [];
+  if (kind === undefined || !/Unknown device type|not supported/.test(said)) {
+    return new ContainerError(message);
+  }
+  return new ContainerError(message, {
+    code: "Unsupported",
+    hint:
+      `this kernel has no network devices of the type ${kind}: "modprobe ${kind}" may load it, ` +
+      "-net none and -net host do without",
+  });
+}

@@ -1,0 +1,18 @@
+import type { Cidr } from "./cidr.ts";
+
+/**
+ * The hardware address that goes with an IPv4 address: locally administered, its last four bytes
+ * the address itself. So the next container with the same address answers under the same hardware
+ * address, and nobody's neighbour table is out of date.
+ */
+export function macAddress({ address }: Pick<Cidr, "address">): string {
+  const LOCALLY_ADMINISTERED = 0x02;
+  return [
+    LOCALLY_ADMINISTERED,
+    0x67,
+    address >>> 24,
+    address >>> 16 & 255,
+    address >>> 8 & 255,
+    address & 255,
+  ].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}

@@ -1,0 +1,116 @@
+import { ContainerError } from "../errors.ts";
+import { warn } from "../trace.ts";
+import { type Cidr, formatAddress } from "./cidr.ts";
+
+/** How a container is connected: by the bridge, not at all, or in the host's own network namespace. */
+export type NetworkMode = "bridge" | "none" | "host";
+
+/** Files of the host that are handed on are cut to this size, in bytes. */
+const MAX_SIZE = 64 * 1024;
+
+/** Where systemd-resolved lists the servers that it asks itself (systemd-resolved.service(8)). */
+const RESOLVED_SERVERS = "/run/systemd/resolve/resolv.conf";
+
+/**
+ * The servers that are asked when the host's are of no use in a container, because they answer on the
+ * host's loopback only: Google's, as docker has it. They are reached from nearly everywhere, and a
+ * container that resolves no name looks broken; the user is told.
+ */
+const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
+
+/**
+ * The container's /etc/hosts, hosts(5). With `host` it is the host's own.
+ *
+ * @param options.address of `eth0`; without one the name leads to 127.0.1.1, as on a machine
+ * without a fixed address.
+ * @throws {ContainerError} InvalidArgument when the name could not stand in the file.
+ */
+export function hostsFile(
+  options: { mode: NetworkMode; hostname: string; address?: Cidr | undefined },
+): string {
+  const { mode, hostname, address } = options;
+  if (mode === "host") return readHostFile("/etc/hosts") ?? "";
+  checkName(hostname);
+  const [short] = hostname.split(".");
+  const names = short === hostname || short === "" ? hostname : `${hostname} ${short}`;
+  return [
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    `${address === undefined ? "127.0.1.1" : formatAddress(address)}\t${names}`,
+    "",
+  ].join("\n");
+}
+
+/** The container's /etc/hostname, hostname(5). */
+export function hostnameFile(hostname: string): string {
+  checkName(hostname);
+  return `${hostname}\n`;
+}
+
+/**
+ * The container's /etc/resolv.conf, resolv.conf(5): the host's, less the servers that a container
+ * cannot reach. Where systemd-resolved answers on the host's loopback, the servers behind it are
+ * taken. With `host` the file is handed on as it is.
+ */
+export function resolverFile(mode: NetworkMode): string {
+  const own = readHostFile("/etc/resolv.conf") ?? "";
+  if (mode === "host") return own;
+  const isStub = /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(own);
+  const text = isStub ? readHostFile(RESOLVED_SERVERS) ?? own : own;
+  const { content, servers } = reachableServers(text);
+  if (servers > 0 || mode === "none") return content;
+  warn(
+    `the host's /etc/resolv.conf names no server that a container can reach, so it gets ` +
+      `${PUBLIC_SERVERS.join(" and ")}`,
+  );
+  return content + PUBLIC_SERVERS.map((server) => `nameserver ${server}\n`).join("");
+}
+
+/**
+ * A resolv.conf without the servers that cannot be reached from a container's own network: those on
+ * the loopback, and IPv6 ones, for the bridge carries IPv4. Everything else stays, comments less.
+ *
+ * @returns the text, and how many servers it names.
+ */
+export function reachableServers(text: string): { content: string; servers: number } {
+  let servers = 0;
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) => {
+    if (line === "" || line.startsWith("#") || line.startsWith(";")) return false;
+    const [keyword, server = ""] = line.split(/\s+/);
+    if (keyword !== "nameserver") return true;
+    const isReachable = /^\d+(\.\d+){3}$/.test(server) && !/^(127|0)\./.test(server);
+    if (isReachable) servers++;
+    return isReachable;
+  });
+  return { content: lines.map((line) => `${line}\n`).join(""), servers };
+}
+
+/** A regular file of the host, at most MAX_SIZE bytes and whole lines of it; undefined when there is none. */
+function readHostFile(path: string): string | undefined {
+  try {
+    // Asked first: opening a FIFO would wait for a writer.
+    if (!Deno.statSync(path).isFile) return undefined;
+    using file = Deno.openSync(path);
+    const buffer = new Uint8Array(MAX_SIZE + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const count = file.readSync(buffer.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+    const text = new TextDecoder().decode(buffer.subarray(0, length));
+    return length > MAX_SIZE ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** @throws {ContainerError} InvalidArgument for what would be more than one name. */
+function checkName(hostname: string): void {
+  if (/^[^\s#\0]+$/.test(hostname)) return;
+  throw new ContainerError(`use the hostname ${JSON.stringify(hostname)}: it is not one word`, {
+    code: "InvalidArgument",
+    hint: "use letters, digits, dots and dashes (hostname(7))",
+  });
+}

@@ -1,0 +1,180 @@
+import { sourceAddressTo } from "../../ffi/netdevice.ts";
+import { poll } from "../../ffi/poll.ts";
+import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
+import { ContainerError } from "../errors.ts";
+import { step, warn } from "../trace.ts";
+import type { Bridge } from "./bridge.ts";
+import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
+import { type IpCommand, runIp } from "./ip.ts";
+import { macAddress } from "./mac.ts";
+import { inNetworkNamespace } from "./namespace.ts";
+import { writeSysctl } from "./sysctl.ts";
+
+/** The interface inside the container. */
+const INNER = "eth0";
+
+/** The host end's name: `veth` and 11 hex digits made of the id, which fills the 15 characters that a name may have. */
+export function hostVethName(id: string): string {
+  // Twice FNV-1a (RFC 9923) with 32 bits, the second time from where the first one ended.
+  let hash = 0x811c9dc5;
+  let digits = "";
+  while (digits.length < 11) {
+    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+    digits += (hash >>> 0).toString(16).padStart(8, "0");
+  }
+  return `veth${digits.slice(0, 11)}`;
+}
+
+/**
+ * Gives a container its network: `eth0` with its address and a default route through the bridge, and
+ * `lo`. Returns when packets pass.
+ *
+ * All is done by one `ip` process inside the container's namespace, from where it makes the host's
+ * end in the host's: so each end is born where it belongs. An end that is moved costs 20 ms, the
+ * kernel's wait for all processors (synchronize_net). The pair goes with the container's namespace.
+ *
+ * @throws {ContainerError} naming the command that failed; InUse when another route has the address.
+ * @throws {SysError} when the namespace cannot be entered.
+ */
+export function attachNetwork(options: {
+  /** The container's network namespace: `/proc/1234/ns/net`. */
+  netns: string;
+  /** See {@link hostVethName}. */
+  hostVeth: string;
+  bridge: Bridge;
+  address: Cidr;
+}): void {
+  const { netns, hostVeth, bridge, address } = options;
+  checkRoute(bridge, address);
+  inNetworkNamespace(netns, (own) => {
+    limitIPv6(netns);
+    runIp(connectCommands({ own, hostVeth, bridge, address, netns }));
+  });
+  awaitForwarding(hostVeth, bridge);
+}
+
+/** Whether a host end is still there. */
+export function vethExists(name: string): boolean {
+  using socket = new RouteSocket();
+  return socket.link(name)?.kind === "veth";
+}
+
+/** Deletes a host end that outlived its container, with its peer (16 to 28 ms); false when it was gone. */
+export function removeVeth(name: string): boolean {
+  if (!vethExists(name)) return false;
+  try {
+    const label = `delete the veth pair ${name}`;
+    runIp([{ label, line: `link delete ${name}`, check: "ip -brief link" }]);
+  } catch (error) {
+    // The kernel may have taken it along with its namespace meanwhile.
+    if (vethExists(name)) throw error;
+    return false;
+  }
+  return true;
+}
+
+function connectCommands(options: {
+  own: string;
+  hostVeth: string;
+  bridge: Bridge;
+  address: Cidr;
+  netns: string;
+}): IpCommand[] {
+  const { own, hostVeth, bridge, address, netns } = options;
+  const { mtu } = bridge;
+  const gateway = formatAddress(bridge.address);
+  const inside = `nsenter --net=${netns} ip`;
+  return [{
+    label: "set the container's loopback interface up",
+    line: "link set lo up",
+    check: `${inside} address show lo`,
+  }, {
+    label: `make a veth pair, a cable from ${hostVeth} at the bridge to ${INNER} in the container`,
+    line: `link add ${hostVeth} netns ${own} master if${bridge.index} up mtu ${mtu} ` +
+      `type veth peer name ${INNER} mtu ${mtu} address ${macAddress(address)}`,
+    check: `ip link show master ${bridge.name}`,
+  }, {
+    label: `give ${INNER} its address`,
+    line: `address add ${formatCidr(address)} dev ${INNER}`,
+    check: `${inside} address show ${INNER}`,
+  }, {
+    label: `set ${INNER} up`,
+    line: `link set ${INNER} up`,
+    check: `${inside} link show ${INNER}`,
+  }, {
+    label: "send what is not for the subnet to the bridge",
+    line: `route add default via ${gateway}`,
+    check: `${inside} route`,
+  }];
+}
+
+/**
+ * IPv6 stays on the loopback interface: the subnet has IPv4 only, and on `eth0` every container could
+ * tell the others their routes (CVE-2020-13401). Interfaces made later take over the defaults.
+ */
+function limitIPv6(netns: string): void {
+  step({
+    label: `leave IPv6 to the loopback interface, and no router advertisements to ${INNER}`,
+    call: 'write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"), …/accept_ra "0"',
+    check: `nsenter --net=${netns} sysctl net.ipv6.conf.default`,
+  }, () => {
+    writeSysctl("ipv6/conf/default/accept_ra", 0);
+    writeSysctl("ipv6/conf/default/disable_ipv6", 1);
+  });
+}
+
+/**
+ * Something else may have taken the subnet since the bridge was made, such as a VPN.
+ *
+ * @throws {ContainerError} InUse when packets to the address would not leave by the bridge.
+ */
+function checkRoute(bridge: Bridge, address: Cidr): void {
+  if (sourceAddressTo(address.address) === bridge.address.address) return;
+  using socket = new RouteSocket();
+  const index = socket.routeTo(address.address)?.index;
+  const other = index === undefined ? undefined : socket.link(index)?.name;
+  const way = other === undefined ? "by no interface" : `by the interface "${other}"`;
+  throw new ContainerError(
+    `connect a container with the address ${formatAddress(address)} to "${bridge.name}": ` +
+      `the host reaches this address ${way}`,
+    {
+      code: "InUse",
+      hint: `see "ip route get ${formatAddress(address)}"; -bridge-addr chooses another subnet ` +
+        `than ${formatCidr(networkOf(bridge.address))}`,
+    },
+  );
+}
+
+/**
+ * Waits until the bridge carries the port's packets. The kernel tells the bridge of the new carrier
+ * a little later, from a work queue; packets before that are lost, and a lost ARP request costs the
+ * program a second.
+ */
+function awaitForwarding(hostVeth: string, bridge: Bridge): void {
+  step({
+    label: "wait until the bridge carries the container's packets",
+    call: `read("/sys/class/net/${hostVeth}/brport/state") until it is 3, forwarding`,
+    check: `bridge link show dev ${hostVeth}`,
+  }, () => {
+    const GIVE_UP = 500;
+    for (let waited = 0; waited < GIVE_UP; waited++) {
+      if (portState(hostVeth) === BR_STATE_FORWARDING) return;
+      poll([], 1);
+    }
+    warn(
+      `the bridge "${bridge.name}" does not carry the packets of "${hostVeth}" after ${GIVE_UP} ms ` +
+        `(see "bridge link show dev ${hostVeth}")`,
+    );
+  });
+}
+
+function portState(hostVeth: string): number | undefined {
+  try {
+    return Number(Deno.readTextFileSync(`/sys/class/net/${hostVeth}/brport/state`));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // /sys may show another network namespace than ours; the socket does not, but takes longer.
+    using socket = new RouteSocket();
+    return socket.link(hostVeth)?.portState;
+  }
+}
