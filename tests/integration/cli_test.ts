@@ -1,0 +1,271 @@
+/** The command line: spellings, what is whose, usage, and exit codes. */
+
+import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import type { Spec } from "../../lib/oci/spec.ts";
+import type { Outcome } from "./support/process.ts";
+import { exists } from "./support/project.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+/** The four ways to write an option with a value. */
+function spellings(name: string, value: string): string[][] {
+  return [[`-${name}`, value], [`-${name}=${value}`], [`--${name}`, value], [`--${name}=${value}`]];
+}
+
+/** What is seen of an option: what the command says, and what the config holds. */
+interface Seen extends Outcome {
+  readonly config: Spec;
+}
+
+/** An option with a value, a script to run with it, and what shows that the value has arrived. */
+interface Case {
+  readonly name: string;
+  readonly value: string;
+  readonly script?: string;
+  /** Whether it takes a network to show. */
+  readonly network?: boolean;
+  readonly shows: (seen: Seen) => unknown;
+  readonly expected: unknown;
+}
+
+const text = ({ stdout }: Seen) => stdout.trim();
+const resources = ({ config }: Seen) => config.linux!.resources!;
+
+const CASES: readonly Case[] = [
+  {
+    name: "bridge-addr",
+    value: "10.10.10.1/24",
+    network: true,
+    script: "ip route | grep default",
+    shows: text,
+    expected: "default via 10.10.10.1 dev eth0",
+  },
+  {
+    name: "container-addr",
+    value: "10.10.10.99/24",
+    network: true,
+    script: "ip -o -4 addr show eth0 | awk '{print $4}'",
+    shows: text,
+    expected: "10.10.10.99/24",
+  },
+  {
+    name: "c",
+    value: "elsewhere",
+    shows: () => exists(workspace.path("elsewhere")),
+    expected: true,
+  },
+  { name: "i", value: "images", shows: ({ code }) => code, expected: 0 },
+  { name: "cpu", value: "300", shows: (seen) => resources(seen).cpu!.shares, expected: 300 },
+  { name: "cpus", value: "0.5", shows: (seen) => resources(seen).cpu!.quota, expected: 50000 },
+  { name: "mem", value: "48M", shows: (seen) => resources(seen).memory!.limit, expected: 50331648 },
+  { name: "pids", value: "33", shows: (seen) => resources(seen).pids!.limit, expected: 33 },
+  { name: "name", value: "spelled", script: "hostname", shows: text, expected: "spelled" },
+  { name: "hostname", value: "h.x", script: "hostname", shows: text, expected: "h.x" },
+  { name: "e", value: "A=-b=c", script: "echo $A", shows: text, expected: "-b=c" },
+  { name: "w", value: "/usr", script: "pwd", shows: text, expected: "/usr" },
+  { name: "u", value: "12:13", script: "id -u; id -g", shows: text, expected: "12\n13" },
+  {
+    name: "v",
+    value: "/proc:/p:ro",
+    script: "ls -d /p/cmdline",
+    shows: text,
+    expected: "/p/cmdline",
+  },
+  { name: "net", value: "none", script: "ls /sys/class/net", shows: text, expected: "lo" },
+  {
+    name: "trace",
+    value: "trace.json",
+    shows: () => exists(workspace.path("trace.json")),
+    expected: true,
+  },
+  { name: "t", value: "true", script: "test -t 1 && echo tty", shows: text, expected: "tty" },
+  { name: "rm", value: "true", script: "hostname", shows: isGone, expected: true },
+  {
+    name: "no-new-privileges",
+    value: "true",
+    script: "grep NoNewPrivs /proc/self/status",
+    shows: text,
+    expected: "NoNewPrivs:\t1",
+  },
+  {
+    name: "explain",
+    value: "true",
+    shows: ({ stderr }) => /\[host\]/.test(stderr),
+    expected: true,
+  },
+];
+
+/** Whether the container that has told its id has no folder any more. */
+function isGone(seen: Seen): boolean {
+  return !exists(workspace.path(`containers/${text(seen)}`));
+}
+
+const SWITCHES = ["t", "rm", "no-new-privileges", "explain"];
+
+for (const { name, value, script = "true", network, shows, expected } of CASES) {
+  const isSwitch = SWITCHES.includes(name);
+  const forms = spellings(name, value).filter((form) => !isSwitch || form.length === 1);
+  if (isSwitch) forms.push([`-${name}`], [`--${name}`]);
+  Deno.test(`-${name} is understood as ${forms.map((form) => form.join(" ")).join(", ")}`, async () => {
+    for (const form of forms) {
+      for (const made of ["elsewhere", "trace.json"]) {
+        await Deno.remove(workspace.path(made), { recursive: true }).catch(() => {});
+      }
+      const before = new Set(workspace.ids());
+      const net = network || name === "net" ? [] : ["-net", "none"];
+      const outcome = await workspace.run(
+        [...net, ...form, "alpine", "/bin/sh", "-c", script],
+      );
+      assertEquals(outcome.code, 0, `${form.join(" ")}: ${outcome.stderr}`);
+      const [id] = workspace.ids().filter((id) => !before.has(id));
+      const config = id === undefined ? {} as Spec : workspace.config(id);
+      assertEquals(shows({ ...outcome, config }), expected, form.join(" "));
+    }
+  });
+}
+
+Deno.test("what each of these options shows is not there without it", async () => {
+  const told = await workspace.run([
+    "alpine",
+    "/bin/sh",
+    "-c",
+    "hostname; pwd; id -u; ls -d /p 2>&1",
+  ]);
+  const [id, folder, user, missing] = told.stdout.split("\n");
+  assertEquals([folder, user], ["/", "0"]);
+  assertMatch(missing, /No such file/);
+  const { cpu, memory, pids } = workspace.config(id).linux!.resources!;
+  assertEquals([cpu, memory, pids], [undefined, undefined, undefined]);
+});
+
+Deno.test("what follows the image is the command's, dashes and all", async () => {
+  const words = ["-c", 'printf "%s|" "$@"', "-x", "-net", "--mem=1", "-rm", "--", "-h", "-v"];
+  const { stdout, code } = await workspace.run(["-net=none", "alpine", "/bin/sh", ...words]);
+  assertEquals([code, stdout], [0, "-net|--mem=1|-rm|--|-h|-v|"]);
+});
+
+Deno.test("options end at --", async () => {
+  const { stdout } = await workspace.run(["-net=none", "--", "alpine", "echo", "-net", "--"]);
+  assertEquals(stdout, "-net --\n");
+  const { code, stderr } = await workspace.run(["--", "-net=none", "echo"]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /use image "-net=none"/);
+});
+
+Deno.test("the command run may be spelled out", async () => {
+  const { stdout } = await workspace.run(["run", "-net", "none", "alpine", "echo", "hi"]);
+  assertEquals(stdout, "hi\n");
+});
+
+const TOO_FEW = [[], ["alpine"], ["run"], ["run", "alpine"], ["-net=none", "alpine"], ["--"]];
+
+for (const words of TOO_FEW) {
+  Deno.test(`too few arguments are told with the usage: gocontainer ${words.join(" ")}`, async () => {
+    const { code, stdout, stderr } = await workspace.run(words);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(
+      stderr,
+      /^gocontainer: run a container: (an image and )?a command (are|is) missing\n/,
+    );
+    assertMatch(stderr, /^Usage: gocontainer \[OPTIONS\] IMAGE COMMAND \[ARG\.\.\.\]$/m);
+    for (const { name } of CASES) assertMatch(stderr, new RegExp(`^  -${name}\\b`, "m"));
+  });
+}
+
+const UNKNOWN: readonly (readonly [option: string, nearest: string | undefined])[] = [
+  ["-memm", "mem"],
+  ["--hostnam=x", "hostname"],
+  ["-contaner-addr", "container-addr"],
+  ["-brige-addr=1", "bridge-addr"],
+  ["--Net", "net"],
+  ["-explian", "explain"],
+  ["-qqqqqqqq", undefined],
+];
+
+for (const [option, nearest] of UNKNOWN) {
+  const told = nearest === undefined ? "no other" : `-${nearest}`;
+  Deno.test(`the unknown option ${option} is an error that names ${told}`, async () => {
+    const { code, stdout, stderr } = await workspace.run([option, "alpine", "true"]);
+    assertEquals([code, stdout], [1, ""]);
+    const [error, hint] = stderr.split("\n");
+    assertEquals(
+      error,
+      `gocontainer: read the option "${option.split("=")[0]}": there is none of that name`,
+    );
+    assertEquals(hint, nearest === undefined ? "" : `Did you mean -${nearest}?`);
+    assertMatch(stderr, /^Usage: /m);
+  });
+}
+
+Deno.test("an option without its value is an error that says what is missing", async () => {
+  for (const option of ["-mem", "--net", "-e"]) {
+    const { code, stderr } = await workspace.run([option]);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      new RegExp(`^gocontainer: read the option "${option}": it needs a value, `),
+    );
+  }
+});
+
+Deno.test("-version tells the version", async () => {
+  for (const option of ["-version", "--version"]) {
+    const { code, stdout, stderr } = await workspace.run([option]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^gocontainer version \d+\.\d+\.\d+\n/);
+  }
+});
+
+Deno.test("-h and --help tell the usage on standard output", async () => {
+  for (const option of ["-h", "--h", "-help", "--help"]) {
+    const { code, stdout, stderr } = await workspace.run([option]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^Usage: gocontainer /);
+    assertMatch(stdout, /^ {2}-container-addr CIDR +\S/m);
+    assertNotMatch(stdout, /test-fault/);
+  }
+});
+
+Deno.test("the command's exit code is gocontainer's", async () => {
+  for (const code of [0, 1, 2, 42, 125, 126, 127, 128, 137, 255]) {
+    const outcome = await workspace.run(["-net=none", "alpine", "/bin/sh", "-c", `exit ${code}`]);
+    assertEquals([outcome.code, outcome.signal, outcome.stderr], [code, null, ""]);
+  }
+});
+
+Deno.test("a command killed by signal n gives 128+n", async () => {
+  const script = "echo ready; exec sleep 1000";
+  const running = workspace.start(["-net=none", "alpine", "/bin/sh", "-c", script]);
+  await running.says(/ready/);
+  Deno.kill((await running.record()).init.pid, "SIGKILL");
+  const { code, signal } = await running.end();
+  assertEquals([code, signal], [128 + 9, null]);
+});
+
+Deno.test("125: the container could not be made", async () => {
+  const { code } = await workspace.run(["-net=none", "-v", "/bin:/proc/x", "alpine", "true"]);
+  assertEquals(code, 125);
+});
+
+Deno.test("126: the command cannot be run", async () => {
+  const { code } = await workspace.run(["-net=none", "alpine", "/etc/passwd"]);
+  assertEquals(code, 126);
+});
+
+Deno.test("127: there is no such command", async () => {
+  const { code } = await workspace.run(["-net=none", "alpine", "no-such-command"]);
+  assertEquals(code, 127);
+});
+
+Deno.test("-debug adds the stack trace that is not shown otherwise", async () => {
+  const args = ["-net=none", "alpine", "no-such-command"];
+  const plain = await workspace.run(args);
+  assertNotMatch(plain.stderr, /^ {4}at /m);
+  const debug = await workspace.run(["-debug", ...args]);
+  assertMatch(debug.stderr, /^ {4}at /m);
+  assert(debug.stderr.startsWith(plain.stderr), debug.stderr);
+  assertEquals(debug.code, plain.code);
+  // The command's own arguments are not gocontainer's.
+  assertEquals((await workspace.run([...args, "-debug"])).stderr, plain.stderr);
+});

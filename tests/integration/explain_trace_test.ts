@@ -1,0 +1,164 @@
+/** `-explain` and `-trace`: to see a container being made. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { exists } from "./support/project.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+/** A step as `-explain` tells it. */
+interface Told {
+  readonly number: number;
+  readonly side: string;
+  readonly label: string;
+  readonly call?: string;
+  readonly check?: string;
+}
+
+function readExplanation(stderr: string): Told[] {
+  const told: Told[] = [];
+  for (const block of stderr.trim().split(/\n(?= ?\d+\. \[)/)) {
+    const [head, ...lines] = block.split("\n");
+    const match = head.match(/^ ?(\d+)\. \[(host|container)\] (.+)$/);
+    assert(match, `not a step: ${head}`);
+    const line = (name: string) =>
+      lines.find((line) => line.startsWith(`      ${name}:`))?.slice(13);
+    for (const line of lines) assertMatch(line, /^ {6}(call: |check:) \S/);
+    const [, number, side, label] = match;
+    told.push({ number: Number(number), side, label, call: line("call"), check: line("check") });
+  }
+  return told;
+}
+
+Deno.test("-explain tells each step on standard error, and leaves standard output alone", async () => {
+  const { code, stdout, stderr } = await workspace.run(["-explain", "alpine", "echo", "hi"]);
+  assertEquals([code, stdout], [0, "hi\n"]);
+  const told = readExplanation(stderr);
+  assertEquals(told.map(({ number }) => number), told.map((_, i) => i + 1));
+  assert(told.length > 30, `${told.length} steps`);
+  assert(told.filter(({ side }) => side === "host").length > 8);
+  assert(told.filter(({ side }) => side === "container").length > 20);
+});
+
+const EXPECTED: readonly (readonly [side: string, label: RegExp, call: RegExp, check: RegExp])[] = [
+  ["host", /cgroup in \d+ hierarch/, /mkdir\("\/sys\/fs\/cgroup/, /cat \/proc\/<pid>\/cgroup/],
+  ["host", /first process, in new namespaces/, /clone3\(CLONE_NEWNS \| /, /lsns/],
+  ["host", /a veth pair/, /ip link add veth/, /ip link show master goContainers0/],
+  ["container", /a cgroup namespace/, /unshare\(CLONE_NEWCGROUP\)/, /\/proc\/self\/cgroup/],
+  ["container", /the overlay of image and changes/, /fsopen\("overlay"\)/, /mount \| grep/],
+  ["container", /mount proc on "\/proc"/, /fsopen\("proc"\)/, /mountinfo/],
+  ["container", /device nodes/, /mknodat\("\/dev\/null", 1:3\)/, /ls -l \/dev/],
+  ["container", /root the root/, /pivot_root\("\.", "\."\)/, /ls \//],
+  ["container", /hide paths/, /\/dev\/null over files/, /cat \/proc\/kcore/],
+  ["container", /the hostname "shown"/, /sethostname\("shown"\)/, /hostname/],
+  ["container", /become user 0:0/, /PR_CAPBSET_DROP.*capset/, /id; grep Cap/],
+  ["container", /run "true"/, /execve/, /\/proc\/1\/cmdline/],
+  ["host", /remove the container's cgroup/, /rmdir\(/, /ls -d/],
+];
+
+Deno.test("each step has the call behind it and a way to check it", async () => {
+  const { stderr } = await workspace.run(["-explain", "-name", "shown", "alpine", "true"]);
+  const told = readExplanation(stderr);
+  for (const [side, label, call, check] of EXPECTED) {
+    const step = told.find((step) => step.side === side && label.test(step.label));
+    assert(step !== undefined, `no step ${label} of the ${side}`);
+    assertMatch(step.call ?? "", call, step.label);
+    assertMatch(step.check ?? "", check, step.label);
+  }
+  for (const { call, label } of told) {
+    // Waiting is no call of its own to be told of.
+    if (!label.startsWith("wait")) assert(call !== undefined, `no call with: ${label}`);
+  }
+});
+
+Deno.test("what -explain gives for checking works", async () => {
+  const options = ["-explain", "-net=none", "-name", "checked"];
+  const { stderr } = await workspace.run([...options, "alpine", "true"]);
+  const checks = readExplanation(stderr).filter(({ side }) => side === "container")
+    .map(({ check }) => check).filter((check) => check !== undefined)
+    .filter((check) => !check.startsWith("on the host:"));
+  assert(checks.length > 10);
+  // Each by itself: some of them show that something is refused.
+  for (const check of checks) {
+    const { stderr } = await workspace.run(
+      ["-net=none", "alpine", "/bin/sh", "-c", check],
+    );
+    assertEquals(stderr.match(/not found|syntax error|unrecognized|invalid option/), null, check);
+  }
+});
+
+Deno.test("-explain tells a failing start up to the step that failed", async () => {
+  const args = ["-explain", "-net=none", "-test-fault", "fail:hide paths", "alpine", "true"];
+  const { code, stderr } = await workspace.run(args);
+  assertEquals(code, 125);
+  assertMatch(stderr, /\[container\] make paths of \/proc read-only\n/);
+  assertMatch(stderr, /gocontainer: hide paths of \/proc and \/sys: .*failed on purpose/);
+  assertEquals(/\[container\] make the container's root the root/.test(stderr), false);
+});
+
+/** Trace Event Format: complete events and metadata. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly ts: number;
+  readonly dur: number;
+  readonly args?: { readonly name?: string };
+}
+
+async function traceOf(...args: string[]): Promise<TraceEvent[]> {
+  const file = workspace.path(`${crypto.randomUUID()}.json`);
+  await workspace.run(["-trace", file, ...args]);
+  const { traceEvents } = JSON.parse(await Deno.readTextFile(file)) as {
+    traceEvents: TraceEvent[];
+  };
+  return traceEvents;
+}
+
+Deno.test("-trace writes Trace Event JSON with both processes, named", async () => {
+  const events = await traceOf("alpine", "true");
+  const names = events.filter(({ ph }) => ph === "M").map(({ name, args }) => [name, args?.name]);
+  assertEquals(names, [
+    ["process_name", "gocontainer"],
+    ["process_name", "the container's first process"],
+  ]);
+  const [parent, child] = [1, 2].map((pid) =>
+    events.filter((event) => event.ph === "X" && event.pid === pid)
+  );
+  assert(parent.length > 8 && child.length > 20);
+  assertEquals(events.every(({ ph }) => ph === "X" || ph === "M"), true);
+});
+
+Deno.test("its times are sane: in order, none negative, both processes on one clock", async () => {
+  const start = performance.now();
+  const events = (await traceOf("alpine", "true")).filter(({ ph }) => ph === "X");
+  const limit = (performance.now() - start) * 1000;
+  for (const { name, ts, dur } of events) {
+    assert(Number.isInteger(ts) && ts >= 0 && ts < limit, `${name} at ${ts}`);
+    assert(Number.isInteger(dur) && dur >= 0 && dur < limit, `${name} takes ${dur}`);
+  }
+  const child = events.filter(({ pid }) => pid === 2);
+  const ends = child.map(({ ts, dur }) => ts + dur);
+  child.slice(1).forEach(({ name, ts }, i) => assert(ts >= ends[i] - 1, `${name} overlaps`));
+  // Born by the parent's call, and through before the parent removes the cgroup.
+  const fork = events.find(({ name }) => name.includes("first process"))!;
+  const removal = events.find(({ name }) => name === "remove the container's cgroup")!;
+  assert(child[0].ts >= fork.ts && child.at(-1)!.ts <= removal.ts);
+});
+
+Deno.test("-trace tells a failing run as well", async () => {
+  const events = await traceOf("-net=none", "alpine", "no-such-command");
+  assert(events.some(({ name }) => name === "make the container's root the root"));
+  assert(events.some(({ name }) => name === "remove the container's cgroup"));
+});
+
+Deno.test("-trace and -explain go together, and nothing else changes", async () => {
+  const file = workspace.path("both.json");
+  const { code, stdout, stderr } = await workspace.run(
+    ["-trace", file, "-explain", "-net=none", "alpine", "/bin/sh", "-c", "echo out; exit 7"],
+  );
+  assertEquals([code, stdout], [7, "out\n"]);
+  assert(readExplanation(stderr).length > 20);
+  assert(exists(file));
+});

@@ -1,0 +1,171 @@
+/**
+ * Archives of random members, with few names so that they meet: where GNU tar and lib/image both
+ * extract one, the trees are the same; where either refuses, nothing outside was touched.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { ContainerError } from "../../lib/errors.ts";
+import { extractRootfs } from "../../lib/image/extract.ts";
+import { toByteString } from "../../lib/image/tar/bytes.ts";
+import { archive, type Member } from "../unit/image/tar_builder.ts";
+import { difference, manifest, TrialFolder } from "./image_lab.ts";
+
+/** How many archives; all come from one seed. */
+const ROUNDS = Number(Deno.env.get("GOCONTAINER_FUZZ_ROUNDS") ?? "300");
+const SEED = Number(Deno.env.get("GOCONTAINER_FUZZ_SEED") ?? "20240906");
+
+/** A generator of random numbers that gives the same ones for the same seed (mulberry32). */
+class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  /** A whole number from 0, less than `bound`. */
+  below(bound: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let value = this.#state;
+    value = Math.imul(value ^ (value >>> 15), value | 1);
+    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
+    return ((value ^ (value >>> 14)) >>> 0) % bound;
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.below(from.length)]!;
+  }
+}
+
+const PARTS = ["a", "b", "c", "long-".repeat(30), "ü"];
+
+function randomName(random: Random): string {
+  const parts = Array.from({ length: 1 + random.below(3) }, () => random.pick(PARTS));
+  if (random.below(150) === 0) parts.splice(random.below(parts.length + 1), 0, "..");
+  if (random.below(300) === 0) parts.unshift("");
+  return parts.join("/");
+}
+
+function randomMember(random: Random): Member {
+  const type = random.pick(["0", "0", "0", "5", "5", "2", "1", "6", "3"]);
+  const name = randomName(random);
+  const target = type === "1" ? randomName(random) : random.pick([
+    randomName(random),
+    "/",
+    "/etc/passwd",
+    "../../../../decoy",
+    ".",
+    "nowhere",
+  ]);
+  const pax: Record<string, string> = {};
+  if (name.length > 100) pax.path = name;
+  if (target.length > 100) pax.linkpath = target;
+  if (random.below(6) === 0 && (type === "0" || type === "5")) {
+    pax[`SCHILY.xattr.user.${random.pick(["one", "two"])}`] = `${random.below(1000)}`;
+  }
+  if (random.below(4) === 0) pax.mtime = `${random.below(2_000_000_000)}.${random.below(1000)}`;
+  const hasPax = Object.keys(pax).length > 0;
+  return {
+    name: hasPax && pax.path !== undefined ? "long" : name + (type === "5" ? "/" : ""),
+    type,
+    mode: random.below(0o10000) | (type === "5" ? 0o700 : 0),
+    uid: random.below(3) * 1000,
+    gid: random.below(70000),
+    mtime: random.below(2_000_000_000),
+    linkname: type === "1" || type === "2" ? target : "",
+    content: type === "0" ? "x".repeat(random.below(2000)) : "",
+    major: 1,
+    minor: 3 + 2 * random.below(2),
+    ...(hasPax ? { pax } : {}),
+  };
+}
+
+/** Extracts with GNU tar; false when it complains. */
+function extractByTar(file: string, folder: string): boolean {
+  const args = ["-xpf", file, "-C", folder, "--numeric-owner", "--delay-directory-restore"];
+  args.push("--xattrs", "--xattrs-include=*");
+  return new Deno.Command("tar", { args, stderr: "null" }).outputSync().success;
+}
+
+Deno.test({
+  name: `image: ${ROUNDS} random archives are as GNU tar extracts them`,
+  ignore: Deno.uid() !== 0,
+}, async () => {
+  using trial = new TrialFolder();
+  const decoy = trial.folder("decoy");
+  Deno.writeTextFileSync(`${decoy}/secret`, "secret");
+  const before = await manifest(decoy);
+  const random = new Random(SEED);
+  let [both, refused] = [0, 0];
+  for (let round = 0; round < ROUNDS; round++) {
+    using images = new TrialFolder();
+    const members = withParents(
+      Array.from({ length: 1 + random.below(12) }, () => randomMember(random)),
+    );
+    const folder = images.folder("images");
+    const file = `${folder}/i.tar`;
+    Deno.writeFileSync(file, archive(members));
+    const byTar = images.folder("by-tar");
+    const accepted = extractByTar(file, byTar);
+    try {
+      const { path } = await extractRootfs(folder, "i");
+      if (!accepted || !isFairToCompare(members)) continue;
+      both++;
+      const lines = difference(await manifest(byTar), await manifest(path));
+      const made = () => members.map((one) => JSON.stringify({ ...one, content: "" })).join("\n");
+      assert(lines.length === 0, `round ${round}:\n${lines.join("\n")}\n${made()}`);
+    } catch (error) {
+      if (!(error instanceof ContainerError)) throw error;
+      assertEquals(error.code, "InvalidArchive", error.message);
+      assertEquals([...Deno.readDirSync(`${folder}/.rootfs`)], []);
+      refused++;
+    }
+  }
+  assertEquals(difference(before, await manifest(decoy)), []);
+  assert(
+    both > ROUNDS / 10 && refused > ROUNDS / 10,
+    `${both} extracted by both, ${refused} refused`,
+  );
+});
+
+/** With the root and every folder on the way listed: else each program gives them its own mode and time. */
+function withParents(members: readonly Member[]): Member[] {
+  const all: Member[] = [{ name: "./", type: "5", mode: 0o755, mtime: 1 }];
+  const known = new Set<string>();
+  for (const member of members) {
+    const parts = (member.pax?.path as string ?? member.name).split("/")
+      .filter((part) => part !== "" && part !== ".");
+    for (let length = 1; length < parts.length; length++) {
+      const path = parts.slice(0, length).join("/");
+      if (known.has(path)) continue;
+      known.add(path);
+      all.push({ name: "long", type: "5", mode: 0o750, mtime: length, pax: { path: `${path}/` } });
+    }
+    // Of a folder that is listed again GNU tar takes the first attributes, against its own manual.
+    if (member.type === "5" && known.has(parts.join("/"))) continue;
+    known.add(parts.join("/"));
+    all.push(member);
+  }
+  return all;
+}
+
+/**
+ * Whether GNU tar is to be trusted with an archive. What takes the place of a folder gets the folder's
+ * mode and time in the end; a link that leads out of the tree is made only then, and may replace what
+ * took its place.
+ */
+function isFairToCompare(members: readonly Member[]): boolean {
+  const delayed = new Set<string>();
+  for (const member of members) {
+    const path = pathOf(member);
+    if (delayed.has(path) && member.type !== "5") return false;
+    const leadsOut = member.type === "2" && /^\/|\.\./.test(`${member.linkname}`);
+    if (leadsOut || member.type === "5") delayed.add(path);
+  }
+  return true;
+}
+
+/** A member's path as the manifest has it. */
+function pathOf(member: Member): string {
+  const name = toByteString(new TextEncoder().encode(`${member.pax?.path ?? member.name}`));
+  return [".", ...name.split("/").filter((part) => part !== "" && part !== ".")].join("/");
+}

@@ -1,0 +1,435 @@
+/** lib/network against the real kernel, in network namespaces of its own: the machine's stays as it is. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { RouteSocket } from "../../ffi/rtnetlink.ts";
+import { ContainerError } from "../../lib/errors.ts";
+import type { Lease } from "../../lib/network/addresses.ts";
+import { BRIDGE, type Bridge, prepareBridge, removeBridge } from "../../lib/network/bridge.ts";
+import { parseCidr } from "../../lib/network/cidr.ts";
+import { runIp } from "../../lib/network/ip.ts";
+import { masquerade, removeRules } from "../../lib/network/iptables.ts";
+import { prepareNat, removeNat } from "../../lib/network/nat.ts";
+import { openNftables } from "../../lib/network/nftables.ts";
+import { findProgram } from "../../lib/network/program.ts";
+import { attachNetwork, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
+import { observe } from "../../lib/trace.ts";
+import { connectLabs, Lab } from "./network_lab.ts";
+
+const GATEWAY = parseCidr("10.10.10.1/24", "");
+const ADDRESS = parseCidr("10.10.10.2/24", "");
+
+/** The calls of all steps since the last look. */
+const calls: string[] = [];
+observe({ end: ({ call }) => void calls.push(call ?? "") });
+
+function test(name: string, body: () => void): void {
+  Deno.test({ name: `network: ${name}`, ignore: Deno.uid() !== 0, fn: body });
+}
+
+function bridgeIn(host: Lab, address = "10.10.10.1/24", leases: Lease[] = []): Bridge {
+  return host.do(() => prepareBridge({ address: parseCidr(address, ""), leases }));
+}
+
+function attach(host: Lab, container: Lab, bridge: Bridge, address = ADDRESS): string {
+  const hostVeth = hostVethName(crypto.randomUUID());
+  host.do(() => attachNetwork({ netns: container.path, hostVeth, bridge, address }));
+  return hostVeth;
+}
+
+/** What `action` prints as warnings, one line each. */
+function warningsOf(action: () => void): string[] {
+  const lines: string[] = [];
+  const print = console.error;
+  console.error = (line: string) => lines.push(line);
+  try {
+    action();
+  } finally {
+    console.error = print;
+  }
+  return lines;
+}
+
+test("the bridge is made, with address, own hardware address and the way out's packet size", () => {
+  using host = new Lab();
+  using outside = new Lab();
+  connectLabs([host, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"], 1400);
+  host.run("ip route add default via 192.0.2.1");
+  const bridge = bridgeIn(host);
+  assertEquals([bridge.name, bridge.address, bridge.mtu], [BRIDGE, GATEWAY, 1400]);
+  assertStringIncludes(host.run(`ip -4 address show dev ${BRIDGE}`), "inet 10.10.10.1/24");
+  assertMatch(
+    host.run(`ip -d link show ${BRIDGE}`),
+    /<[^>]*\bUP\b.* mtu 1400 [^]*link\/ether 02:67:0a:0a:0a:01 [^]*bridge/,
+  );
+  assertEquals(host.run(`cat /proc/sys/net/ipv6/conf/${BRIDGE}/accept_ra`), "0\n");
+});
+
+test("a bridge that is as it should be costs no process, one that is down is set up again", () => {
+  using host = new Lab();
+  const { index } = bridgeIn(host);
+  calls.length = 0;
+  assertEquals(bridgeIn(host).index, index);
+  assertEquals(calls.filter((call) => call.includes("ip ")), []);
+  host.run(`ip link set ${BRIDGE} down`);
+  assertEquals(bridgeIn(host).index, index);
+  assertEquals(calls.filter((call) => call.startsWith("ip ")), [`ip link set ${BRIDGE} up`]);
+  assertMatch(host.run(`ip link show ${BRIDGE}`), /<[^>]*\bUP\b/);
+});
+
+test("the bridge's address is replaced, unless live containers need it", () => {
+  using host = new Lab();
+  const { index } = bridgeIn(host);
+  const leases = [{ id: "web", address: "10.10.10.2/24" }, { id: "db", address: "10.10.10.3/24" }];
+  for (const other of ["10.20.0.1/24", "10.10.10.254/24", "10.10.10.1/16"]) {
+    const error = assertThrows(() => bridgeIn(host, other, leases), ContainerError);
+    assertEquals(error.code, "InUse");
+    assertStringIncludes(error.message, '"web" (10.10.10.2/24), "db" (10.10.10.3/24)');
+    assertStringIncludes(error.message, `10.10.10.1/24 of "${BRIDGE}" by ${other}`);
+    assertStringIncludes(error.hint!, "end these containers first");
+  }
+  assertEquals(bridgeIn(host, "10.10.10.1/24", leases).index, index);
+  assertEquals(bridgeIn(host, "10.20.0.1/20").index, index);
+  const shown = host.run(`ip address show dev ${BRIDGE}`);
+  assertMatch(shown, /link\/ether 02:67:0a:14:00:01 [^]*inet 10\.20\.0\.1\/20 /);
+  assertEquals(shown.includes("10.10.10.1"), false);
+});
+
+test("a subnet that another interface has is refused by name", () => {
+  using host = new Lab();
+  host.run("ip link add corp0 type bridge");
+  host.run("ip link set corp0 up");
+  const cases: [string, string][] = [
+    ["address add 10.10.10.7/24 dev corp0", "the address 10.10.10.7/24"],
+    ["address add 10.10.10.200/8 dev corp0", "the address 10.10.10.200/8"],
+    ["address add 10.10.10.9/30 dev corp0", "the address 10.10.10.9/30"],
+    ["route add 10.10.10.0/24 dev corp0", "a route to 10.10.10.0/24"],
+    ["route add 10.10.10.64/26 dev corp0", "a route to 10.10.10.64/26"],
+    ["route add 10.10.10.77/32 dev corp0", "a route to 10.10.10.77/32"],
+    ["route add default via 10.10.10.254 dev corp0 onlink", "the gateway 10.10.10.254"],
+  ];
+  for (const [command, what] of cases) {
+    host.run(`ip ${command}`);
+    const error = assertThrows(() => bridgeIn(host), ContainerError);
+    assertEquals(error.code, "InUse");
+    assertStringIncludes(
+      error.message,
+      `subnet 10.10.10.0/24 for the bridge "${BRIDGE}": interface "corp0" has ${what}`,
+    );
+    assertStringIncludes(error.hint!, "-bridge-addr");
+    host.run(`ip ${command.replace(" add ", " delete ")}`);
+  }
+  assertEquals(host.do(removeBridge), false, "nothing is left of a bridge that could not be made");
+  bridgeIn(host);
+});
+
+test("a wider network of others is told in a warning only, the default route not at all", () => {
+  using host = new Lab();
+  host.run("ip link add vpn0 type bridge");
+  host.run("ip link set vpn0 up");
+  host.run("ip route add default dev vpn0");
+  assertEquals(warningsOf(() => bridgeIn(host)), []);
+  host.do(removeBridge);
+  host.run("ip route add 10.0.0.0/8 dev vpn0");
+  const [warning, ...more] = warningsOf(() => bridgeIn(host));
+  assertStringIncludes(
+    warning!,
+    '10.10.10.0/24 is part of 10.0.0.0/8, which is reached through "vpn0"',
+  );
+  assertEquals(more, []);
+});
+
+test("an interface that only has the bridge's name is refused", () => {
+  using host = new Lab();
+  host.run(`ip link add ${BRIDGE} type veth peer name other`);
+  const error = assertThrows(() => bridgeIn(host), ContainerError);
+  assertStringIncludes(error.message, "it is not a bridge");
+});
+
+test("a container gets lo, eth0, address and route, and packets pass at once", () => {
+  using host = new Lab();
+  const bridge = bridgeIn(host);
+  for (let round = 0; round < 10; round++) {
+    using container = new Lab();
+    const veth = attach(host, container, bridge);
+    const start = performance.now();
+    // Nobody listens, but the bridge's answer has to come: a lost ARP request would take a second.
+    assertEquals(container.connect("10.10.10.1", 9), "ECONNREFUSED");
+    const took = performance.now() - start;
+    assert(took < 500, `the first packet took ${took} ms`);
+    if (round > 0) continue;
+    assertMatch(container.run("ip address show lo"), /<LOOPBACK,UP[^]*127\.0\.0\.1\/8/);
+    assertMatch(
+      container.run("ip address show eth0"),
+      /<[^>]*\bUP\b[^>]*>[^]*02:67:0a:0a:0a:02[^]*inet 10\.10\.10\.2\/24 /,
+    );
+    assertEquals(container.run("ip route").trim().split(/\s*\n/), [
+      "default via 10.10.10.1 dev eth0",
+      "10.10.10.0/24 dev eth0 proto kernel scope link src 10.10.10.2",
+    ]);
+    assertEquals(container.run("cat /proc/sys/net/ipv6/conf/eth0/accept_ra"), "0\n");
+    assertEquals(container.run("ip -6 address show dev eth0"), "");
+    assertStringIncludes(container.run("ip -6 address show dev lo"), "::1/128");
+    assertStringIncludes(host.run(`ip link show master ${BRIDGE}`), veth);
+  }
+});
+
+test("host and containers, and containers among each other, reach each other", () => {
+  using host = new Lab();
+  using one = new Lab();
+  using two = new Lab();
+  const bridge = bridgeIn(host);
+  attach(host, one, bridge, parseCidr("10.10.10.2/24", ""));
+  attach(host, two, bridge, parseCidr("10.10.10.3/24", ""));
+  using atHost = host.listen(80);
+  using atTwo = two.listen(80);
+  assertEquals(one.connect("10.10.10.1", 80), "connected");
+  assertEquals(atHost.nextPeer(), "10.10.10.2");
+  assertEquals(one.connect("10.10.10.3", 80), "connected");
+  assertEquals(atTwo.nextPeer(), "10.10.10.2");
+  assertEquals(host.connect("10.10.10.3", 80), "connected");
+  assertEquals(atTwo.nextPeer(), "10.10.10.1");
+});
+
+test("the next container with an address is reached at once, by those who knew the last one", () => {
+  using host = new Lab();
+  using neighbour = new Lab();
+  const bridge = bridgeIn(host);
+  attach(host, neighbour, bridge, parseCidr("10.10.10.3/24", ""));
+  for (let round = 0; round < 3; round++) {
+    using container = new Lab();
+    const veth = attach(host, container, bridge);
+    for (const from of [host, neighbour]) {
+      const start = performance.now();
+      assertEquals(from.connect("10.10.10.2", 9), "ECONNREFUSED");
+      assert(performance.now() - start < 500);
+    }
+    host.do(() => removeVeth(veth));
+  }
+});
+
+test("the caller's own namespace is back after success and after failure", () => {
+  using host = new Lab();
+  using container = new Lab();
+  const bridge = bridgeIn(host);
+  const before = Deno.readLinkSync("/proc/thread-self/ns/net");
+  attach(host, container, bridge);
+  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
+  assertMatch(
+    error.message,
+    /^run "ip link add veth[0-9a-f]{11} .*": File exists$/,
+  );
+  assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
+  assertThrows(() =>
+    host.do(() =>
+      attachNetwork({ netns: "/proc/self/ns/uts", hostVeth: "v", bridge, address: ADDRESS })
+    )
+  );
+  assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
+});
+
+test("a route of others into the subnet, made after the bridge, is refused by name", () => {
+  using host = new Lab();
+  using container = new Lab();
+  const bridge = bridgeIn(host);
+  host.run("ip link add tun7 type bridge");
+  host.run("ip link set tun7 up");
+  host.run("ip address add 172.31.0.1/24 dev tun7");
+  host.run("ip route add 10.10.10.0/25 dev tun7");
+  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
+  assertEquals(error.code, "InUse");
+  assertStringIncludes(error.message, 'the host reaches this address by the interface "tun7"');
+});
+
+test("a failing ip command is named, with what ip said of it", () => {
+  using lab = new Lab();
+  const commands = ["link set lo up", "link set nothing up", "link set lo down"]
+    .map((line) => ({ label: line, line, check: "" }));
+  const error = assertThrows(() => lab.do(() => runIp(commands)), ContainerError);
+  assertEquals(error.message, 'run "ip link set nothing up": Cannot find device "nothing"');
+  assertMatch(lab.run("ip link show lo"), /<LOOPBACK,UP/);
+});
+
+test("a kind of device that the kernel lacks is named", () => {
+  using lab = new Lab();
+  const line = "link add x0 type nonesuch";
+  const error = assertThrows(
+    () => lab.do(() => runIp([{ label: line, line, check: "" }])),
+    ContainerError,
+  );
+  assertEquals(error.code, "Unsupported");
+  assertEquals(error.message, 'run "ip link add x0 type nonesuch": Unknown device type');
+  assertStringIncludes(error.hint!, '"modprobe nonesuch"');
+});
+
+test("a host end is found and removed, and vanishes with its container by itself", async () => {
+  using host = new Lab();
+  const bridge = bridgeIn(host);
+  const exists = (veth: string) => host.do(() => vethExists(veth));
+  let veth: string;
+  {
+    using container = new Lab();
+    veth = attach(host, container, bridge);
+    assertEquals(exists(veth), true);
+    assertEquals(host.do(() => removeVeth(veth)), true);
+    assertEquals(exists(veth), false);
+    assertEquals(host.do(() => removeVeth(veth)), false);
+    veth = attach(host, container, bridge);
+  }
+  for (let waited = 0; exists(veth) && waited < 3000; waited += 10) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(exists(veth), false);
+});
+
+/** A host between a container and an outside that knows no way to the containers' subnet. */
+function threeLabs(body: (labs: { host: Lab; outside: Lab; container: Lab }) => void): void {
+  using host = new Lab();
+  using outside = new Lab();
+  using container = new Lab();
+  connectLabs([host, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
+  host.run("ip route add default via 192.0.2.1");
+  attach(host, container, bridgeIn(host));
+  body({ host, outside, container });
+}
+
+const nftMissing = findProgram("nft") === undefined;
+const iptablesMissing = findProgram("iptables-nft") === undefined;
+
+function natTest(name: string, ignore: boolean, body: Parameters<typeof threeLabs>[0]): void {
+  Deno.test({
+    name: `network: ${name}`,
+    ignore: Deno.uid() !== 0 || ignore,
+    fn: () => threeLabs(body),
+  });
+}
+
+natTest(
+  "the outside is reached under the host's address",
+  nftMissing,
+  ({ host, outside, container }) => {
+    using server = outside.listen(80);
+    assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS", "nothing forwards yet");
+    assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+    assertEquals(server.nextPeer(), "192.0.2.2");
+    assertEquals(host.run("nft list tables"), "table ip gocontainer\n");
+  },
+);
+
+natTest("rules that stand cost no process, flushed ones are made again", nftMissing, (labs) => {
+  const { host, outside, container } = labs;
+  using _server = outside.listen(80);
+  host.do(() => prepareNat(GATEWAY));
+  const started = () =>
+    calls.filter((call) => call.startsWith("/usr/") || call.startsWith("/sbin"));
+  calls.length = 0;
+  host.do(() => prepareNat(GATEWAY));
+  assertEquals(started(), []);
+  for (
+    const flush of ["ruleset", "table ip gocontainer", "chain ip gocontainer from-10.10.10.0/24"]
+  ) {
+    host.run(`nft flush ${flush}`);
+    calls.length = 0;
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(started().length, 1, flush);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+  }
+});
+
+natTest("another subnet's rules replace the old ones", nftMissing, ({ host }) => {
+  host.do(() => prepareNat(GATEWAY));
+  host.do(() => prepareNat(parseCidr("10.20.0.1/20", "")));
+  const rules = host.run("nft list ruleset");
+  assertStringIncludes(rules, "ip saddr 10.20.0.0/20 oifname");
+  assertEquals(rules.includes("10.10.10."), false);
+});
+
+natTest("packets with a made-up source are not forwarded", nftMissing, (labs) => {
+  const { host, outside, container } = labs;
+  host.do(() => prepareNat(GATEWAY));
+  using _server = outside.listen(80);
+  // The answers would find their way: the outside takes the made-up network to be behind the host.
+  outside.run("ip route add 198.51.100.0/24 via 192.0.2.2");
+  host.run(`ip route add 198.51.100.0/24 dev ${BRIDGE}`);
+  container.run("ip address add 198.51.100.7/32 dev eth0");
+  container.run("ip route replace default via 10.10.10.1 src 198.51.100.7");
+  assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
+  container.run("ip route replace default via 10.10.10.1 src 10.10.10.2");
+  assertEquals(container.connect("192.0.2.1", 80), "connected");
+});
+
+for (const backend of ["nft", "legacy"]) {
+  const missing = nftMissing || findProgram(`iptables-${backend}`) === undefined;
+  natTest(`iptables-${backend} with FORWARD DROP lets containers pass`, missing, (labs) => {
+    const { host, outside, container } = labs;
+    using server = outside.listen(80);
+    host.run(`iptables-${backend} -P FORWARD DROP`);
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+    assertEquals(server.nextPeer(), "192.0.2.2");
+    calls.length = 0;
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(calls.filter((call) => call.includes("iptables")), [], "made once");
+
+    // Docker's restart and a firewall's reload flush the chain. What the owner of the machine forbids
+    // by a rule stays forbidden: ours comes after it.
+    host.run(`iptables-${backend} -F FORWARD`);
+    assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
+    host.run(`iptables-${backend} -A FORWARD -d 192.0.2.1 -j DROP`);
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
+    host.run(`iptables-${backend} -D FORWARD -d 192.0.2.1 -j DROP`);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+
+    host.do(removeNat);
+    const left = host.run(`iptables-${backend} -S`).trim().split("\n");
+    assertEquals(left, ["-P INPUT ACCEPT", "-P FORWARD DROP", "-P OUTPUT ACCEPT"]);
+  });
+}
+
+natTest("without nft, iptables masquerades", iptablesMissing, ({ host, outside, container }) => {
+  using server = outside.listen(80);
+  const iptables = findProgram("iptables-nft")!;
+  host.run("sysctl -q net.ipv4.ip_forward=1");
+  host.do(() => masquerade(iptables, "10.20.0.0/20"));
+  assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
+  for (let twice = 0; twice < 2; twice++) host.do(() => masquerade(iptables, "10.10.10.0/24"));
+  assertEquals(host.run(`${iptables} -t nat -S POSTROUTING`).trim().split("\n"), [
+    "-P POSTROUTING ACCEPT",
+    `-A POSTROUTING -s 10.10.10.0/24 ! -o ${BRIDGE} -m comment --comment gocontainer -j MASQUERADE`,
+  ]);
+  assertEquals(container.connect("192.0.2.1", 80), "connected");
+  assertEquals(server.nextPeer(), "192.0.2.2");
+  host.do(() => {
+    using nftables = openNftables();
+    removeRules(nftables);
+  });
+  assertEquals(host.run(`${iptables} -t nat -S POSTROUTING`), "-P POSTROUTING ACCEPT\n");
+});
+
+natTest("a firewall's own chain that drops is told, with what to do", nftMissing, (labs) => {
+  const { host, outside, container } = labs;
+  using _server = outside.listen(80);
+  host.run(
+    "nft table inet fw { chain forward { type filter hook forward priority 0; policy drop; }; }",
+  );
+  const [warning, ...more] = warningsOf(() => host.do(() => prepareNat(GATEWAY)));
+  assertEquals(more, []);
+  assertStringIncludes(warning!, 'the nftables chain "inet fw forward" drops');
+  assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
+  for (const command of warning!.split("let them pass with: ")[1]!.split("; ")) host.run(command);
+  assertEquals(container.connect("192.0.2.1", 80), "connected");
+});
+
+natTest("removal leaves neither rules nor bridge", nftMissing, ({ host }) => {
+  host.do(() => prepareNat(GATEWAY));
+  host.do(removeNat);
+  host.do(removeNat);
+  assertEquals(host.run("nft list ruleset"), "");
+  assertEquals(host.do(removeBridge), true);
+  assertEquals(host.do(removeBridge), false);
+  host.do(() => {
+    using socket = new RouteSocket();
+    assertEquals(socket.link(BRIDGE), undefined);
+  });
+});

@@ -1,0 +1,149 @@
+/** Hooks of all kinds: when, where and with what they run, and what a failing one undoes. */
+
+import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { HOOKS } from "../../lib/oci/hooks.ts";
+import type { Hooks } from "../../lib/oci/spec.ts";
+import { Bundles } from "./support/bundle.ts";
+import { entriesOf, exists } from "./support/project.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
+
+/** What a hook has written down of itself. */
+interface Report {
+  readonly name: string;
+  readonly state: { readonly id: string; readonly status: string; readonly pid?: number };
+  readonly namespace: string;
+  readonly environment: string;
+}
+
+/** A program that writes down what it gets, and then ends with a code. */
+function prepare(bundle: string): void {
+  const script = `#!/bin/sh
+printf '%s\\t%s\\t%s\\t%s\\n' "$1" "$(cat)" "$(readlink /proc/self/ns/mnt)" "$(env | tr '\\n' ' ')" >> "$2"
+exit "$3"
+`;
+  for (const path of [`${bundle}/hook`, `${bundle}/rootfs/hook`]) {
+    Deno.writeTextFileSync(path, script);
+    Deno.chmodSync(path, 0o755);
+  }
+}
+
+function hooksOf(bundle: string, failing?: string): Hooks {
+  return Object.fromEntries(HOOKS.map((name) => {
+    const inside = name === "startContainer";
+    return [name, [{
+      path: inside ? "/hook" : `${bundle}/hook`,
+      args: ["hook", name, inside ? "/log" : `${bundle}/rootfs/log`, name === failing ? "3" : "0"],
+      env: ["ONLY=this"],
+    }]];
+  }));
+}
+
+async function bundleWithHooks(script: string, failing?: string): Promise<string> {
+  const bundle = await bundles.make(script);
+  prepare(bundle);
+  const file = `${bundle}/config.json`;
+  const spec = JSON.parse(Deno.readTextFileSync(file));
+  Deno.writeTextFileSync(file, JSON.stringify({ ...spec, hooks: hooksOf(bundle, failing) }));
+  return bundle;
+}
+
+function reports(bundle: string): Report[] {
+  const file = `${bundle}/rootfs/log`;
+  if (!exists(file)) return [];
+  return Deno.readTextFileSync(file).trimEnd().split("\n").map((line) => {
+    const [name, state, namespace, environment] = line.split("\t");
+    return { name, state: JSON.parse(state), namespace, environment };
+  });
+}
+
+function assertNothingLeft(id: string): void {
+  assertEquals(exists(`${workspace.path("state")}/${id}`), false);
+  for (const { name } of entriesOf("/sys/fs/cgroup")) {
+    assertEquals(exists(`/sys/fs/cgroup/${name}/go_containers/${id}`), false);
+  }
+}
+
+Deno.test("each kind runs in its turn, in its namespaces, with the state and its own environment", async () => {
+  const bundle = await bundleWithHooks("echo program");
+  const id = bundles.id();
+  const { code, stderr } = await bundles.command(["run", "-b", bundle, id]);
+  assertEquals(code, 0, stderr);
+  const seen = reports(bundle);
+  assertEquals(seen.map(({ name }) => name), [...HOOKS]);
+  assertEquals(seen.map(({ state }) => state.status), [
+    "creating",
+    "creating",
+    "creating",
+    "created",
+    "running",
+    "stopped",
+  ]);
+  const host = Deno.readLinkSync("/proc/self/ns/mnt");
+  for (const { name, state, namespace, environment } of seen) {
+    assertEquals(state.id, id);
+    if (name !== "poststop") assertEquals(typeof state.pid, "number", name);
+    const inside = name === "createContainer" || name === "startContainer";
+    (inside ? assertNotEquals : assertEquals)(namespace, host, name);
+    assertMatch(environment, /ONLY=this/);
+    assertEquals(/\bPATH=|HOME=|TERM=/.test(environment), false, environment);
+  }
+});
+
+for (const failing of HOOKS.filter((name) => name !== "poststop")) {
+  Deno.test(`a failing ${failing} hook ends the container, and the poststop hooks run`, async () => {
+    const bundle = await bundleWithHooks("echo program; sleep 100", failing);
+    const id = bundles.id();
+    const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, id]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `run the ${failing} hooks`);
+    if (failing !== "poststart") assertEquals(stdout, "");
+    const names = reports(bundle).map(({ name }) => name);
+    assertEquals(names, [...HOOKS.slice(0, HOOKS.indexOf(failing) + 1), "poststop"]);
+    assertNothingLeft(id);
+  });
+}
+
+Deno.test("a failing poststop hook is a warning, and the next one runs", async () => {
+  const bundle = await bundles.make("true");
+  prepare(bundle);
+  const file = `${bundle}/config.json`;
+  const spec = JSON.parse(Deno.readTextFileSync(file));
+  const hook = (code: string) => ({
+    path: `${bundle}/hook`,
+    args: ["hook", `poststop${code}`, `${bundle}/rootfs/log`, code],
+  });
+  spec.hooks = { poststop: [hook("3"), hook("0")] };
+  Deno.writeTextFileSync(file, JSON.stringify(spec));
+  const { code, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+  assertEquals(code, 0);
+  assertMatch(stderr, /warning: poststop hook/);
+  assertEquals(reports(bundle).map(({ name }) => name), ["poststop3", "poststop0"]);
+});
+
+Deno.test("a hook that takes too long is killed, and counts as failed", async () => {
+  const start = performance.now();
+  const { code, stderr } = await bundles.run("true", (spec) => {
+    spec.hooks = { createRuntime: [{ path: "/bin/sleep", args: ["sleep", "60"], timeout: 1 }] };
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "longer than 1000 ms");
+  assertEquals(performance.now() - start < 30_000, true);
+});
+
+Deno.test("create runs its hooks, start its own", async () => {
+  const bundle = await bundleWithHooks("sleep 100");
+  const id = bundles.id();
+  const detached = {
+    through: ["sh", "-c", 'exec "$@" >/dev/null 2>/dev/null </dev/null', "sh"],
+  };
+  assertEquals((await bundles.command(["create", "-b", bundle, id], detached)).code, 0);
+  const names = () => reports(bundle).map(({ name }) => name);
+  assertEquals(names(), ["prestart", "createRuntime", "createContainer"]);
+  assertEquals((await bundles.command(["start", id])).code, 0);
+  assertEquals(names(), HOOKS.slice(0, -1));
+  assertEquals((await bundles.command(["delete", "--force", id])).code, 0);
+  assertEquals(names(), [...HOOKS]);
+});

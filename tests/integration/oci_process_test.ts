@@ -1,0 +1,189 @@
+/** What config.json says of a process, seen from inside it. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Bundles, mapUsers } from "./support/bundle.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const bundles = new Bundles(Workspace.ofThisFile());
+
+Deno.test("of variables given twice the last one counts", async () => {
+  const said = await bundles.says('env; echo "$PATH"', (spec) => {
+    spec.process.env = ["A=1", "PATH=/bin", "B=x=y", "A=2", "PATH=/usr/bin:/bin"];
+  });
+  const lines = said.split("\n");
+  assertEquals(lines.filter((line) => line.startsWith("A=")), ["A=2"]);
+  assert(lines.includes("B=x=y"));
+  assertEquals(lines.at(-1), "/usr/bin:/bin");
+});
+
+Deno.test("HOME comes from the container's passwd when the config has none, or an empty one", async () => {
+  const home = (uid: number, env: string[]) =>
+    bundles.says('echo "$HOME"', (spec) => {
+      spec.process.user = { uid, gid: 0 };
+      spec.process.env = ["PATH=/bin", ...env];
+    });
+  assertEquals(await home(0, []), "/root");
+  assertEquals(await home(8, ["HOME="]), "/var/mail");
+  assertEquals(await home(4242, []), "/");
+  assertEquals(await home(8, ["HOME=/mine"]), "/mine");
+});
+
+Deno.test("a passwd that is a pipe or endless names no home, and nothing waits for it", async () => {
+  for (const change of ["rm /etc/passwd; mkfifo", "ln -sf /dev/zero"]) {
+    const bundle = await bundles.make("echo $HOME", (spec) => spec.process.env = ["PATH=/bin"]);
+    const { code } = await new Deno.Command("sh", {
+      args: ["-c", `cd "$0"; ${change.replaceAll("/etc", "etc")} etc/passwd`, `${bundle}/rootfs`],
+    }).output();
+    assertEquals(code, 0);
+    const { stdout } = await bundles.command(["run", "--bundle", bundle, bundles.id()]);
+    assertEquals(stdout, "/\n");
+  }
+});
+
+Deno.test("user, groups and umask", async () => {
+  const said = await bundles.says("id -u; id -g; id -G; umask", (spec) => {
+    spec.process.user = { uid: 1234, gid: 12, additionalGids: [5, 6, 5], umask: 0o27 };
+  });
+  assertEquals(said.split("\n"), ["1234", "12", "12 5 6", "0027"]);
+  assertEquals(
+    await bundles.says("umask", undefined, { through: ["sh", "-c", 'umask 0; exec "$@"', "sh"] }),
+    "0022",
+  );
+});
+
+Deno.test("limits are as given, also those that the runtime itself could not live with", async () => {
+  const said = await bundles.says("cat /proc/self/limits", (spec) => {
+    spec.process.rlimits = [
+      { type: "RLIMIT_AS", soft: 67_108_864, hard: 134_217_728 },
+      { type: "RLIMIT_NOFILE", soft: 5, hard: 10 },
+      { type: "RLIMIT_NPROC", soft: 3, hard: 3 },
+      { type: "RLIMIT_CORE", soft: 0, hard: 1 },
+    ];
+  });
+  assertMatch(said, /Max address space +67108864 +134217728 /);
+  assertMatch(said, /Max open files +5 +10 /);
+  assertMatch(said, /Max processes +3 +3 /);
+  assertMatch(said, /Max core file size +0 +1 /);
+});
+
+Deno.test("scheduler, I/O priority, personality, memory policy and OOM score", async () => {
+  const script = [
+    "awk '{print $19, $41}' /proc/1/stat",
+    "ionice -p 1",
+    "uname -m",
+    "grep -c bind=static:0 /proc/self/numa_maps",
+    "cat /proc/self/oom_score_adj",
+  ].join("; ");
+  const said = await bundles.says(script, (spec) => {
+    spec.process.scheduler = { policy: "SCHED_BATCH", nice: 5 };
+    spec.process.ioPriority = { class: "IOPRIO_CLASS_BE", priority: 3 };
+    spec.process.oomScoreAdj = 500;
+    spec.linux.personality = { domain: "LINUX32" };
+    spec.linux.memoryPolicy = { mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"] };
+  });
+  const [scheduling, io, machine, memory, oom] = said.split("\n");
+  assertEquals(scheduling, "5 3");
+  assertEquals(io, "best-effort: prio 3");
+  assert(machine !== Deno.build.arch, machine);
+  assert(Number(memory) > 0);
+  assertEquals(oom, "500");
+});
+
+Deno.test("labels of security modules that are off are an error that names the field", async () => {
+  const cases: [string, Parameters<Bundles["run"]>[1]][] = [
+    ["process.apparmorProfile", (spec) => spec.process.apparmorProfile = "docker-default"],
+    ["process.selinuxLabel", (spec) => spec.process.selinuxLabel = "a:b:c:d"],
+    ["linux.mountLabel", (spec) => spec.linux.mountLabel = "a:b:c:d"],
+    ["linux.intelRdt", (spec) => spec.linux.intelRdt = { closID: "mine" }],
+  ];
+  const on = ["/sys/module/apparmor", "/sys/fs/selinux/enforce"].some((path) => {
+    try {
+      return Deno.statSync(path) !== undefined;
+    } catch {
+      return false;
+    }
+  });
+  for (const [field, change] of on ? cases.slice(-1) : cases) {
+    const { code, stderr } = await bundles.run("true", change);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, field);
+  }
+});
+
+Deno.test("capabilities that cannot be granted are a warning, and the others are there", async () => {
+  const { code, stdout, stderr } = await bundles.run("grep ^Cap /proc/self/status", (spec) => {
+    const names = ["CAP_KILL", "CAP_CHOWN"];
+    spec.process.capabilities = {
+      bounding: names,
+      permitted: names,
+      effective: ["CAP_KILL"],
+      inheritable: [],
+      ambient: ["CAP_KILL"],
+    };
+  });
+  assertEquals(code, 0);
+  assertMatch(stdout, /CapBnd:\t0000000000000021/);
+  assertMatch(stdout, /CapAmb:\t0000000000000000/);
+  assertMatch(stderr, /warning: process.capabilities: .*ambient CAP_KILL/);
+});
+
+Deno.test("without any capabilities in the config the program has none", async () => {
+  const said = await bundles.says("grep ^Cap /proc/self/status", (spec) => {
+    delete spec.process.capabilities;
+  });
+  assertEquals(said.match(/\t0{16}/g)?.length, 5);
+});
+
+Deno.test("the terminal has the size of the config", async () => {
+  const size = await bundles.workspace.run([
+    ...bundles.global,
+    "run",
+    "--bundle",
+    await bundles.make("stty size", (spec) => {
+      spec.process.terminal = true;
+      spec.process.consoleSize = { height: 33, width: 77 };
+    }),
+    bundles.id(),
+  ]);
+  assertEquals(size.stdout.trim(), "33 77");
+});
+
+Deno.test("exec runs on the CPUs that the config has for it", async () => {
+  const online = Deno.readTextFileSync("/sys/devices/system/cpu/online").trim();
+  const last = online.split(/[-,]/).at(-1)!;
+  await bundles.during(
+    (spec) => spec.process.execCPUAffinity = { initial: "0", final: last },
+    async (id) => {
+      const { stdout } = await bundles.command(
+        ["exec", id, "grep", "Cpus_allowed_list", "/proc/self/status"],
+      );
+      assertEquals(stdout, `Cpus_allowed_list:\t${last}\n`);
+    },
+  );
+});
+
+Deno.test("only descriptors that were handed over are passed on, and only so many", async () => {
+  const list = "ls /proc/self/fd | wc -l";
+  const through = ["sh", "-c", 'exec "$@" 3</etc/passwd 4</etc/passwd', "sh"];
+  // Three, and the one that ls itself reads with.
+  assertEquals(await bundles.says(list, undefined, { through }), "4");
+  const bundle = await bundles.make("ls -l /proc/self/fd");
+  const passing = (count: number) =>
+    bundles.command(["run", "--bundle", bundle, `--preserve-fds=${count}`, bundles.id()], {
+      through,
+    });
+  assertEquals((await passing(2)).stdout.match(/passwd/g)?.length, 2);
+  const { code, stderr } = await passing(3);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "descriptor 5");
+});
+
+Deno.test("with a user namespace, what takes rights on the host is done from outside", async () => {
+  const said = await bundles.says("id -u; cat /proc/self/oom_score_adj; ulimit -n", (spec) => {
+    mapUsers(spec);
+    spec.process.user = { uid: 1000, gid: 1000 };
+    spec.process.oomScoreAdj = 100;
+    spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 100, hard: 200 }];
+  });
+  assertEquals(said.split("\n"), ["1000", "100", "100"]);
+});

@@ -1,0 +1,747 @@
+/** The command line of an OCI runtime: every command and option, as engines and people give them. */
+
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { read, writeAll } from "../../ffi/file.ts";
+import { close } from "../../ffi/file.ts";
+import { poll, POLLIN } from "../../ffi/poll.ts";
+import { accept, bindAndListen, recvmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
+import { alloc } from "../../ffi/struct.ts";
+import { BINARY, entriesOf, exists, isInstalled, STATE } from "./support/project.ts";
+import { Runtime } from "./support/runtime.ts";
+import { until } from "./support/wait.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const runtime = new Runtime(workspace);
+Deno.test.afterAll(() => runtime.clear());
+
+const text = new TextDecoder();
+
+/** A program that ends with code 3 at SIGTERM and tells of other signals. */
+const PATIENT = [
+  "sh",
+  "-c",
+  `trap "exit 3" TERM; trap "echo usr1" USR1; trap "echo rt" RTMIN+1 2>/dev/null
+  echo ready; while :; do sleep 0.05; done`,
+];
+
+/** Waits until a file of a bundle holds what matches. */
+function says(bundle: string, pattern: RegExp, file = "out"): Promise<boolean> {
+  return until(
+    `${file} says ${pattern}`,
+    () => pattern.test(Deno.readTextFileSync(`${bundle}/${file}`)),
+  );
+}
+
+Deno.test("create, state, start, kill and delete: the life of a container", async () => {
+  const bundle = await runtime.create("life", PATIENT, { annotations: { "org.test.a": "b" } });
+  const created = await runtime.state("life");
+  assertEquals(created, {
+    ociVersion: created.ociVersion,
+    id: "life",
+    status: "created",
+    pid: created.pid,
+    bundle,
+    annotations: { "org.test.a": "b" },
+  });
+  assertMatch(created.ociVersion, /^1\.\d+\.\d+$/);
+  assert(created.pid > 1 && exists(`/proc/${created.pid}`));
+  assertEquals(await Deno.readTextFile(`${bundle}/out`), "");
+
+  await runtime.ok("start", "life");
+  assertEquals((await runtime.state("life")).status, "running");
+  assertEquals((await runtime.state("life")).pid, created.pid);
+  await says(bundle, /ready/);
+  await runtime.fails(/it is running, not created/, "start", "life");
+  await runtime.fails(/it is running, not stopped/, "delete", "life");
+
+  await runtime.ok("kill", "life");
+  await runtime.becomes("stopped", "life");
+  assertEquals((await runtime.state("life")).pid, 0);
+  await runtime.fails(/container not running/, "kill", "life");
+  await runtime.fails(/it is stopped, not created/, "start", "life");
+  await runtime.fails(/it is stopped/, "exec", "life", "true");
+  await runtime.ok("delete", "life");
+  await runtime.fails(/container does not exist/, "state", "life");
+  await runtime.fails(/container does not exist/, "delete", "life");
+  await runtime.ok("delete", "--force", "life");
+});
+
+Deno.test("a created container's program has not run and no runtime process stays", async () => {
+  await runtime.create("waiting", ["sh", "-c", "echo ran"]);
+  const { pid } = await runtime.state("waiting");
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  // Whoever created it is gone: its parent is a reaper.
+  assertNotEquals(status.match(/^PPid:\t(\d+)/m)![1], `${Deno.pid}`);
+  await runtime.fails(/it is created, not stopped/, "delete", "waiting");
+  await runtime.ok("kill", "waiting", "KILL");
+  await runtime.becomes("stopped", "waiting");
+  await runtime.delete("waiting");
+});
+
+Deno.test("a failed create leaves nothing and says what was wrong", async () => {
+  await runtime.sleeper("taken");
+  const before = entriesOf(runtime.root).map(({ name }) => name);
+  const bundle = await runtime.bundle(["true"]);
+  const cases: [RegExp, string, string, ((config: Record<string, never>) => void)?][] = [
+    [/the id is in use/, bundle, "taken"],
+    [/"\.\.\/x" as container id: not allowed/, bundle, "../x"],
+    [/"nope": command not found/, await runtime.bundle(["nope"]), "n1"],
+    [/no such (file|folder)|not found/i, workspace.path("no-such-bundle"), "n2"],
+    [
+      /linux\.namespaces/,
+      await runtime.bundle(["true"], {
+        linux: { namespaces: [{ type: "pid" }, { type: "pid" }] },
+      }),
+      "n3",
+    ],
+    [
+      /net\.ipv4\.ip_forward|ip_forward/,
+      await runtime.bundle(["true"], {
+        linux: { sysctl: { "net.ipv4.ip_forward": "x" } },
+      }),
+      "n4",
+    ],
+    [
+      /RLIMIT_NOPE/,
+      await runtime.bundle(["true"], {
+        process: { cwd: "/", rlimits: [{ type: "RLIMIT_NOPE" as "RLIMIT_CPU", soft: 1, hard: 1 }] },
+      }),
+      "n5",
+    ],
+    [
+      /"?\/no\/such\/source"?/,
+      await runtime.bundle(["true"], {
+        mounts: [{ destination: "/mnt", source: "/no/such/source", options: ["bind"] }],
+      }),
+      "n6",
+    ],
+    [
+      /createRuntime|prestart/,
+      await runtime.bundle(["true"], {
+        hooks: { createRuntime: [{ path: "/bin/false" }] },
+      }),
+      "n7",
+    ],
+  ];
+  for (const [words, folder, id] of cases) {
+    const { code, stderr } = await runtime.run(["create", "--bundle", folder, id]);
+    assertEquals(code, 1, stderr);
+    assertMatch(stderr, words);
+    assertMatch(stderr, /^gocontainer: /m);
+  }
+  assertEquals(entriesOf(runtime.root).map(({ name }) => name), before);
+  const cgroups = Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+    .filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(" ")[4]!);
+  for (const folder of new Set(cgroups)) {
+    const left = entriesOf(`${folder}/go_containers`).map(({ name }) => name);
+    assertEquals(left.filter((name) => /^n[1-7]$/.test(name)), []);
+  }
+  await runtime.delete("taken");
+});
+
+Deno.test("later changes of config.json have no effect", async () => {
+  const bundle = await runtime.create("kept", ["sh", "-c", "echo the first"]);
+  await Deno.writeTextFile(`${bundle}/config.json`, "{}");
+  await runtime.ok("start", "kept");
+  await says(bundle, /^the first\n$/);
+  await runtime.becomes("stopped", "kept");
+  await runtime.delete("kept");
+});
+
+Deno.test("run: from the current folder, with the program's exit code, and nothing is left", async () => {
+  const bundle = await runtime.bundle(["sh", "-c", "cat; echo err >&2; exit 7"]);
+  const told = await runtime.run(["run", "once"], { cwd: bundle, stdin: "in" });
+  assertEquals([told.code, told.stdout, told.stderr], [7, "in", "err\n"]);
+  assertEquals(exists(`${runtime.root}/once`), false);
+  const killed = await runtime.bundle(["sh", "-c", "kill -9 $$; sleep 9"], {
+    linux: { namespaces: [{ type: "mount" }, { type: "uts" }] },
+  });
+  assertEquals((await runtime.run(["run", "-b", killed, "once"])).code, 137);
+});
+
+Deno.test("run --detach, --pid-file and --keep", async () => {
+  const file = workspace.path("pid");
+  const bundle = await runtime.bundle(["sleep", "1000"]);
+  await runtime.detached("run", "--detach", "--pid-file", file, "--bundle", bundle, "detached");
+  const { pid, status } = await runtime.state("detached");
+  assertEquals([status, await Deno.readTextFile(file)], ["running", `${pid}`]);
+  await runtime.delete("detached");
+
+  const short = await runtime.bundle(["true"]);
+  await runtime.ok("run", "--keep", "--bundle", short, "kept");
+  assertEquals((await runtime.state("kept")).status, "stopped");
+  await runtime.delete("kept");
+});
+
+Deno.test("create --pid-file tells the first process", async () => {
+  const bundle = await runtime.bundle(["true"]);
+  await runtime.createFrom(bundle, "told", "--pid-file", `${bundle}/pid`);
+  const { pid } = await runtime.state("told");
+  assertEquals(await Deno.readTextFile(`${bundle}/pid`), `${pid}`);
+  await runtime.delete("told");
+});
+
+Deno.test("kill takes names, numbers, real-time signals and --all", async () => {
+  const caught = (signal: string) => [
+    "sh",
+    "-c",
+    `trap "echo caught; exit 0" ${signal}
+    echo ready; while :; do sleep 0.05; done`,
+  ];
+  for (
+    const [given, signal] of [
+      ["USR1", "USR1"],
+      ["SIGUSR2", "USR2"],
+      ["hup", "HUP"],
+      ["1", "HUP"],
+      ["sigint", "INT"],
+      ["RTMIN+1", "35"],
+      ["SIGRTMAX-2", "62"],
+      ["40", "40"],
+    ] as const
+  ) {
+    const bundle = await runtime.create("sig", caught(signal));
+    await runtime.ok("start", "sig");
+    await says(bundle, /ready/);
+    await runtime.ok("kill", "sig", given);
+    await says(bundle, /caught/);
+    await runtime.delete("sig");
+  }
+  await runtime.sleeper("sig");
+  await runtime.fails(/there is none of that name/, "kill", "sig", "NOPE");
+  await runtime.fails(/there is none of that name/, "kill", "sig", "65");
+  await runtime.detached("exec", "--detach", "sig", "sleep", "2000");
+  assertEquals(JSON.parse(await runtime.ok("ps", "--format", "json", "sig")).length, 2);
+  await runtime.ok("kill", "--all", "sig", "KILL");
+  await runtime.becomes("stopped", "sig");
+  await runtime.delete("sig");
+});
+
+Deno.test("kill --all reaches processes that the first one has left", async () => {
+  const shared = { linux: { namespaces: [{ type: "mount" as const }, { type: "uts" as const }] } };
+  const bundle = await runtime.create("orphans", ["sh", "-c", "sleep 3000 & echo $!"], shared);
+  await runtime.ok("start", "orphans");
+  await says(bundle, /^\d+\n$/);
+  await runtime.becomes("stopped", "orphans");
+  const pid = (await Deno.readTextFile(`${bundle}/out`)).trim();
+  assert(exists(`/proc/${pid}`));
+  await runtime.ok("kill", "--all", "orphans", "KILL");
+  await until("it is gone", () =>
+    !exists(`/proc/${pid}`) || /^State:\tZ/m.test(
+      Deno.readTextFileSync(`/proc/${pid}/status`),
+    ));
+  await runtime.delete("orphans");
+});
+
+Deno.test("a process that has the number of one that ended is not the container", async () => {
+  await runtime.sleeper("reused");
+  const file = `${runtime.root}/reused/state.json`;
+  const record = JSON.parse(await Deno.readTextFile(file));
+  const { pid } = record.init;
+  const other = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+  await Deno.writeTextFile(
+    file,
+    JSON.stringify({ ...record, init: { ...record.init, pid: other.pid } }),
+  );
+  assertEquals((await runtime.state("reused")).status, "stopped");
+  await runtime.fails(/container not running/, "kill", "reused", "KILL");
+  assert(exists(`/proc/${other.pid}`));
+  await Deno.writeTextFile(file, JSON.stringify({ ...record, init: { ...record.init, pid } }));
+  await runtime.delete("reused");
+  assert(exists(`/proc/${other.pid}`));
+  other.kill("SIGKILL");
+  await other.status;
+});
+
+Deno.test("list: a table, ids, and the JSON that engines read", async () => {
+  const bundle = await runtime.sleeper("listed", { annotations: { a: "b" } });
+  await runtime.create("listed2", ["true"]);
+  assertEquals(await runtime.ok("list", "--quiet"), "listed\nlisted2");
+  assertEquals(await runtime.ok("list", "-q"), "listed\nlisted2");
+  const table = (await runtime.ok("list")).split("\n");
+  assertMatch(table[0]!, /^ID +PID +STATUS +BUNDLE +CREATED +OWNER$/);
+  assertMatch(table[1]!, /^listed +\d+ +running +\//);
+  const [listed] = JSON.parse(await runtime.ok("list", "--format", "json"));
+  const { pid, ociVersion } = await runtime.state("listed");
+  const { created, rootfs, ...rest } = listed;
+  assertEquals(rest, {
+    ociVersion,
+    id: "listed",
+    pid,
+    status: "running",
+    bundle,
+    owner: "root",
+    annotations: { a: "b" },
+  });
+  assertEquals(rootfs, await workspace.alpine());
+  assert(Math.abs(Date.parse(created) - Date.now()) < 60_000, created);
+  await runtime.fails(/table or json/, "list", "--format", "xml");
+  await runtime.delete("listed", "listed2");
+  assertEquals(await runtime.ok("list", "-f", "json"), "[]");
+});
+
+Deno.test("ps: the host's ps cut down to the container", async () => {
+  await runtime.sleeper("busy");
+  await runtime.detached("exec", "-d", "busy", "sleep", "2000");
+  const { pid } = await runtime.state("busy");
+  const pids = JSON.parse(await runtime.ok("ps", "-f", "json", "busy"));
+  assertEquals([pids.length, pids.includes(pid)], [2, true]);
+  if (isInstalled("ps")) {
+    const table = (await runtime.ok("ps", "busy")).split("\n");
+    assertMatch(table[0]!, /\bPID\b.*\bCMD\b/);
+    assertEquals(table.slice(1).map((line) => line.match(/sleep \d000$/)?.[0]).sort(), [
+      "sleep 1000",
+      "sleep 2000",
+    ]);
+    assertMatch(
+      await runtime.ok("ps", "busy", "-o", "pid,comm"),
+      /PID COMMAND\n *\d+ sleep\n *\d+ sleep$/,
+    );
+  }
+  await runtime.delete("busy");
+});
+
+Deno.test("pause stops all processes, resume lets them go on", async () => {
+  const bundle = await runtime.create("paused", [
+    "sh",
+    "-c",
+    "while :; do echo x; sleep 0.02; done",
+  ]);
+  await runtime.ok("start", "paused");
+  await says(bundle, /x/);
+  await runtime.ok("pause", "paused");
+  assertEquals((await runtime.state("paused")).status, "paused");
+  const size = () => Deno.statSync(`${bundle}/out`).size;
+  const before = size();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assertEquals(size(), before);
+  await runtime.fails(/it is paused/, "exec", "paused", "true");
+  await runtime.fails(/it is paused/, "pause", "paused");
+  await runtime.ok("resume", "paused");
+  await until("it goes on", () => size() > before);
+  await runtime.fails(/it is running/, "resume", "paused");
+  await runtime.ok("pause", "paused");
+  await runtime.delete("paused");
+});
+
+Deno.test("exec --ignore-paused waits in a paused container", async () => {
+  await runtime.sleeper("paused");
+  await runtime.ok("pause", "paused");
+  const running = runtime.start(["exec", "--ignore-paused", "paused", "echo", "late"]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals(running.stdout, "");
+  await runtime.ok("resume", "paused");
+  assertEquals((await running.end()).stdout, "late\n");
+  await runtime.delete("paused");
+});
+
+Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, privileges", async () => {
+  await runtime.sleeper("ex", {
+    process: { cwd: "/", env: ["PATH=/bin:/usr/bin", "FROM=config"] },
+  });
+  const exec = async (...args: string[]) => (await runtime.ok("exec", ...args)).split("\n");
+  const told = await runtime.run(["exec", "ex", "sh", "-c", "echo out; echo err >&2; exit 6"]);
+  assertEquals([told.code, told.stdout, told.stderr], [6, "out\n", "err\n"]);
+  assertEquals((await runtime.run(["exec", "ex", "sh", "-c", "kill -9 $$"])).code, 137);
+  assertEquals((await runtime.run(["exec", "ex", "cat"], { stdin: "fed" })).stdout, "fed");
+  assertEquals(await exec("--cwd", "/tmp", "ex", "pwd"), ["/tmp"]);
+  const variables = ["--env", "A=b", "-e", "FROM=exec"];
+  assertEquals(await exec(...variables, "ex", "sh", "-c", "echo $A $FROM"), ["b exec"]);
+  const user = ["--user", "1000:1001", "--additional-gids", "2000", "-g", "2001"];
+  assertEquals(await exec(...user, "ex", "sh", "-c", "id -u; id -g; id -G"), [
+    "1000",
+    "1001",
+    "1001 2000 2001",
+  ]);
+  const status = (...options: string[]) =>
+    exec(...options, "ex", "grep", "-E", "^(CapEff|NoNewPrivs):", "/proc/self/status");
+  const [plain] = await status();
+  assertMatch(plain!, /^CapEff:\t0{8}20000420$/);
+  assertEquals((await status("--cap", "CAP_CHOWN"))[0], "CapEff:\t0000000020000421");
+  assertMatch((await status("--no-new-privs"))[1]!, /NoNewPrivs:\t1/);
+  assertEquals((await runtime.run(["exec", "ex", "nope"])).code, 255);
+  await runtime.fails(/"nope": command not found/, "exec", "ex", "nope");
+  await runtime.fails(/there is none of that name/, "exec", "--cap", "CAP_NOPE", "ex", "true");
+  await runtime.fails(/the command is missing/, "exec", "ex");
+  await runtime.fails(/container does not exist/, "exec", "missing", "true");
+  await runtime.delete("ex");
+});
+
+Deno.test("exec --process reads all of the process from a file", async () => {
+  await runtime.sleeper("ex");
+  const file = workspace.path("process.json");
+  await Deno.writeTextFile(
+    file,
+    JSON.stringify({
+      terminal: false,
+      user: { uid: 1000, gid: 1001, additionalGids: [7] },
+      args: ["sh", "-c", "id -u; id -G; pwd; echo $X; ulimit -n; cat /proc/self/oom_score_adj"],
+      env: ["PATH=/bin:/usr/bin", "X=y"],
+      cwd: "/tmp",
+      rlimits: [{ type: "RLIMIT_NOFILE", soft: 77, hard: 99 }],
+      oomScoreAdj: 123,
+    }),
+  );
+  assertEquals((await runtime.ok("exec", "--process", file, "ex")).split("\n"), [
+    "1000",
+    "1001 7",
+    "/tmp",
+    "y",
+    "77",
+    "123",
+  ]);
+  await Deno.writeTextFile(file, JSON.stringify({ cwd: "relative", args: ["true"] }));
+  await runtime.fails(/cwd/, "exec", "-p", file, "ex");
+  await runtime.delete("ex");
+});
+
+Deno.test("exec --detach returns at once and --pid-file tells the process", async () => {
+  await runtime.sleeper("ex");
+  const file = workspace.path("exec-pid");
+  await runtime.detached("exec", "--detach", "--pid-file", file, "ex", "sleep", "3000");
+  const pid = await Deno.readTextFile(file);
+  assertEquals(await Deno.readTextFile(`/proc/${pid}/cmdline`), "sleep\x003000\0");
+  await runtime.delete("ex");
+  assertEquals(exists(`/proc/${pid}`), false);
+});
+
+Deno.test("descriptors: --preserve-fds and LISTEN_FDS pass them on, none otherwise", async () => {
+  const file = workspace.path("passed");
+  await Deno.writeTextFile(file, "from descriptor 3");
+  const through = ["sh", "-c", `exec 3<"$0"; exec "$@"`, file];
+  const listing = ["sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; cat <&3 || echo none"];
+  const bundle = await runtime.bundle(listing);
+  const run = (options: string[], env = {}) =>
+    runtime.run(["run", ...options, "--bundle", bundle, "fds"], { through, env });
+  assertMatch((await run([])).stdout, /^0 1 2 3 none$|^0 1 2 3 $/m);
+  assertMatch((await run(["--preserve-fds", "1"])).stdout, /from descriptor 3$/);
+  assertMatch((await run([], { LISTEN_FDS: "1" })).stdout, /from descriptor 3$/);
+  await runtime.sleeper("ex");
+  const exec = (...options: string[]) =>
+    runtime.run(["exec", ...options, "ex", "sh", "-c", "cat <&3"], { through });
+  assertEquals((await exec("--preserve-fds", "1")).stdout, "from descriptor 3");
+  assertNotEquals((await exec()).code, 0);
+  await runtime.delete("ex");
+});
+
+/** Listens for the master of a terminal, as engines do. */
+class ConsoleSocket implements Disposable {
+  readonly #fd = socket(SOCK_STREAM);
+  readonly path: string;
+  constructor(name: string) {
+    this.path = workspace.path(name);
+    bindAndListen(this.#fd, this.path);
+  }
+
+  /** The message and the descriptor that came with it. */
+  receive(): { name: string; master: number } {
+    const PATIENCE = 10_000;
+    assertEquals(poll([{ fd: this.#fd, events: POLLIN, revents: 0 }], PATIENCE), 1);
+    const connection = accept(this.#fd);
+    const { bytes, fds } = recvmsg(connection, 4096, 4);
+    close(connection);
+    assertEquals(fds.length, 1);
+    return { name: text.decode(bytes), master: fds[0]! };
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#fd);
+    Deno.removeSync(this.path);
+  }
+}
+
+/** Reads of a terminal until what it has shown matches. */
+async function readUntil(master: number, pattern: RegExp): Promise<string> {
+  let shown = "";
+  await until(`the terminal shows ${pattern}`, () => {
+    if (poll([{ fd: master, events: POLLIN, revents: 0 }], 10) > 0) {
+      shown += text.decode(read(master, alloc(4096)));
+    }
+    return pattern.test(shown);
+  });
+  return shown;
+}
+
+Deno.test("create, run and exec send the terminal over --console-socket", async () => {
+  using listener = new ConsoleSocket("console");
+  const bundle = await runtime.bundle(["sh", "-c", "tty; read word; echo got $word; sleep 1000"], {
+    process: { cwd: "/", terminal: true, consoleSize: { height: 31, width: 91 } },
+  });
+  const created = runtime.run([
+    "create",
+    "--bundle",
+    bundle,
+    "--console-socket",
+    listener.path,
+    "tty",
+  ]);
+  const { name, master } = listener.receive();
+  assertEquals((await created).code, 0);
+  assertMatch(name, /^\/dev\//);
+  await runtime.ok("start", "tty");
+  await readUntil(master, /\/dev\/(pts\/0|console)\r\n/);
+  writeAll(master, new TextEncoder().encode("word\n"));
+  await readUntil(master, /got word\r\n/);
+
+  const exec = ["exec", "--tty", "--detach", "--console-socket", listener.path, "tty"];
+  const started = runtime.run([...exec, "sh", "-c", "stty size; tty"]);
+  const second = listener.receive();
+  assertEquals((await started).code, 0);
+  await readUntil(second.master, /\/dev\/pts\/1\r\n/);
+  close(second.master);
+  close(master);
+  await runtime.delete("tty");
+
+  await runtime.fails(/wants a terminal/, "create", "--bundle", bundle, "tty");
+  const plain = await runtime.bundle(["true"]);
+  const unused = ["create", "--bundle", plain, "--console-socket", listener.path, "tty"];
+  await runtime.fails(/--console-socket without process\.terminal/, ...unused);
+  await runtime.fails(
+    /nobody/,
+    "create",
+    "--bundle",
+    bundle,
+    "--console-socket",
+    "/no/such/socket",
+    "tty",
+  )
+    .catch(() =>
+      runtime.fails(
+        /send the terminal/,
+        "create",
+        "--bundle",
+        bundle,
+        "--console-socket",
+        "/no/such/socket",
+        "tty",
+      )
+    );
+  assertEquals(exists(`${runtime.root}/tty`), false);
+});
+
+Deno.test("update: by options, from a file and from standard input", async () => {
+  await runtime.sleeper("up");
+  const { pid } = await runtime.state("up");
+  const folder = (controller: string): string => {
+    for (const line of Deno.readTextFileSync(`/proc/${pid}/cgroup`).trim().split("\n")) {
+      const [, controllers, path] = line.match(/^\d+:([^:]*):(.*)$/)!.slice(0);
+      if (controllers!.split(",").includes(controller)) {
+        const mount = Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+          .find((entry) =>
+            / - cgroup /.test(entry) && entry.split(" - ")[1]!.split(/[ ,]/).includes(controller)
+          );
+        return `${mount!.split(" ")[4]}${path}`;
+      }
+    }
+    return `/sys/fs/cgroup${Deno.readTextFileSync(`/proc/${pid}/cgroup`).trim().split("::")[1]}`;
+  };
+  const value = (controller: string, v1: string, v2: string): string => {
+    const at = folder(controller);
+    return Deno.readTextFileSync(exists(`${at}/${v1}`) ? `${at}/${v1}` : `${at}/${v2}`).trim();
+  };
+  await runtime.ok("update", "--memory", `${64 << 20}`, "--pids-limit", "33", "up");
+  assertEquals(value("memory", "memory.limit_in_bytes", "memory.max"), `${64 << 20}`);
+  assertEquals(value("pids", "pids.max", "pids.max"), "33");
+  await runtime.ok(
+    "update",
+    "--cpu-quota",
+    "25000",
+    "--cpu-period",
+    "100000",
+    "--cpu-share",
+    "512",
+    "up",
+  );
+  assertMatch(value("cpu", "cpu.cfs_quota_us", "cpu.max"), /^25000/);
+  assertEquals(value("pids", "pids.max", "pids.max"), "33");
+
+  const file = workspace.path("resources.json");
+  await Deno.writeTextFile(file, JSON.stringify({ pids: { limit: 44 } }));
+  await runtime.ok("update", "-r", file, "up");
+  assertEquals(value("pids", "pids.max", "pids.max"), "44");
+  const piped = await runtime.run(["update", "--resources", "-", "up"], {
+    stdin: JSON.stringify({ memory: { limit: 48 << 20 } }),
+  });
+  assertEquals(piped.code, 0, piped.stderr);
+  assertEquals(value("memory", "memory.limit_in_bytes", "memory.max"), `${48 << 20}`);
+  await runtime.ok("update", "--pids-limit", "-1", "up");
+  assertEquals(value("pids", "pids.max", "pids.max"), "max");
+  await runtime.fails(/--memory/, "update", "--memory", "much", "up");
+  await runtime.delete("up");
+});
+
+Deno.test("events --stats prints the numbers that engines read", async () => {
+  await runtime.sleeper("ev", {
+    linux: { resources: { memory: { limit: 64 << 20 }, pids: { limit: 20 } } },
+  });
+  const { type, id, data } = JSON.parse(await runtime.ok("events", "--stats", "ev"));
+  assertEquals([type, id], ["stats", "ev"]);
+  assert(
+    data.memory.usage.usage > 0 && data.memory.usage.limit === 64 << 20,
+    JSON.stringify(data.memory),
+  );
+  assertEquals([data.pids.current, data.pids.limit], [1, 20]);
+  assert(data.cpu.usage.total > 0, JSON.stringify(data.cpu));
+  const following = runtime.start(["events", "--interval", "100ms", "ev"]);
+  await following.says(/"stats".*\n.*"stats"/);
+  await runtime.ok("kill", "ev", "KILL");
+  const { code } = await following.end();
+  assertEquals(code, 0);
+  await runtime.delete("ev");
+  await runtime.fails(/not a duration/, "events", "--interval", "soon", "ev").catch(async () => {
+    await runtime.fails(/container does not exist/, "events", "ev");
+  });
+});
+
+Deno.test("spec: what it writes is run, by this and by other runtimes", async () => {
+  const folder = workspace.path("spec");
+  await Deno.mkdir(folder);
+  await runtime.ok("spec", "--bundle", folder);
+  await runtime.fails(/it is there already/, "spec", "--bundle", folder);
+  const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+  assertEquals([config.process.terminal, config.process.args, config.root], [
+    true,
+    ["sh"],
+    { path: "rootfs", readonly: true },
+  ]);
+  await Deno.symlink(await workspace.alpine(), `${folder}/link`);
+  config.process.terminal = false;
+  config.process.args = ["echo", "hello"];
+  config.root.path = await workspace.alpine();
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+  assertEquals(await runtime.ok("run", "--bundle", folder, "spec"), "hello");
+  if (isInstalled("runc")) {
+    const args = ["--root", workspace.path("runc"), "run", "--bundle", folder, "spec"];
+    const told = await workspace.run(args, { binary: "runc" });
+    assertEquals([told.code, told.stdout], [0, "hello\n"], told.stderr);
+  }
+  const rootless = workspace.path("rootless");
+  await Deno.mkdir(rootless);
+  await runtime.ok("spec", "--rootless", "-b", rootless);
+  const own = JSON.parse(await Deno.readTextFile(`${rootless}/config.json`));
+  assertEquals(own.linux.uidMappings, [{ containerID: 0, hostID: 0, size: 1 }]);
+  assert(own.linux.namespaces.some(({ type }: { type: string }) => type === "user"));
+});
+
+Deno.test("features tells what is recognised", async () => {
+  const features = JSON.parse(await runtime.ok("features"));
+  assertEquals([features.ociVersionMin, features.ociVersionMax], ["1.0.0", "1.3.0"]);
+  assertEquals(features.hooks.toSorted(), [
+    "createContainer",
+    "createRuntime",
+    "poststart",
+    "poststop",
+    "prestart",
+    "startContainer",
+  ]);
+  assertEquals(features.linux.namespaces.length, 8);
+  assertEquals(features.linux.seccomp.enabled, true);
+  assert(features.mountOptions.includes("rro"));
+});
+
+Deno.test("--version has the line that engines read", async () => {
+  for (const option of ["--version", "-version"]) {
+    const { code, stdout } = await workspace.run([option]);
+    assertEquals(code, 0);
+    assertMatch(stdout, /^gocontainer version \S+\n(.*\n)*spec: 1\.3\.0$/m);
+  }
+});
+
+Deno.test("--log writes errors as JSON or text", async () => {
+  const log = workspace.path("log");
+  const failing = ["state", "no-such-one"];
+  await runtime.run(["--log", log, "--log-format", "json", ...failing]);
+  const { level, msg, time } = JSON.parse(await Deno.readTextFile(log));
+  assertEquals(level, "error");
+  assertMatch(msg, /"no-such-one": container does not exist/);
+  assert(Math.abs(Date.parse(time) - Date.now()) < 60_000, time);
+  await Deno.remove(log);
+  await runtime.run(["--log", log, "--log-format=text", ...failing]);
+  assertMatch(await Deno.readTextFile(log), /^time="[^"]+" level=error msg=".*does not exist"\n$/);
+  await runtime.fails(/text or json/, "--log-format", "xml", "list");
+});
+
+Deno.test("--debug shows where an error comes from; without, nobody sees a stack", async () => {
+  const { stderr } = await runtime.run(["state", "no-such-one"]);
+  assert(!/\n +at /.test(stderr), stderr);
+  assertMatch((await runtime.run(["--debug", "state", "no-such-one"])).stderr, /\n +at /);
+});
+
+Deno.test("--systemd-cgroup where systemd does not run is an error that says so", async () => {
+  if (exists("/run/systemd/system")) return;
+  await runtime.fails(/systemd does not run here/, "--systemd-cgroup", "list");
+});
+
+Deno.test("--root: made for root alone, and one that others can write to is refused", async () => {
+  const root = workspace.path("roots/of/state");
+  await workspace.run(["--root", root, "list"]);
+  assertEquals(Deno.statSync(root).mode! & 0o777, 0o700);
+  await Deno.chmod(root, 0o777);
+  const { code, stderr } = await workspace.run(["--root", root, "list"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /others can write there/);
+});
+
+Deno.test("wrong commands, options and arguments are told", async () => {
+  await runtime.fails(/"stat": there is none/, "stat");
+  await runtime.fails(/the container's id is missing/, "state");
+  await runtime.fails(/the container's id is missing/, "start");
+  await runtime.fails(/the container's id is missing/, "kill");
+  await runtime.fails(/the container's id is missing/, "delete");
+  await runtime.fails(/the container's id is missing/, "create");
+  await runtime.fails(/more than the container's id/, "state", "a", "b");
+  await runtime.fails(/"--nope": there is none/, "list", "--nope");
+  await runtime.fails(/not supported/, "create", "--no-pivot", "x");
+  assertMatch((await runtime.run(["--help"])).stdout, /create .*\n(.*\n)*.*features/);
+  assertMatch((await runtime.run(["exec", "--help"])).stdout, /-preserve-fds/);
+});
+
+Deno.test("called through a link named runc, every word is the runtime's", async () => {
+  await Deno.mkdir(workspace.path("links"));
+  const link = workspace.path("links/runc");
+  await Deno.symlink(BINARY, link);
+  const bundle = await runtime.bundle(["echo", "hello"]);
+  const run = (...args: string[]) => workspace.run(args, { binary: link, cwd: bundle });
+  const told = await run("run", "linked");
+  assertEquals([told.code, told.stdout], [0, "hello\n"], told.stderr);
+  assertMatch((await run("--version")).stdout, /^spec: /m);
+  assertMatch((await run("alpine", "echo")).stderr, /"alpine": there is none/);
+});
+
+Deno.test("an image called like a command is reached by run --", async () => {
+  await workspace.image(
+    "exec",
+    (root) => Deno.writeTextFile(`${root}/mark`, "the image called exec\n"),
+  );
+  const told = await workspace.run(["run", "-net=none", "--", "exec", "cat", "/mark"]);
+  assertEquals([told.code, told.stdout], [0, "the image called exec\n"], told.stderr);
+});
+
+Deno.test("list, state, exec, ps, pause, kill work on containers made from images", async () => {
+  const running = workspace.start([
+    "-net=none",
+    "-name",
+    `from-image-${Deno.pid}`,
+    "alpine",
+    ...PATIENT,
+  ]);
+  const { id } = await running.record();
+  await running.says(/ready/);
+  const on = async (...args: string[]) => {
+    const { code, stdout, stderr } = await workspace.run(args);
+    assertEquals(code, 0, stderr);
+    return stdout;
+  };
+  assert((await on("list", "-q")).split("\n").includes(id));
+  assertEquals(JSON.parse(await on("state", id)).status, "running");
+  assertEquals(await on("exec", id, "echo", "in"), "in\n");
+  assert(JSON.parse(await on("ps", "-f", "json", id)).length >= 1);
+  await on("pause", id);
+  assertEquals(JSON.parse(await on("state", id)).status, "paused");
+  await on("resume", id);
+  assertEquals(JSON.parse(await on("events", "--stats", id)).id, id);
+  await on("kill", id, "TERM");
+  assertEquals((await running.end()).code, 3);
+  assertEquals(exists(`${STATE}/${id}`), false);
+});

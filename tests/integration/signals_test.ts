@@ -1,0 +1,123 @@
+/** Signals to gocontainer are signals to the program. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { SIGNALS } from "../../ffi/constants.ts";
+import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
+import type { Running } from "./support/process.ts";
+import { until } from "./support/wait.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+const FORWARDED = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "WINCH"] as const;
+
+/** Starts a shell script as first process, which says `ready` when it is. */
+async function start(script: string): Promise<Running> {
+  const running = workspace.start(["-net=none", "alpine", "/bin/sh", "-c", script]);
+  await running.says(/ready\n/);
+  return running;
+}
+
+const WAIT = "sleep 1000 & echo ready; while :; do wait; done";
+
+for (const name of FORWARDED) {
+  Deno.test(`SIG${name} reaches the program, which does with it what it likes`, async () => {
+    const running = await start(`trap 'echo got ${name}; exit 5' ${name}; ${WAIT}`);
+    running.kill(`SIG${name}`);
+    const { code, stdout } = await running.end();
+    assertEquals([code, stdout], [5, `ready\ngot ${name}\n`]);
+  });
+}
+
+for (const name of FORWARDED.filter((name) => name !== "WINCH")) {
+  Deno.test(`a program that does nothing about SIG${name} ends by it: ${128 + number(name)}`, async () => {
+    const before = lookAtHost();
+    const running = await start("echo ready; exec sleep 1000");
+    await running.becomes("sleep");
+    running.kill(`SIG${name}`);
+    assertEquals((await running.end()).code, 128 + number(name));
+    await assertHostIsAsBefore(before);
+  });
+}
+
+function number(name: typeof FORWARDED[number]): number {
+  return SIGNALS[`SIG${name}`];
+}
+
+Deno.test("SIGWINCH does nothing to a program that does nothing about it", async () => {
+  const running = await start("echo ready; read line; echo $line");
+  running.kill("SIGWINCH");
+  assertEquals((await running.end()).code, 0);
+});
+
+Deno.test("a program that ignores a signal goes on", async () => {
+  const script = `trap '' TERM HUP; trap 'echo usr1' USR1; trap 'exit 3' USR2; ${WAIT}`;
+  const running = await start(script);
+  for (const name of ["TERM", "HUP", "USR1"] as const) running.kill(`SIG${name}`);
+  await running.says(/usr1\n/);
+  running.kill("SIGUSR2");
+  const { code, stdout } = await running.end();
+  assertEquals([code, stdout], [3, "ready\nusr1\n"]);
+});
+
+Deno.test("each signal arrives once, also when the whole process group gets it", async () => {
+  const script = `n=0; trap 'n=$((n+1)); echo int $n' INT; trap 'exit $n' USR1; ${WAIT}`;
+  // A session of its own, as a shell makes a process group for each job.
+  const running = workspace.start(["-net=none", "alpine", "/bin/sh", "-c", script], {
+    through: ["setsid"],
+  });
+  await running.says(/ready\n/);
+  Deno.kill(-running.pid, "SIGINT");
+  await running.says(/int 1\n/);
+  running.kill("SIGUSR1");
+  assertEquals((await running.end()).code, 1);
+});
+
+Deno.test("signals one after another arrive in order, none is lost", async () => {
+  const script = `trap 'echo 1' USR1; trap 'echo 2' USR2; trap 'echo h; exit 0' HUP; ${WAIT}`;
+  const running = await start(script);
+  let expected = "ready\n";
+  for (let i = 0; i < 20; i++) {
+    running.kill(i % 2 === 0 ? "SIGUSR1" : "SIGUSR2");
+    expected += i % 2 === 0 ? "1\n" : "2\n";
+    const wanted = expected;
+    await until(`${i + 1} signals have arrived`, () => running.stdout.length >= wanted.length);
+  }
+  running.kill("SIGHUP");
+  assertEquals((await running.end()).stdout, `${expected}h\n`);
+});
+
+Deno.test("a signal during the making of the container is not lost", async () => {
+  const before = lookAtHost();
+  for (let i = 0; i < 10; i++) {
+    const running = workspace.start(["-net=none", "alpine", "sleep", "1000"]);
+    await running.record();
+    running.kill("SIGTERM");
+    assertEquals((await running.end()).code, 128 + 15);
+  }
+  await assertHostIsAsBefore(before);
+});
+
+Deno.test("what the first process leaves running ends with it", async () => {
+  const before = lookAtHost();
+  const running = await start(
+    "(trap '' TERM INT HUP; sleep 1000) & setsid sleep 1000 & echo ready; exec sleep 1000",
+  );
+  await running.becomes("sleep");
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 128 + 15);
+  await assertHostIsAsBefore(before);
+});
+
+Deno.test("a program that is stopped and goes on is not taken for one that has ended", async () => {
+  const running = await start(`trap 'echo alive; exit 4' USR1; ${WAIT}`);
+  const { init } = await running.record();
+  const state = () => Deno.readTextFileSync(`/proc/${init.pid}/status`).match(/^State:\t(\w)/m)![1];
+  Deno.kill(init.pid, "SIGSTOP");
+  await until("it is stopped", () => state() === "T");
+  Deno.kill(init.pid, "SIGCONT");
+  running.kill("SIGUSR1");
+  const { code, stdout } = await running.end();
+  assertEquals(code, 4);
+  assertMatch(stdout, /alive\n$/);
+});

@@ -1,0 +1,42 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseBytes, parseDecimal, parseWhole } from "../../../lib/cli/quantity.ts";
+import { UsageError } from "../../../lib/errors.ts";
+
+const MIB = 1024 * 1024;
+
+for (
+  const [text, bytes] of [
+    ["1", 1],
+    ["1000", 1000],
+    ["64b", 64],
+    ["500M", 500 * MIB],
+    ["500m", 500 * MIB],
+    ["500MB", 500 * MIB],
+    ["500MiB", 500 * MIB],
+    ["1.5G", 1536 * MIB],
+    ["2T", 2 * 2 ** 40],
+    ["8k", 8192],
+  ] as const
+) {
+  Deno.test(`-mem ${text} is ${bytes} bytes`, () => assertEquals(parseBytes(text, "-mem"), bytes));
+}
+
+for (const text of ["", "0", "-1", "M", "5X", "1e3", "0x10", "9999999T", "1,5G", "5 0M", "½"]) {
+  Deno.test(`-mem ${JSON.stringify(text)} is refused`, () => {
+    assertThrows(() => parseBytes(text, "-mem"), UsageError, "-mem");
+  });
+}
+
+Deno.test("whole numbers keep their range", () => {
+  assertEquals(parseWhole("2", "-cpu", 2, 262144), 2);
+  for (const text of ["1", "262145", "2.5", "", "-3", "1e5", "99999999999999999999"]) {
+    assertThrows(() => parseWhole(text, "-cpu", 2, 262144), UsageError, "from 2 to 262144");
+  }
+});
+
+Deno.test("decimal numbers keep their range", () => {
+  assertEquals(parseDecimal("1.5", "-cpus", 0.01, 8192), 1.5);
+  for (const text of ["0", "0.001", "9000", ".5", "1.", "NaN", "Infinity"]) {
+    assertThrows(() => parseDecimal(text, "-cpus", 0.01, 8192), UsageError, "-cpus");
+  }
+});

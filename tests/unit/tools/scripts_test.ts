@@ -1,0 +1,57 @@
+import { Script } from "node:vm";
+import { assertEquals, assertThrows } from "@std/assert";
+import { asScript, closure, ENTRY, staticImports } from "../../../tools/build/scripts.ts";
+import { ToolError } from "../../../tools/report.ts";
+
+const MODULES = [
+  {
+    name: ENTRY,
+    text: `import{a as x,b}from"./one.js";import"./two.js";var r=x+b();` +
+      `globalThis.said=[r,(await import("./late.js")).default];`,
+  },
+  {
+    name: "one.js",
+    text: `import{t}from"./two.js";var q=1;function f(){q++;return q+t}\nexport{q as a,f as b};`,
+  },
+  { name: "two.js", text: `import{basename as n}from"node:path";var t=n("/x/7")*1;export{t};\n` },
+  { name: "late.js", text: `var w="late";export default w;\n/*! a licence */` },
+];
+
+/** Runs scripts as the program's loader does. */
+async function run(...scripts: string[]): Promise<unknown> {
+  const factories = Object.assign(
+    {},
+    ...scripts.map((script) => new Script(script).runInThisContext()),
+  );
+  const loaded = new Map<string, unknown>();
+  const load = (name: string): unknown => {
+    if (!loaded.has(name)) loaded.set(name, factories[name](load, later));
+    return loaded.get(name);
+  };
+  const later = (name: string) => Promise.resolve().then(() => load(name));
+  await load(ENTRY);
+  const { said } = globalThis as { said?: unknown };
+  return said;
+}
+
+Deno.test("bundled modules do as scripts what they do as modules", async () => {
+  assertEquals(await run(asScript(MODULES)), [1 + 2 + 7, "late"]);
+});
+
+Deno.test("a module may lie in another script than the one that asks for it later", async () => {
+  const needed = closure(MODULES, [ENTRY]);
+  assertEquals([...needed].sort(), ["main.js", "one.js", "two.js"]);
+  const hot = asScript(MODULES.filter(({ name }) => needed.has(name)));
+  const cold = asScript(MODULES.filter(({ name }) => !needed.has(name)));
+  assertEquals(await run(hot, cold), [10, "late"]);
+});
+
+Deno.test("imports that follow each other on one line are all seen", () => {
+  assertEquals(staticImports(MODULES[0].text), ["one.js", "two.js"]);
+});
+
+Deno.test("what a script cannot have is refused", () => {
+  for (const text of ["export*from'./x.js';", "var u=import.meta.url;", "export class A{}"]) {
+    assertThrows(() => asScript([{ name: "x.js", text }]), ToolError, `"x.js"`);
+  }
+});
