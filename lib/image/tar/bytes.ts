@@ -1,3 +1,5 @@
+import { quote } from "../../quote.ts";
+
 /**
  * Bytes as a string with one character, U+0000 to U+00FF, for each. The names in an archive are
  * bytes in no certain encoding; in this form they are compared, split and used as keys exactly.
@@ -20,14 +22,8 @@ export function toCString(text: ByteString): Uint8Array<ArrayBuffer> {
 
 /**
  * A name from an archive as it stands in a message: read as UTF-8, quoted, shortened, and with every
- * character escaped that a terminal would act upon, direction marks among them.
+ * character escaped that a terminal would act upon.
  */
 export function quoteName(name: ByteString): string {
-  const bytes = toCString(name).subarray(0, -1);
-  const text = new TextDecoder().decode(bytes.subarray(0, 1024));
-  const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return JSON.stringify(shown).replace(
-    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return quote(new TextDecoder().decode(toCString(name.slice(0, 1024)).subarray(0, -1)));
 }

@@ -1,0 +1,33 @@
+/**
+ * What a terminal would act upon, or a reader be misled by, beyond what JSON escapes: C1 controls,
+ * direction marks, characters without width.
+ */
+const HIDDEN =
+  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+
+/** The most of a text from outside that is worth showing, in characters. */
+const SHOWN = 200;
+
+/**
+ * A text from outside (a file's name, a registry's answer) as it stands in a message: quoted,
+ * shortened, and with every character escaped that a terminal would act upon.
+ */
+export function quote(text: string): string {
+  return escapeHidden(JSON.stringify(shorten(text)));
+}
+
+/** As {@link quote}, but without quotes: for sentences that others wrote. One line. */
+export function printable(text: string): string {
+  return escapeHidden(JSON.stringify(shorten(text)).slice(1, -1).replace(/\\(["\\])/g, "$1"));
+}
+
+function shorten(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…` : text;
+}
+
+function escapeHidden(text: string): string {
+  return text.replace(
+    HIDDEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
