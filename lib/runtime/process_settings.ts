@@ -42,10 +42,13 @@ export function applyLateSettings(pid: number, process: Process): void {
 /**
  * Raises a hard limit; the soft one stays, as the process has work to do before it becomes the program. It
  * sets the limits as they are wanted itself in the end, which takes no rights then.
+ *
+ * What is in force is asked of this process, from which the other one has it: of that, which may be
+ * another user by now, even the question would take CAP_SYS_RESOURCE (prlimit(2)).
  */
 function raiseHardLimit(pid: number, { type, hard }: Rlimit): void {
   const resource = RLIMITS[type];
-  const now = getrlimit(pid, resource);
+  const now = getrlimit(0, resource);
   if (BigInt(hard) <= now.hard) return;
   attempt("process.rlimits", type, () => setrlimit(pid, resource, now.soft, BigInt(hard)));
 }

@@ -1,5 +1,16 @@
-import { AT_FDCWD, O_CREAT, O_NOFOLLOW, O_RDWR, S_IFDIR, S_IFMT } from "../../ffi/constants.ts";
 import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  S_IFDIR,
+  S_IFMT,
+} from "../../ffi/constants.ts";
+import {
+  fchmod,
   Fd,
   flock,
   LOCK_EX,
@@ -9,7 +20,6 @@ import {
   tryMkdir,
   writeFile,
 } from "../../ffi/file.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../../ffi/constants.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
@@ -75,7 +85,8 @@ export class StateRoot {
   private constructor(readonly path: string) {}
 
   /**
-   * Opens the folder, making it 0700 when it is missing.
+   * Opens the folder, making it 0700 when it is missing. The default one is made so when others may read
+   * it; one that somebody else has chosen keeps its mode.
    *
    * @throws {ContainerError} when others could write there.
    */
@@ -88,6 +99,7 @@ export class StateRoot {
         hint: `Make it root's alone: chown root "${path}" && chmod 700 "${path}"`,
       });
     }
+    if (path === DEFAULT_STATE_ROOT && (mode & 0o077) !== 0) makePrivate(path);
     return new StateRoot(path);
   }
 
@@ -152,6 +164,12 @@ function makeFolder(path: string): void {
     if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
     Deno.mkdirSync(path, { mode: 0o700, recursive: true });
   }
+}
+
+/** Nobody but root could have put another folder there meanwhile: the one that was looked at is changed. */
+function makePrivate(path: string): void {
+  using folder = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  fchmod(folder.number, 0o700);
 }
 
 /** The state of one container, on disk and in memory. */

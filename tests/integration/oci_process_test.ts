@@ -66,6 +66,29 @@ Deno.test("limits are as given, also those that the runtime itself could not liv
   assertMatch(said, /Max core file size +0 +1 /);
 });
 
+Deno.test("limits hold for exec as another user too, however soon it becomes that user", async () => {
+  await bundles.during(
+    (spec) => spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 77, hard: 99 }],
+    async (id) => {
+      const options = ["--user", "1000:1001", "--cwd", "/tmp"];
+      const limits = ["sh", "-c", "id -u; ulimit -n; ulimit -H -n"];
+      for (let i = 0; i < 5; i++) {
+        const { stdout, stderr } = await bundles.command(["exec", ...options, id, ...limits]);
+        assertEquals([stdout, stderr], ["1000\n77\n99\n", ""]);
+      }
+    },
+  );
+});
+
+Deno.test("a limit above the caller's own is set, or an error that names it", async () => {
+  const through = ["sh", "-c", 'ulimit -n 500; exec "$@"', "sh"];
+  const { code, stdout, stderr } = await bundles.run("ulimit -n; ulimit -H -n", (spec) => {
+    spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 600, hard: 700 }];
+  }, { through });
+  if (code === 0) return assertEquals(stdout, "600\n700\n");
+  assertMatch(stderr, /apply process\.rlimits "RLIMIT_NOFILE": .*EPERM/);
+});
+
 Deno.test("scheduler, I/O priority, personality, memory policy and OOM score", async () => {
   const script = [
     "awk '{print $19, $41}' /proc/1/stat",

@@ -28,3 +28,14 @@ for (const mask of ["000", "077"]) {
     assertEquals(modes(`${trial.path}/images/.rootfs/${root!.name}/su`), ["4755", 0, 0]);
   });
 }
+
+Deno.test({ name: "E4: a state folder that others may read becomes root's alone", ignore }, () => {
+  using trial = new TrialFolder();
+  const mode = () => (Deno.lstatSync(STATE).mode! & 0o7777).toString(8);
+  sh(`mkdir -p -m 0755 ${STATE}; chmod 0755 ${STATE}; ${BINARY} list`, trial.path);
+  assertEquals(mode(), "700");
+  // One that --root names is not gocontainer's to change.
+  const other = `${trial.path}/state`;
+  sh(`mkdir -m 0755 ${other}; ${BINARY} --root ${other} list`, trial.path);
+  assertEquals((Deno.lstatSync(other).mode! & 0o7777).toString(8), "755");
+});
