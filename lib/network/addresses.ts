@@ -60,7 +60,7 @@ export function chooseContainerAddress(options: {
       `use "${formatCidr(address)}": container "${owner}" has this address`,
       {
         code: "InUse",
-        hint: "leave -container-addr out to get the next free address",
+        hint: "Leave -container-addr out to get the next free address",
       },
     );
   }
@@ -82,7 +82,7 @@ export function nextFreeAddress(bridge: Cidr, taken: ReadonlySet<number>): Cidr 
   if (isFree(network + 1)) return { address: network + 1, prefix };
   throw new ContainerError(
     `find a free address in ${formatCidr(networkOf(bridge))}: all ${last - network - 1} are taken`,
-    { code: "InUse", hint: "end a container, or choose a larger subnet with -bridge-addr" },
+    { code: "InUse", hint: "End a container, or choose a larger subnet with -bridge-addr" },
   );
 }
 
@@ -94,7 +94,7 @@ function parseRequested(text: string, bridge: Cidr): Cidr {
   if (!contains(bridge, address.address)) {
     throw fail(
       `it lies outside the bridge's subnet ${subnet}`,
-      "choose an address of this subnet, or another subnet with -bridge-addr",
+      "Choose an address of this subnet, or another subnet with -bridge-addr",
     );
   }
   if (address.prefix !== bridge.prefix) {
@@ -122,7 +122,7 @@ function checkHostAddress(cidr: Cidr, what: string): void {
   if (first === 0 || first === 127 || first >= 224) {
     throw fail(
       "hosts cannot have addresses that begin with 0, 127 or 224 to 255",
-      "choose a private subnet, such as 10.10.10.1/24 or 192.168.99.1/24 (RFC 1918)",
+      "Choose a private subnet, such as 10.10.10.1/24 or 192.168.99.1/24 (RFC 1918)",
     );
   }
   if (prefix < 8 || prefix > 30) {
@@ -136,7 +136,7 @@ function checkHostAddress(cidr: Cidr, what: string): void {
     const kind = address === network ? "network" : "broadcast";
     throw fail(
       `it is the ${kind} address of its subnet`,
-      `choose one from ${formatAddress({ address: network + 1 })} to ` +
+      `Choose one from ${formatAddress({ address: network + 1 })} to ` +
         formatAddress({ address: broadcastOf(cidr) - 1 }),
     );
   }

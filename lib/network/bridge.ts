@@ -84,7 +84,7 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
     if (attempt === 10) {
       throw new ContainerError(
         `set up the bridge "${BRIDGE}": somebody else changes it at the same time`,
-        { code: "InUse", hint: `see "ip monitor" and "ip address show dev ${BRIDGE}"` },
+        { code: "InUse", hint: `See "ip monitor" and "ip address show dev ${BRIDGE}"` },
       );
     }
   }
@@ -107,7 +107,7 @@ function inspect(socket: RouteSocket): { link: Link | undefined; addresses: Link
   if (link !== undefined && link.kind !== "bridge") {
     throw new ContainerError(
       `use the bridge "${BRIDGE}": an interface with this name is there, but it is not a bridge`,
-      { code: "InUse", hint: `rename it, or delete it with "ip link delete ${BRIDGE}"` },
+      { code: "InUse", hint: `Rename it, or delete it with "ip link delete ${BRIDGE}"` },
     );
   }
   const addresses = link === undefined
@@ -178,7 +178,7 @@ function checkLeases(
         `it is the gateway of ${names}`,
       {
         code: "InUse",
-        hint: `end ${users.length === 1 ? "this container" : "these containers"} first, ` +
+        hint: `End ${users.length === 1 ? "this container" : "these containers"} first, ` +
           `or use -bridge-addr ${formatCidr(current)}`,
       },
     );

@@ -19,7 +19,7 @@ export function parseCidr(text: string, what: string): Cidr {
   const fail = (why: string) =>
     new ContainerError(`read ${what} ${JSON.stringify(text)}: ${why}`, {
       code: "InvalidArgument",
-      hint: 'write an IPv4 address and the length of its network prefix, as in "10.10.10.1/24"',
+      hint: 'Write an IPv4 address and the length of its network prefix, as in "10.10.10.1/24"',
     });
   if (text.includes(":")) throw fail("IPv6 addresses are not supported");
   const slash = text.indexOf("/");

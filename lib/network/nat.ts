@@ -77,7 +77,7 @@ function masqueradeByIptables(iptables: string | undefined, subnet: string): voi
   if (iptables === undefined) {
     throw new ContainerError("masquerade their packets: neither nft nor iptables is installed", {
       code: "Unsupported",
-      hint: "install the package nftables",
+      hint: "Install the package nftables",
     });
   }
   masquerade(iptables, subnet);

@@ -111,6 +111,6 @@ function checkName(hostname: string): void {
   if (/^[^\s#\0]+$/.test(hostname)) return;
   throw new ContainerError(`use the hostname ${JSON.stringify(hostname)}: it is not one word`, {
     code: "InvalidArgument",
-    hint: "use letters, digits, dots and dashes (hostname(7))",
+    hint: "Use letters, digits, dots and dashes (hostname(7))",
   });
 }

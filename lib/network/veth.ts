@@ -139,7 +139,7 @@ function checkRoute(bridge: Bridge, address: Cidr): void {
       `the host reaches this address ${way}`,
     {
       code: "InUse",
-      hint: `see "ip route get ${formatAddress(address)}"; -bridge-addr chooses another subnet ` +
+      hint: `See "ip route get ${formatAddress(address)}"; -bridge-addr chooses another subnet ` +
         `than ${formatCidr(networkOf(bridge.address))}`,
     },
   );
