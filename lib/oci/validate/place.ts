@@ -1,4 +1,4 @@
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, type ErrorCode } from "../../errors.ts";
 import { memberPath, quoteShort } from "../../json.ts";
 
 /**
@@ -10,8 +10,11 @@ export class Place {
   readonly warnings: string[] = [];
   readonly #names: (string | number)[] = [];
 
-  /** @param what what errors call the document. */
-  constructor(readonly what: string) {}
+  /**
+   * @param what what errors call the document.
+   * @param code the code of the errors.
+   */
+  constructor(readonly what: string, readonly code: ErrorCode = "InvalidSpec") {}
 
   /** Goes to a member of the value it stands at. */
   enter(name: string | number): void {
@@ -35,7 +38,7 @@ export class Place {
 
   /** Refuses what is right by itself but not together with something else. */
   refuse(sentence: string, ...below: (string | number)[]): never {
-    throw new ContainerError(this.#sentence(sentence, below), { code: "InvalidSpec" });
+    throw new ContainerError(this.#sentence(sentence, below), { code: this.code });
   }
 
   /** Keeps a warning; more than a hundred nobody reads. */

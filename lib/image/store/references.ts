@@ -1,0 +1,120 @@
+import { O_CREAT, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } from "../../../ffi/constants.ts";
+import { cstring } from "../../../ffi/cstring.ts";
+import { Fd, fsync, openat, renameat2, writeAll } from "../../../ffi/file.ts";
+import { ContainerError } from "../../errors.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type ImageIndex, isImageIndex, parseManifest } from "../manifest.ts";
+import { OCI_INDEX } from "../media_type.ts";
+import { formatReference, parseReference, type Reference } from "../reference.ts";
+import { INDEX, REF_NAME } from "./layout.ts";
+import { tryReadFile } from "./read_file.ts";
+
+/** A name of an image, or an image that has lost its name to another one. */
+export interface ReferenceEntry {
+  /** In full; as it was written where that is no reference. Undefined for an image without a name. */
+  readonly name?: string;
+  /** The name, understood. */
+  readonly reference?: Reference;
+  /** The image's manifest or index. */
+  readonly descriptor: Descriptor;
+}
+
+/** The most bytes of `index.json`: some 100,000 references. */
+const INDEX_LIMIT = 32 * 1024 * 1024;
+
+/**
+ * The references of a store, in the order in which they were made.
+ *
+ * @param root the open store
+ * @param folder its path, for messages
+ * @throws {ContainerError} InvalidArchive when the file is damaged
+ */
+export function readReferences(root: number, folder: string): ReferenceEntry[] {
+  const bytes = tryReadFile(root, INDEX, INDEX_LIMIT);
+  return bytes === undefined ? [] : parseReferences(bytes, `${folder}/${INDEX}`);
+}
+
+/**
+ * The references in the content of an `index.json`.
+ *
+ * @param what what errors call it
+ */
+export function parseReferences(bytes: Uint8Array, what: string): ReferenceEntry[] {
+  let index: ImageIndex;
+  try {
+    const document = parseManifest(bytes, OCI_INDEX, what, INDEX_LIMIT);
+    if (!isImageIndex(document)) throw new TypeError("a document of the type of an index is one");
+    index = document;
+  } catch (error) {
+    if (!(error instanceof ContainerError)) throw error;
+    throw new ContainerError(error.message, {
+      code: error.code,
+      hint: "Run gocontainer images check --repair",
+      cause: error,
+    });
+  }
+  return index.manifests.map((descriptor) => {
+    const name = descriptor.annotations?.[REF_NAME];
+    if (name === undefined) return { descriptor };
+    const reference = tryParse(name);
+    return {
+      name: reference === undefined ? name : formatReference(reference),
+      ...reference && { reference },
+      descriptor,
+    };
+  });
+}
+
+/** Other programs write into layouts what they like. */
+function tryParse(name: string): Reference | undefined {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes the references anew, whole or not at all, on the disk when it returns.
+ *
+ * @param root the open store, whose lock the caller has, exclusive
+ */
+export function writeReferences(root: number, entries: readonly ReferenceEntry[]): void {
+  const manifests = entries.map(({ name, descriptor }) => ({
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    ...withoutEmpty("annotations", {
+      ...descriptor.annotations,
+      [REF_NAME]: name,
+    }),
+    ...descriptor.artifactType && { artifactType: descriptor.artifactType },
+    ...descriptor.platform && { platform: descriptor.platform },
+  }));
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  replaceFile(root, INDEX, text);
+}
+
+function withoutEmpty(
+  name: string,
+  members: Record<string, string | undefined>,
+): Record<string, Record<string, string>> {
+  const kept = Object.entries(members).filter((one): one is [string, string] =>
+    one[1] !== undefined
+  );
+  return kept.length === 0 ? {} : { [name]: Object.fromEntries(kept) };
+}
+
+/** Gives a file of an open folder new content: what is read there is all of the one or of the other. */
+export function replaceFile(root: number, name: string, text: string): void {
+  const fresh = `${name}.new`;
+  {
+    using file = new Fd(openat(root, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600));
+    writeAll(file.number, cstring(text).subarray(0, -1));
+    fsync(file.number);
+  }
+  renameat2(root, fresh, root, name);
+  using folder = new Fd(openat(root, ".", O_RDONLY));
+  fsync(folder.number);
+}

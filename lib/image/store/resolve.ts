@@ -1,0 +1,190 @@
+import { ContainerError } from "../../errors.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type Digest, hashOf, isDigest } from "../digest.ts";
+import { distance, hostPlatform, nearestTo, type Platform } from "../platform.ts";
+import { formatReference, parseReference, type Reference } from "../reference.ts";
+import {
+  imageInWords,
+  platformOf,
+  presentManifests,
+  readImage,
+  type StoredImage,
+} from "./image.ts";
+import type { ReferenceEntry } from "./references.ts";
+import type { ImageStore } from "./store.ts";
+
+/** Which image of one name is meant. */
+export interface ResolveOptions {
+  /**
+   * The platform that it has to be for; without, that of this machine is taken where there is one,
+   * or else the first.
+   */
+  readonly platform?: Platform;
+}
+
+/** A digest of an algorithm that is in use; others look like a name and a tag. */
+const HASHED = /^sha(?:256|512):/;
+
+/** Digits of an id that may stand for all of it. */
+const SHORT_ID = /^[0-9a-f]{4,64}$/;
+
+/**
+ * The image that a user means: by reference, by the digest of its manifest or index, by its id, or by
+ * the beginning of an id that no other one shares.
+ *
+ * @throws {ContainerError} NotFound; InvalidArgument for what can be no name, or stands for two
+ */
+export async function resolveImage(
+  store: ImageStore,
+  name: string,
+  options: ResolveOptions = {},
+): Promise<StoredImage> {
+  const image = await findImage(store, name, options);
+  if (image !== undefined) return image;
+  throw new ContainerError(`use ${imageInWords(name)}: there is no such image in the store`, {
+    code: "NotFound",
+    hint: `Pull it first: gocontainer pull ${name}`,
+  });
+}
+
+/** As {@link resolveImage}, but undefined when there is none. */
+export async function findImage(
+  store: ImageStore,
+  name: string,
+  options: ResolveOptions = {},
+): Promise<StoredImage | undefined> {
+  const target = await findTarget(store, name);
+  if (target === undefined) return undefined;
+  const what = imageInWords(name);
+  const manifests = await presentManifests(store, target.descriptor, what);
+  const chosen = nearestTo(manifests, options.platform ?? hostPlatform()) ??
+    (options.platform === undefined ? manifests[0] : undefined);
+  if (chosen === undefined) return undefined;
+  const image = readImage(store, chosen, what);
+  if (options.platform !== undefined) {
+    const platform = platformOf(image.config);
+    if (distance(platform, options.platform) === undefined) return undefined;
+  }
+  return {
+    ...target.reference && { reference: target.reference },
+    target: target.descriptor,
+    ...image,
+  };
+}
+
+/** What a name leads to, and the reference by which it does. */
+export interface Target {
+  readonly reference?: Reference;
+  readonly descriptor: Descriptor;
+}
+
+/**
+ * The manifest or index that a name leads to: as {@link findImage}, for those who take it as it is.
+ *
+ * @throws {ContainerError} InvalidArgument
+ */
+export async function findTarget(store: ImageStore, name: string): Promise<Target | undefined> {
+  const entries = store.references();
+  if (isDigest(name) && HASHED.test(name)) return await byDigest(store, entries, name);
+  const reference = tryReference(name);
+  if (reference !== undefined) {
+    const found = await byReference(store, entries, reference);
+    if (found !== undefined) return found;
+  }
+  const literal = entries.find((entry) => entry.name === name);
+  if (literal !== undefined) return literal;
+  if (SHORT_ID.test(name)) return await byId(store, entries, name);
+  // Says what is wrong with it.
+  if (reference === undefined) parseReference(name);
+  return undefined;
+}
+
+async function byReference(
+  store: ImageStore,
+  entries: readonly ReferenceEntry[],
+  reference: Reference,
+): Promise<Target | undefined> {
+  const name = formatReference(reference);
+  const found = entries.find((entry) => entry.name === name);
+  if (found !== undefined) return { reference, descriptor: found.descriptor };
+  if (reference.digest === undefined) return undefined;
+  // Pulled by tag, named by digest: the digest alone says what is in it.
+  const same = entries.filter((entry) =>
+    entry.reference?.repository === reference.repository &&
+    entry.reference.registry === reference.registry
+  );
+  return await byDigest(store, same, reference.digest, reference);
+}
+
+async function byDigest(
+  store: ImageStore,
+  entries: readonly ReferenceEntry[],
+  digest: Digest,
+  reference?: Reference,
+): Promise<Target | undefined> {
+  const direct = entries.find(({ descriptor }) => descriptor.digest === digest);
+  const named = (entry: ReferenceEntry, descriptor: Descriptor): Target => {
+    const by = reference ?? entry.reference;
+    return { ...by && { reference: by }, descriptor };
+  };
+  if (direct !== undefined) return named(direct, direct.descriptor);
+  for (const entry of entries) {
+    for (const manifest of await manifestsOrNone(store, entry.descriptor)) {
+      if (manifest.digest === digest) return named(entry, manifest);
+      if (reference === undefined && idOf(store, manifest) === digest) {
+        return named(entry, manifest);
+      }
+    }
+  }
+  return undefined;
+}
+
+async function byId(
+  store: ImageStore,
+  entries: readonly ReferenceEntry[],
+  beginning: string,
+): Promise<Target | undefined> {
+  const found = new Map<Digest, Target>();
+  for (const { reference, descriptor } of entries) {
+    for (const manifest of await manifestsOrNone(store, descriptor)) {
+      const id = idOf(store, manifest);
+      if (id === undefined || !hashOf(id).startsWith(beginning) || found.has(id)) continue;
+      found.set(id, { ...reference && { reference }, descriptor: manifest });
+    }
+  }
+  if (found.size > 1) {
+    throw new ContainerError(`use ${imageInWords(beginning)}: ${found.size} ids begin so`, {
+      code: "InvalidArgument",
+      hint: "Give more of the id, or the name",
+    });
+  }
+  return found.values().next().value;
+}
+
+/** Of an image that is damaged nothing is known: others are looked at all the same. */
+async function manifestsOrNone(store: ImageStore, target: Descriptor): Promise<Descriptor[]> {
+  try {
+    return await presentManifests(store, target, "an image");
+  } catch (error) {
+    if (error instanceof ContainerError) return [];
+    throw error;
+  }
+}
+
+function idOf(store: ImageStore, manifest: Descriptor): Digest | undefined {
+  try {
+    return readImage(store, manifest, "an image").id;
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}
+
+function tryReference(name: string): Reference | undefined {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}

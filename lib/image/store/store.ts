@@ -1,0 +1,347 @@
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
+import { AT_SYMLINK_NOFOLLOW, O_CREAT, O_EXCL, O_RDWR } from "../../../ffi/constants.ts";
+import {
+  fchmod,
+  Fd,
+  flock,
+  fsync,
+  LOCK_EX,
+  mkdirat,
+  openat,
+  statx,
+  tryStatx,
+  unlinkat,
+  utimensat,
+  writeAll,
+} from "../../../ffi/file.ts";
+import { removeDefaultAcl } from "../../../ffi/xattr.ts";
+import { ContainerError, reasonOf, SysError } from "../../errors.ts";
+import { findSafeFolder, safeFolder } from "../../folder.ts";
+import { quote } from "../../quote.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type Digest, digestOf, Verifier } from "../digest.ts";
+import { formatReference, type Reference } from "../reference.ts";
+import {
+  blobPath,
+  BLOBS,
+  INDEX,
+  LAYERS,
+  LAYOUT_VERSION,
+  LEASES,
+  OCI_LAYOUT,
+  PARTIAL,
+  REMOVED,
+  STORE,
+} from "./layout.ts";
+import { type Held, Lease } from "./lease.ts";
+import { lockStore } from "./lock.ts";
+import { tryOpen, tryReadFile } from "./read_file.ts";
+import { BlobReceiver, isThere, placeBlob, tryMkdirat } from "./receiver.ts";
+import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
+
+/** Bytes in pieces, as they come. */
+export type Content =
+  | Iterable<Uint8Array<ArrayBuffer>>
+  | AsyncIterable<Uint8Array<ArrayBuffer>>;
+
+/**
+ * The store of images: content by its digest, and references to it (see layout.ts).
+ *
+ * While a store is open, nothing is removed by others that was asked for or put there through it:
+ * a lease keeps it (see lease.ts). So whoever works with an image, and as long as a container runs from
+ * it, keeps the store open that the image was found in.
+ */
+export class ImageStore implements Disposable {
+  /** The store's folder, absolute. */
+  readonly path: string;
+  readonly #root: Fd;
+  readonly #lease: Lease;
+
+  private constructor(path: string, root: Fd) {
+    this.path = path;
+    this.#root = root;
+    this.#lease = new Lease(root.number);
+  }
+
+  /**
+   * Opens the store of an images folder; makes both where there are none.
+   *
+   * @param imagesFolder as the user gave it
+   * @throws {ContainerError} NotAllowed when others could write there
+   */
+  static open(imagesFolder: string): ImageStore {
+    const path = `${safeFolder(imagesFolder, { create: 0o755 })}/${STORE}`;
+    try {
+      return new ImageStore(path, withLayout(makeFolder(path)));
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      throw new ContainerError(`make the store of images ${quote(path)}: ${reasonOf(error)}`, {
+        hint: "Give an images folder on a disk that can be written with -i",
+        cause: error,
+      });
+    }
+  }
+
+  /** As {@link open}, but undefined when there is no store. */
+  static find(imagesFolder: string): ImageStore | undefined {
+    const folder = findSafeFolder(imagesFolder);
+    if (folder === undefined) return undefined;
+    const path = `${folder}/${STORE}`;
+    if (tryStatx(AT_FDCWD, `${path}/${OCI_LAYOUT}`, AT_SYMLINK_NOFOLLOW) === undefined) {
+      return undefined;
+    }
+    return new ImageStore(path, withLayout(openFolder(path)));
+  }
+
+  /** A descriptor of the folder, which stays the store's. */
+  get root(): number {
+    return this.#root.number;
+  }
+
+  /** Keeps content from being removed as long as this store is open. */
+  hold(...all: readonly Held[]): void {
+    this.#lease.hold(...all);
+  }
+
+  /** Whether a blob is there, whole. It stays so while this store is open. */
+  hasBlob(descriptor: Held & Pick<Descriptor, "size">): boolean {
+    this.hold(descriptor);
+    return isThere(this.root, descriptor);
+  }
+
+  /**
+   * Reads a blob and verifies it.
+   *
+   * @param limit the most bytes that it may have
+   * @throws {ContainerError} NotFound; InvalidArchive for one that is larger or damaged
+   */
+  readBlob({ digest, size, mediaType }: Descriptor, limit: number): Uint8Array<ArrayBuffer> {
+    this.hold({ digest, mediaType });
+    return readBlob(this.root, { digest, size }, limit);
+  }
+
+  /**
+   * Opens a blob for reading, at its first byte. It was verified when it was received.
+   *
+   * @throws {ContainerError} NotFound
+   */
+  openBlob(digest: Digest): Fd {
+    return tryOpen(this.root, blobPath(digest)) ?? notThere(digest);
+  }
+
+  /**
+   * Begins to receive a blob, or to go on where it was left; waits while another process does so.
+   *
+   * @param options.waiting is called once when there is somebody to wait for
+   * @returns undefined when the blob is there already
+   * @throws {ContainerError} when the disk has no room for it; Unsupported for a digest that cannot be
+   *   verified
+   */
+  receiveBlob(
+    descriptor: Descriptor,
+    options: { waiting?: () => void } = {},
+  ): Promise<BlobReceiver | undefined> {
+    this.hold(descriptor);
+    return BlobReceiver.begin(this.root, descriptor, options);
+  }
+
+  /** Puts content there of which only now the digest becomes known. */
+  async addBlob(mediaType: string, content: Uint8Array | Content): Promise<Descriptor> {
+    if (content instanceof Uint8Array) {
+      const descriptor = { mediaType, digest: digestOf(content), size: content.length };
+      if (this.hasBlob(descriptor)) return descriptor;
+    }
+    const path = `${PARTIAL}/${crypto.randomUUID()}`;
+    using file = this.#makeLocked(path);
+    try {
+      const verifier = new Verifier();
+      let size = 0;
+      const pieces = content instanceof Uint8Array ? [new Uint8Array(content)] : content;
+      for await (const piece of pieces) {
+        writeAll(file.number, piece);
+        verifier.update(piece);
+        size += piece.length;
+      }
+      const descriptor = { mediaType, digest: verifier.digest(), size };
+      if (this.hasBlob(descriptor)) unlinkat(this.root, path);
+      else {
+        fsync(file.number);
+        placeBlob(this.root, path, descriptor.digest);
+      }
+      return descriptor;
+    } catch (error) {
+      tryUnlink(this.root, path);
+      throw error;
+    }
+  }
+
+  /** All references, in the order in which they were made. */
+  references(): ReferenceEntry[] {
+    return readReferences(this.root, this.path);
+  }
+
+  /**
+   * Lets a reference lead to an image, whose manifest or index is there. The image that it led to
+   * before stays, without a name, until `prune`.
+   */
+  setReference(reference: Reference, descriptor: Descriptor): void {
+    const name = formatReference(reference);
+    this.hold(descriptor);
+    this.changeReferences((entries) => {
+      const others = entries.filter((entry) =>
+        entry.name === undefined
+          ? entry.descriptor.digest !== descriptor.digest
+          : entry.name !== name
+      );
+      const before = entries.find((entry) => entry.name === name)?.descriptor;
+      const isLost = before !== undefined && before.digest !== descriptor.digest &&
+        others.every((entry) => entry.descriptor.digest !== before.digest);
+      return [
+        ...others,
+        ...isLost ? [{ descriptor: before }] : [],
+        { name, reference, descriptor },
+      ];
+    });
+  }
+
+  /**
+   * Removes a reference, and nothing that it leads to.
+   *
+   * @returns what it led to; undefined when there is no such reference
+   */
+  removeReference(reference: Reference): Descriptor | undefined {
+    const name = formatReference(reference);
+    let removed: Descriptor | undefined;
+    this.changeReferences((entries) => {
+      removed = entries.find((entry) => entry.name === name)?.descriptor;
+      return removed === undefined ? undefined : entries.filter((entry) => entry.name !== name);
+    });
+    return removed;
+  }
+
+  /**
+   * Changes the references, under the store's lock.
+   *
+   * @param change gives the new ones from those that there are; undefined for no change
+   */
+  changeReferences(
+    change: (entries: readonly ReferenceEntry[]) => readonly ReferenceEntry[] | undefined,
+  ): void {
+    using _lock = lockStore(this.root, "exclusive");
+    const changed = change(this.references());
+    if (changed !== undefined) writeReferences(this.root, changed);
+  }
+
+  /** Notes that an image was used now, by the time of its manifest or index. */
+  touch(digest: Digest): void {
+    const now = Date.now();
+    try {
+      utimensat(this.root, blobPath(digest), Math.floor(now / 1000), (now % 1000) * 1_000_000);
+    } catch (error) {
+      // A store that can only be read is as good.
+      if (!(error instanceof SysError && ["EROFS", "ENOENT"].includes(error.code))) throw error;
+    }
+  }
+
+  /** Others may remove now what was kept. */
+  [Symbol.dispose](): void {
+    this.#lease[Symbol.dispose]();
+    this.#root[Symbol.dispose]();
+  }
+
+  /** Under the store's lock, so that nobody finds the file without its own. */
+  #makeLocked(path: string): Fd {
+    using _lock = lockStore(this.root, "shared");
+    const file = new Fd(
+      openat(this.root, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+    );
+    flock(file.number, LOCK_EX);
+    return file;
+  }
+}
+
+/**
+ * Reads a blob of an open store and verifies it.
+ *
+ * @throws {ContainerError} NotFound; InvalidArchive for one that is larger or damaged
+ */
+export function readBlob(
+  root: number,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+  limit: number,
+): Uint8Array<ArrayBuffer> {
+  if (size > limit) {
+    throw new ContainerError(`read ${digest}: it has more than ${limit} bytes`, {
+      code: "InvalidArchive",
+    });
+  }
+  const bytes = tryReadFile(root, blobPath(digest), limit) ?? notThere(digest);
+  const verifier = new Verifier(digest);
+  verifier.update(bytes);
+  if (bytes.length === size && verifier.digest() === digest) return bytes;
+  throw new ContainerError(`read ${digest}: it is damaged`, {
+    code: "InvalidArchive",
+    hint: "Run gocontainer images check --repair, then pull the image again",
+  });
+}
+
+function tryUnlink(root: number, path: string): void {
+  try {
+    unlinkat(root, path);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+  }
+}
+
+function notThere(digest: Digest): never {
+  throw new ContainerError(`read ${digest}: it is not in the store`, {
+    code: "NotFound",
+    hint: "Pull the image again",
+  });
+}
+
+/** Makes the folder where there is none: root's alone, as images hold set-user-id programs of any age. */
+function makeFolder(path: string): Fd {
+  try {
+    mkdirat(AT_FDCWD, path, 0o700);
+    // An access control list that everything made below would take over.
+    removeDefaultAcl(path);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
+  }
+  return openFolder(path);
+}
+
+function openFolder(path: string): Fd {
+  const root = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const { mode, uid } = statx(root.number);
+  if ((mode & 0o022) === 0 && (uid === 0 || uid === Deno.uid())) return root;
+  root[Symbol.dispose]();
+  throw new ContainerError(`use the store of images ${quote(path)}: others can write there`, {
+    code: "NotAllowed",
+    hint: `Make it root's alone: chown root ${quote(path)} && chmod 700 ${quote(path)}`,
+  });
+}
+
+/**
+ * Makes what belongs in a store and is missing; the folder for leases last, which says that all is
+ * there. Another program may have made the layout.
+ */
+function withLayout(root: Fd): Fd {
+  try {
+    if (tryStatx(root.number, LEASES) === undefined) makeLayout(root.number);
+    return root;
+  } catch (error) {
+    root[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function makeLayout(root: number): void {
+  fchmod(root, 0o700);
+  using _lock = lockStore(root, "exclusive");
+  for (const name of [BLOBS, `${BLOBS}/sha256`, PARTIAL, LAYERS, REMOVED]) tryMkdirat(root, name);
+  if (tryStatx(root, INDEX) === undefined) writeReferences(root, []);
+  if (tryStatx(root, OCI_LAYOUT) === undefined) replaceFile(root, OCI_LAYOUT, LAYOUT_VERSION);
+  tryMkdirat(root, LEASES);
+}
