@@ -1,4 +1,5 @@
-import { type Arguments, describeOptions, parseArguments } from "./lib/cli/arguments.ts";
+import { describeOptions, parseArguments } from "./lib/cli/arguments.ts";
+import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
 import { calledAs, chooseFace } from "./lib/cli/face.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
 import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./lib/errors.ts";
@@ -7,10 +8,13 @@ import { versionText } from "./lib/cli/version.ts";
 
 const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
        gocontainer run [OPTIONS] IMAGE COMMAND [ARG...]
-       gocontainer gc
+       gocontainer COMMAND [OPTIONS] [ARG...]
        gocontainer create|start|state|kill|delete|exec|list|ps|pause|resume|update|events|spec|features …
 
 Runs a command in a new container made from an image. Needs root.
+
+Commands (gocontainer COMMAND -h tells more; an image of such a name is run with: run -- NAME):
+  gc                    take back what killed processes have left of containers
 
 Options, as -name value, -name=value, --name value or --name=value:
 ${describeOptions(RUN_OPTIONS)}
@@ -18,20 +22,17 @@ ${describeOptions(RUN_OPTIONS)}
 Exit code: the command's own, 128+n when signal n ended it; 125 when the container could not be made,
 126 when the command cannot be run, 127 when there is no such command, 1 for bad arguments.`;
 
-/** Commands besides `run`; each is loaded only when it is called. */
-const COMMANDS: Record<string, (args: Arguments) => Promise<number>> = {
-  gc: async (args) => (await import("./lib/cli/run.ts")).gcCommand(args),
+/** Commands besides `run`, of one or two words; each is loaded only when it is called. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  gc: async () => (await import("./lib/cli/run.ts")).gc,
 };
 
 /** The manager's face: images, and containers made from them. */
 async function manage(words: readonly string[]): Promise<number> {
-  const command = words[0] === undefined ? undefined : COMMANDS[words[0]];
-  if (command !== undefined) {
-    const args = parseArguments([{ name: "debug" }], words.slice(1));
-    isDebug = args.flag("debug") ?? false;
-    if (args.rest.length > 0) throw new UsageError(`run "${words[0]}": it takes no arguments`);
-    requireRoot();
-    return await command(args);
+  for (const length of [2, 1]) {
+    const name = words.slice(0, length).join(" ");
+    if (words.length < length || !Object.hasOwn(COMMANDS, name)) continue;
+    return await runCommand(name, await COMMANDS[name](), words.slice(length));
   }
   const args = parseArguments(RUN_OPTIONS, words[0] === "run" ? words.slice(1) : words);
   isDebug = args.flag("debug") ?? false;
@@ -48,8 +49,33 @@ async function manage(words: readonly string[]): Promise<number> {
     throw new UsageError(`run a container: ${missing} missing`);
   }
   requireRoot();
-  const { runCommand } = await import("./lib/cli/run.ts");
-  return await runCommand(args);
+  const { runContainer } = await import("./lib/cli/run.ts");
+  return await runContainer(args);
+}
+
+async function runCommand(
+  name: string,
+  command: Command,
+  words: readonly string[],
+): Promise<number> {
+  usage = usageOf(command);
+  const args = parseArguments([...command.options, ...COMMON_OPTIONS], words, "anywhere");
+  isDebug = args.flag("debug") ?? false;
+  if (args.flag("h") || args.flag("help")) {
+    console.log(usage);
+    return 0;
+  }
+  const { least = 0, most = Infinity } = command.words ?? {};
+  if (args.rest.length < least || args.rest.length > most) {
+    const wrong = args.rest.length < least
+      ? "an argument is missing"
+      : most === 0
+      ? "it takes no arguments"
+      : "too many arguments";
+    throw new UsageError(`run "${name}": ${wrong}`);
+  }
+  requireRoot();
+  return await command.run(args);
 }
 
 /** The runtime's face: bundles, the way engines drive it. Errors go to the engine's log as well. */
@@ -94,7 +120,7 @@ function report(error: unknown, debug: boolean): number {
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
-    tell(`\n${USAGE}`);
+    tell(`\n${usage}`);
     return 1;
   }
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
@@ -122,6 +148,9 @@ function describeCauses(error: Error): string {
   if (error.cause instanceof Error) lines.push(`caused by ${describeCauses(error.cause)}`);
   return lines.join("\n");
 }
+
+/** What is told with arguments that make no sense. */
+let usage = USAGE;
 
 /** Whether errors show where they come from; the same word among the command's own arguments does not count. */
 let isDebug = false;

@@ -30,12 +30,18 @@ export interface Arguments {
  * Reads `-name value`, `-name=value`, `--name value` and `--name=value` up to the first word that is
  * not an option, or `--`. Of a value given twice the last one counts.
  *
+ * @param where `anywhere` when options may stand after other words too, up to `--`
  * @throws {UsageError} for an unknown option, with the nearest one there is, and for a missing value.
  */
-export function parseArguments(options: readonly OptionSpec[], args: readonly string[]): Arguments {
+export function parseArguments(
+  options: readonly OptionSpec[],
+  args: readonly string[],
+  where: "first" | "anywhere" = "first",
+): Arguments {
   const known = new Map(options.map((option) => [option.name, option]));
   for (const option of options) if (option.alias) known.set(option.alias, option);
   const given = new Map<string, string[]>();
+  const words: string[] = [];
   let at = 0;
   for (; at < args.length; at++) {
     const word = args[at];
@@ -43,7 +49,11 @@ export function parseArguments(options: readonly OptionSpec[], args: readonly st
       at++;
       break;
     }
-    if (!word.startsWith("-") || word === "-") break;
+    if (!word.startsWith("-") || word === "-") {
+      if (where === "first") break;
+      words.push(word);
+      continue;
+    }
     const equals = word.indexOf("=");
     const dashed = equals < 0 ? word : word.slice(0, equals);
     const option = known.get(dashed.replace(/^--?/, ""));
@@ -64,7 +74,7 @@ export function parseArguments(options: readonly OptionSpec[], args: readonly st
     text: (name) => given.get(name)?.at(-1),
     texts: (name) => given.get(name) ?? [],
     flag: (name) => readSwitch(name, given.get(name)?.at(-1)),
-    rest: args.slice(at),
+    rest: [...words, ...args.slice(at)],
   };
 }
 

@@ -1,11 +1,16 @@
 import { collectGarbage } from "../container/gc.ts";
 import { StateRoot } from "../runtime/state.ts";
-import type { Arguments } from "./arguments.ts";
+import type { Command } from "./command.ts";
 
-/** `gocontainer gc`: takes back what killed processes have left, and says of whom. */
-export function gcCommand(_args: Arguments): number {
-  const root = StateRoot.open();
-  using _lock = root.lock();
-  for (const id of collectGarbage(root)) console.log(id);
-  return 0;
-}
+export const gc: Command = {
+  synopsis: ["gc"],
+  summary: "Takes back what killed processes have left of containers, and prints their ids.",
+  options: [],
+  words: { least: 0, most: 0 },
+  run() {
+    const root = StateRoot.open();
+    using _lock = root.lock();
+    for (const id of collectGarbage(root)) console.log(id);
+    return 0;
+  },
+};

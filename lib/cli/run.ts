@@ -6,10 +6,10 @@ import { readRunOptions } from "./run_options.ts";
 import type { Watcher } from "./watchers.ts";
 
 /** Loaded together with `run`, of which it is a part. */
-export { gcCommand } from "./gc.ts";
+export { gc } from "./gc.ts";
 
 /** `gocontainer [run] [OPTIONS] IMAGE COMMAND [ARG...]`: returns the exit code. */
-export async function runCommand(args: Arguments): Promise<number> {
+export async function runContainer(args: Arguments): Promise<number> {
   const options = readRunOptions(args);
   const watchers = await makeWatchers(args);
   try {
