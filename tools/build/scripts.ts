@@ -8,7 +8,7 @@ export interface BundledModule {
   readonly text: string;
 }
 
-const STATIC_IMPORT = /(?<=^|[;\n])import\s*(?:([^"';]*?)\s*from\s*)?"([^"]+)";?/g;
+const STATIC_IMPORT = /(?<=^|[;\n}])import\s*(?:([^"';]*?)\s*from\s*)?"([^"]+)";?/g;
 const EXPORTS = /(?<=^|[;\n}])export\s*\{([^}]*)\};?/g;
 
 const DEFAULT_EXPORT = /(?<=^|[;\n}])export default ([^;]+);/;
@@ -62,7 +62,7 @@ function asFunctionBody(name: string, text: string): string {
     .replace(EXPORTS, (_, names: string) => `return{${getters(names)}};`)
     .replace(DEFAULT_EXPORT, "return{default:$1};")
     .replace(/\bimport\("\.\/([^"]+)"\)/g, (_, from: string) => `later("${from}")`);
-  const left = body.match(/(?:^|[;\n])(?:import[ {*("]|export[ {*]).{0,80}|import\.meta.{0,80}/);
+  const left = body.match(/(?:^|[;\n}])(?:import[ {*("]|export[ {*]).{0,80}|import\.meta.{0,80}/);
   if (left !== null) {
     throw new ToolError(`make a script of "${name}": it has ${JSON.stringify(left[0])}`);
   }

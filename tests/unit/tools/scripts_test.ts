@@ -13,7 +13,11 @@ const MODULES = [
     name: "one.js",
     text: `import{t}from"./two.js";var q=1;function f(){q++;return q+t}\nexport{q as a,f as b};`,
   },
-  { name: "two.js", text: `import{basename as n}from"node:path";var t=n("/x/7")*1;export{t};\n` },
+  {
+    name: "two.js",
+    text:
+      `function o(){return 1}import{basename as n}from"node:path";var t=n("/x/7")*o();export{t};\n`,
+  },
   { name: "late.js", text: `var w="late";export default w;\n/*! a licence */` },
 ];
 
