@@ -2,6 +2,8 @@
 
 import { ToolError } from "../report.ts";
 import type { Compiler } from "./compiler.ts";
+import { baseLength } from "./embed.ts";
+import { type CachedScript, loaderOfIncluded, loaderOfSpliced, piecesOf } from "./loader.ts";
 import { compile } from "./mod.ts";
 import { asScript, type BundledModule, closure, ENTRY } from "./scripts.ts";
 import type { Target } from "./target.ts";
@@ -24,19 +26,22 @@ export const V8_FLAGS: readonly string[] = [
 /** The same for a program with its compiled form: all functions are in it, and V8 takes it only under the flags it was made with. */
 const CACHED_FLAGS: readonly string[] = [...V8_FLAGS, "--no-lazy"];
 
-/** A main module, what is embedded beside it, and V8's flags for both. */
+/** A main module, what belongs to it, and V8's flags for both. */
 export interface CachedProgram {
   readonly main: string;
+  /** Paths of files to embed. */
   readonly includes: readonly string[];
+  /** What has to follow Deno's own base in the program, as it stands. */
+  readonly spliced: readonly Uint8Array[];
   readonly v8Flags: readonly string[];
 }
 
 /**
  * Turns a bundle into a program that begins with what V8 compiled at build time, which halves the
  * time that gocontainer takes beyond Deno's own start. What every `run` needs is one script, all the
- * rest another one, loaded when it is asked for: V8 takes longer for a larger one. The compiled form
- * lies in the binary itself; one that V8 does not accept is compiled anew at start, so nothing
- * depends on it.
+ * rest another one, loaded when it is asked for: V8 takes longer for a larger one. Both lie in the
+ * binary itself, where it can be in front of the section that Deno reads whole, and copies, at every
+ * start. A compiled form that V8 does not accept is made anew at start, so nothing depends on it.
  *
  * @param bundle the folder of the bundled modules.
  * @param folder where to put what is made.
@@ -61,16 +66,25 @@ export async function withCodeCache(
   const compiled = { main: `${maker}.js`, compiler, flags: ["--no-config", "--no-lock"] };
   await compile({ ...compiled, v8Flags: CACHED_FLAGS }, target, maker);
 
+  const cached: CachedScript[] = [];
   const includes: string[] = [];
   for (const [name, members] of Object.entries(scripts)) {
     const source = `${program}/${name}.js`;
     const cache = `${program}/${name}.cache`;
     Deno.writeTextFileSync(source, asScript(members));
     await makeCache(maker, source, cache);
+    cached.push({ name, cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) });
     includes.push(source, cache);
   }
-  Deno.writeTextFileSync(`${program}/main.js`, LOADER);
-  return { main: `${program}/main.js`, includes, v8Flags: CACHED_FLAGS };
+  const main = `${program}/main.js`;
+  const v8Flags = CACHED_FLAGS;
+  const base = baseLength(Deno.readFileSync(maker));
+  if (base === undefined) {
+    Deno.writeTextFileSync(main, loaderOfIncluded());
+    return { main, includes, spliced: [], v8Flags };
+  }
+  Deno.writeTextFileSync(main, loaderOfSpliced(cached, base));
+  return { main, includes: [], spliced: piecesOf(cached), v8Flags };
 }
 
 function readModules(folder: string): BundledModule[] {
@@ -96,29 +110,4 @@ const MAKER = `import { Script } from "node:vm";
 const [source, cache] = Deno.args;
 const script = new Script(Deno.readTextFileSync(source), { filename: "gocontainer.js" });
 Deno.writeFileSync(cache, script.createCachedData());
-`;
-
-/** The program's main module: hands V8 the sources with their compiled form, and runs the entry. */
-const LOADER = `import { Script } from "node:vm";
-const folder = import.meta.dirname;
-function read(name) {
-  return new Script(Deno.readTextFileSync(folder + "/" + name + ".js"), {
-    filename: "gocontainer.js",
-    cachedData: Deno.readFileSync(folder + "/" + name + ".cache"),
-  }).runInThisContext();
-}
-const hot = read("hot");
-const loaded = new Map();
-let cold;
-function load(name) {
-  if (!loaded.has(name)) {
-    const run = hot[name] ?? (cold ??= read("cold"))[name];
-    loaded.set(name, run(load, later));
-  }
-  return loaded.get(name);
-}
-function later(name) {
-  return Promise.resolve().then(() => load(name));
-}
-await load("${ENTRY}");
 `;

@@ -53,19 +53,29 @@ export function sectionLength(program: Uint8Array): number | undefined {
   return length >= SECTION_END && length <= program.length ? length : undefined;
 }
 
+/** The length in bytes of what comes before the appended section: Deno's own base. Undefined as there. */
+export function baseLength(program: Uint8Array): number | undefined {
+  const length = sectionLength(program);
+  return length === undefined ? undefined : program.length - length;
+}
+
 /**
- * Writes `program` to `path` with `image` between its base and its appended section, where reading
- * the section at every start does not touch it.
+ * Writes `program` to `path` with `pieces` between its base and its appended section, where reading
+ * the section at every start does not touch them.
  *
  * @returns false, and writes nothing, when the program has no appended section
  */
-export function spliceImage(program: Uint8Array, image: Uint8Array, path: string): boolean {
-  const length = sectionLength(program);
-  if (length === undefined) return false;
+export function splice(
+  program: Uint8Array,
+  pieces: readonly Uint8Array[],
+  path: string,
+): boolean {
+  const base = baseLength(program);
+  if (base === undefined) return false;
   using output = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o755 });
-  writeAll(output, program.subarray(0, -length));
-  writeAll(output, image);
-  writeAll(output, program.subarray(-length));
+  for (const piece of [program.subarray(0, base), ...pieces, program.subarray(base)]) {
+    writeAll(output, piece);
+  }
   return true;
 }
 

@@ -8,7 +8,7 @@ import { say, ToolError } from "../report.ts";
 import { bundle } from "./bundle.ts";
 import { V8_FLAGS, withCodeCache } from "./code_cache.ts";
 import { type Compiler, compilerFor } from "./compiler.ts";
-import { imageWithTrailer, spliceImage } from "./embed.ts";
+import { imageWithTrailer, splice } from "./embed.ts";
 import { fingerprint, isStale, writeStamp } from "./fingerprint.ts";
 import { DEFAULT_IMAGE, imageArchive } from "./images.ts";
 import { findIp, INSTALL_IP } from "./iproute.ts";
@@ -47,7 +47,8 @@ export async function build(triple?: string): Promise<string> {
   const image = await imageWithTrailer(archive);
   const program = await prepare(compiler, flags, target, work.folder);
   await compile(program, target, work.compiled);
-  if (!spliceImage(Deno.readFileSync(work.compiled), image, work.finished)) {
+  const spliced = [...program.spliced ?? [], image];
+  if (!splice(Deno.readFileSync(work.compiled), spliced, work.finished)) {
     const includes = [...program.includes ?? [], writeIncluded(program.main, image)];
     await compile({ ...program, includes }, target, work.finished);
   }
@@ -126,6 +127,8 @@ export interface Program {
   readonly flags: readonly string[];
   /** Paths of files to embed. */
   readonly includes?: readonly string[];
+  /** What is to follow its base, before anything else. */
+  readonly spliced?: readonly Uint8Array[];
   /** V8's flags, where they are others than the usual. */
   readonly v8Flags?: readonly string[];
 }

@@ -6,7 +6,7 @@ import {
   parseTrailer,
   TRAILER_SIZE,
 } from "../../../lib/image/embedded.ts";
-import { imageWithTrailer, sectionLength, spliceImage } from "../../../tools/build/embed.ts";
+import { imageWithTrailer, sectionLength, splice } from "../../../tools/build/embed.ts";
 import { sha512Of } from "../../../tools/build/images.ts";
 import { ToolError } from "../../../tools/report.ts";
 
@@ -54,12 +54,12 @@ class Folder implements Disposable {
   }
 }
 
-Deno.test("spliceImage() puts the image where imageBeforeSection() finds it", async () => {
+Deno.test("splice() puts the image where imageBeforeSection() finds it", async () => {
   using folder = new Folder();
   const path = folder.write("tiny.tar.gz", ARCHIVE);
   const image = await imageWithTrailer({ name: "tiny", path });
   const program = `${folder.path}/program`;
-  assertEquals(spliceImage(joined(BASE, section()), image, program), true);
+  assertEquals(splice(joined(BASE, section()), [image], program), true);
 
   const found = imageBeforeSection(program);
   assertEquals(found?.name, "tiny");
@@ -69,20 +69,20 @@ Deno.test("spliceImage() puts the image where imageBeforeSection() finds it", as
   assertEquals(found && contentOf(found), ARCHIVE);
 });
 
-Deno.test("spliceImage() leaves base and section as they were, and makes a program", async () => {
+Deno.test("splice() leaves base and section as they were, and makes a program", async () => {
   using folder = new Folder();
   const image = await imageWithTrailer({ name: "a", path: folder.write("a.tar", ARCHIVE) });
   const path = `${folder.path}/program`;
-  spliceImage(joined(BASE, section()), image, path);
+  splice(joined(BASE, section()), [image], path);
   const program = Deno.readFileSync(path);
   assertEquals(program.subarray(0, BASE.length), BASE);
   assertEquals(program.subarray(-section().length), section());
   assertEquals((Deno.statSync(path).mode ?? 0) & 0o100, 0o100);
 });
 
-Deno.test("spliceImage() writes nothing for a program without an appended section", () => {
+Deno.test("splice() writes nothing for a program without an appended section", () => {
   using folder = new Folder();
-  assertEquals(spliceImage(BASE, ARCHIVE, `${folder.path}/program`), false);
+  assertEquals(splice(BASE, [ARCHIVE], `${folder.path}/program`), false);
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
