@@ -124,13 +124,9 @@ export function openat2(
  * races with the look-up; it is tried again.
  */
 export function openInRoot(rootfd: number, path: string, flags = O_PATH, mode = 0): number {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return openat2(rootfd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode);
-    } catch (error) {
-      if (!(error instanceof SysError && error.code === "EAGAIN" && attempt < 128)) throw error;
-    }
-  }
+  const fd = tryInRoot(rootfd, path, flags, mode);
+  if (fd !== -1) return fd;
+  throw new SysError("openat2", errno(), quote(path));
 }
 
 /**
@@ -138,13 +134,23 @@ export function openInRoot(rootfd: number, path: string, flags = O_PATH, mode = 
  * a root is prepared, and an exception costs ten times what the call does.
  */
 export function tryOpenInRoot(rootfd: number, path: string, flags = O_PATH): number | undefined {
-  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const how = open_how.encode({ flags: flags | O_CLOEXEC, mode: 0, resolve });
-  const fd = trySyscall("openat2", rootfd, cstring(path), how, open_how.size);
+  const fd = tryInRoot(rootfd, path, flags, 0);
   if (fd !== -1) return fd;
   const code = errnoName(errno());
   if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-  return openInRoot(rootfd, path, flags);
+  throw new SysError("openat2", errno(), quote(path));
+}
+
+/** -1 where it failed, with errno as the last attempt left it. */
+function tryInRoot(rootfd: number, path: string, flags: number, mode: number): number {
+  const ATTEMPTS = 128;
+  const name = cstring(path);
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const how = open_how.encode({ flags: flags | O_CLOEXEC, mode, resolve });
+  for (let attempt = 1;; attempt++) {
+    const fd = trySyscall("openat2", rootfd, name, how, open_how.size);
+    if (fd !== -1 || attempt === ATTEMPTS || errnoName(errno()) !== "EAGAIN") return fd;
+  }
 }
 
 /** close(2). A descriptor that is closed twice is a mistake and throws EBADF. */

@@ -1,0 +1,25 @@
+import { assertEquals } from "@std/assert";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../../ffi/constants.ts";
+import { Fd, openat, tryOpenInRoot } from "../../../ffi/file.ts";
+
+Deno.test("what is not there is undefined also while renames race with the look-up", async () => {
+  const folder = Deno.makeTempDirSync();
+  const script = 'cd "$0"; mkdir a; echo; while :; do mv a b; mv b a; done';
+  const renaming = new Deno.Command("sh", { args: ["-c", script, folder], stdout: "piped" })
+    .spawn();
+  try {
+    // The line says that it has begun.
+    const reader = renaming.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    using root = new Fd(openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY));
+    const end = performance.now() + 300;
+    while (performance.now() < end) {
+      assertEquals(tryOpenInRoot(root.number, "../../../missing/x"), undefined);
+    }
+  } finally {
+    renaming.kill("SIGKILL");
+    await renaming.status;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
