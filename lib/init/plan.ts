@@ -15,8 +15,10 @@ export interface MountStep {
   readonly kind: "bind" | "new" | "remount";
   /** Path on the host for a bind mount, else the name shown in /proc/self/mountinfo. */
   readonly source: string;
-  /** The clone, detached: the parent has opened it, with its own rights and before the container is there. */
+  /** The clone, detached, where the parent had to open it; else the child takes it from `source`. */
   readonly tree?: number;
+  /** What the child's clone is to the mounts that it is of: MS_SLAVE or MS_PRIVATE. */
+  readonly spread?: number;
   readonly fstype: string;
   /** Bind what is mounted below the source too. */
   readonly recursive: boolean;
@@ -31,7 +33,7 @@ export interface MountStep {
   readonly recursiveClear: number;
   /** MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for all below. */
   readonly propagation: readonly number[];
-  /** A user namespace whose mapping the files of a new mount show. */
+  /** A user namespace whose mapping the files show; of a `tree` they do already. */
   readonly idmap?: { readonly userns: number; readonly recursive: boolean };
   /** A tmpfs without a mode of its own has that of the folder it covers. */
   readonly inheritMode?: boolean;

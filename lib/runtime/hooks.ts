@@ -33,11 +33,14 @@ export function hookCall(hook: Hook): HookCall {
   };
 }
 
-/** Runs the prestart and createRuntime hooks, whose failure ends the container. */
+/**
+ * Runs the prestart and createRuntime hooks, whose failure ends the container. The former are from a time
+ * when they ran after `create`, and still find what was true then.
+ */
 export function runRuntimeHooks(spec: Spec, record: ContainerRecord, pid: number): void {
-  const state = JSON.stringify(hookState(record, spec, "creating", pid));
-  runAll("prestart", spec.hooks?.prestart, state);
-  runAll("createRuntime", spec.hooks?.createRuntime, state);
+  const state = (status: State["status"]) => JSON.stringify(hookState(record, spec, status, pid));
+  runAll("prestart", spec.hooks?.prestart, state("created"));
+  runAll("createRuntime", spec.hooks?.createRuntime, state("creating"));
 }
 
 /** Runs the poststart hooks; a failure is an error as well. */

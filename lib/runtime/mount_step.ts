@@ -23,7 +23,10 @@ import { resolve } from "@std/path/posix/resolve";
 export interface PreparedMount {
   /** The clone that a bind mount is. */
   readonly tree?: number;
-  /** The user namespace whose mapping a new mount shows. */
+  /** Where the child takes the clone from, absolute, and what it becomes to what is mounted there. */
+  readonly source?: string;
+  readonly spread?: number;
+  /** The user namespace whose mapping the mount has yet to show. */
   readonly idmap?: { readonly userns: number; readonly recursive: boolean };
 }
 
@@ -59,7 +62,10 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
       ...attributeChange(options),
       kind: "bind",
       label: `bind "${source}" on "${mount.destination}"`,
+      source: prepared.source ?? source,
       tree: prepared.tree,
+      spread: prepared.spread,
+      ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
     };
   }
   const keys = [

@@ -29,8 +29,12 @@ import type { NamespaceChoice } from "./namespaces.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /**
- * What of the host goes into the container, as detached mounts: opened by the parent, which may look
- * everywhere, and before anything of the container is there to lead it elsewhere.
+ * What of the host goes into the container, as detached mounts that the parent opens: it may look
+ * everywhere, which the root of a user namespace may not.
+ *
+ * Bind mounts are left to the child wherever it can make them as well. Each is then made when its turn
+ * comes, and so stands in its place in /proc/self/mountinfo, which has mounts in the order of their making
+ * since Linux 6.8.
  */
 export interface Trees {
   /** The container's root, except an overlay that the child makes itself. */
@@ -74,6 +78,7 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     : propagation & MS_PRIVATE && propagation & MS_REC
     ? MS_PRIVATE
     : MS_SLAVE;
+  const byChild = spread !== undefined && namespaces.isNew("mount") && !namespaces.has("user");
   const clone = (path: string, recursive: boolean): number => {
     const fd = options.acquired.use(new Fd(open_tree_clone(AT_FDCWD, path, recursive))).number;
     if (spread !== undefined) mount_setattr(fd, { propagation: spread }, true);
@@ -82,7 +87,8 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
   const overlay = rootOverlay(mounts);
   const prepared = new Map<Mount, PreparedMount>();
   for (const mount of mounts) {
-    if (mount !== overlay) prepared.set(mount, prepareMount(mount, spec, options, clone));
+    if (mount === overlay) continue;
+    prepared.set(mount, prepareMount(mount, spec, options, byChild ? spread : clone));
   }
   const cgroups = new Map<string, number>();
   if (!namespaces.has("cgroup") && mounts.some(({ type }) => type === "cgroup")) {
@@ -141,11 +147,12 @@ function openRoot(
   });
 }
 
+/** @param how clones a tree right now, or is the propagation of the clone that the child makes. */
 function prepareMount(
   mount: Mount,
   spec: Spec,
   { bundle, namespaces, acquired }: TreeOptions,
-  clone: CloneTree,
+  how: CloneTree | number,
 ): PreparedMount {
   const options = parseMountOptions(mount.options);
   const bind = isBind(options) && (options.flags & MS_REMOUNT) === 0;
@@ -154,9 +161,10 @@ function prepareMount(
     ? { userns: mapping(mount, spec, namespaces, acquired), recursive: options.idmap === "ridmap" }
     : undefined;
   if (!bind) return { idmap };
-  const source = mount.source ?? "";
-  return named(`bind "${source}" on "${mount.destination}"`, () => {
-    const tree = clone(resolve(bundle, source), (options.flags & MS_REC) !== 0);
+  const source = resolve(bundle, mount.source ?? "");
+  if (typeof how === "number") return { source, spread: how, idmap };
+  return named(`bind "${mount.source}" on "${mount.destination}"`, () => {
+    const tree = how(source, (options.flags & MS_REC) !== 0);
     if (idmap) {
       mount_setattr(tree, { set: MOUNT_ATTR_IDMAP, userns: idmap.userns }, idmap.recursive);
     }

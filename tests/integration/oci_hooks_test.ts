@@ -74,7 +74,7 @@ Deno.test("each kind runs in its turn, in its namespaces, with the state and its
   const seen = reports(bundle);
   assertEquals(seen.map(({ name }) => name), [...HOOKS]);
   assertEquals(seen.map(({ state }) => state.status), [
-    "creating",
+    "created",
     "creating",
     "creating",
     "created",

@@ -35,6 +35,19 @@ Deno.test("a source is relative to the bundle", async () => {
   assertEquals((await bundles.command(["run", "-b", bundle, bundles.id()])).stdout, "mine");
 });
 
+Deno.test("mounts stand in the order of the config, new ones and bind mounts alike", async () => {
+  const said = await bundles.says("cut -d' ' -f5 /proc/self/mountinfo", (spec) => {
+    spec.mounts.push(
+      { destination: "/a", type: "tmpfs", source: "tmpfs", options: [] },
+      { destination: "/a/b", type: "bind", source: "/etc", options: ["rbind", "slave"] },
+      { destination: "/a/c", type: "tmpfs", source: "tmpfs", options: [] },
+      { destination: "/a/b", type: "bind", source: "/usr", options: ["bind", "private"] },
+    );
+  });
+  const own = said.split("\n").filter((path) => path.startsWith("/a"));
+  assertEquals(own, ["/a", "/a/b", "/a/c", "/a/b"]);
+});
+
 Deno.test("recursive options reach the mounts below, plain ones do not", async () => {
   const source = workspace.path("recursive");
   const script = [

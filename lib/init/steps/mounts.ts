@@ -8,6 +8,7 @@ import {
   mount,
   mount_setattr,
   move_mount,
+  open_tree_clone,
 } from "../../../ffi/mount.ts";
 import { MOUNT_ATTR_IDMAP, MS_REC } from "../../../ffi/mount_flags.ts";
 import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
@@ -60,9 +61,9 @@ function openRootFolder(path: string): number {
 /** One mount of the container, in the order of the config. */
 export function mountInside(context: InitContext, step: MountStep): void {
   if (step.kind === "remount") return remount(context, step);
-  const { tree } = step;
+  const tree = step.kind === "bind" ? step.tree ?? cloneSource(step) : undefined;
   const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
-  const target = openTarget(context.root, step, tree === undefined || isDirectory(tree));
+  const target = openTarget(context.root, step, tree);
   const fd = tree ??
     newMount(
       covers ? step : bare(step),
@@ -83,6 +84,16 @@ export function mountInside(context: InitContext, step: MountStep): void {
   // What lies on "/" is the root from now on.
   if (step.target === "/") context.root = fd;
   else close(fd);
+}
+
+/** A detached clone of what a bind mount shows, as the parent makes them too (lib/runtime/trees.ts). */
+function cloneSource({ source, recursive, spread, idmap }: MountStep): number {
+  const tree = open_tree_clone(AT_FDCWD, source, recursive);
+  if (spread !== undefined) mount_setattr(tree, { propagation: spread }, true);
+  if (idmap !== undefined) {
+    mount_setattr(tree, { set: MOUNT_ATTR_IDMAP, userns: idmap.userns }, idmap.recursive);
+  }
+  return tree;
 }
 
 function isThere(root: number, path: string): boolean {
@@ -118,15 +129,15 @@ function remount(context: InitContext, step: MountStep): void {
  * themselves must be folders of the image, not links: otherwise what is written there later would
  * go where the image likes (CVE-2019-16884, CVE-2023-27561).
  */
-function openTarget(root: number, step: MountStep, asDirectory: boolean): number {
+function openTarget(root: number, step: MountStep, tree?: number): number {
   if (step.fstype === "proc" || step.fstype === "sysfs") refuseLink(root, step.target);
   const isProc = step.fstype === "proc" ||
-    (step.tree !== undefined && fstatfsType(step.tree) === PROC_SUPER_MAGIC);
+    (tree !== undefined && fstatfsType(tree) === PROC_SUPER_MAGIC);
   const mayCover = isProc || ALLOWED_OVER_PROC.includes(step.target);
   const refusal = "nothing may be mounted over /proc";
   // Asked before as well, for nothing can be made there.
   if (!mayCover && step.target.startsWith("/proc/")) throw new InitError(refusal);
-  const target = openMountPoint(root, step.target, asDirectory);
+  const target = openMountPoint(root, step.target, tree === undefined || isDirectory(tree));
   if (mayCover) return target;
   if (fstatfsType(target) === PROC_SUPER_MAGIC || isProcFolder(root, target)) {
     throw new InitError(refusal);
