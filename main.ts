@@ -14,6 +14,10 @@ const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
 Runs a command in a new container made from an image. Needs root.
 
 Commands (gocontainer COMMAND -h tells more; an image of such a name is run with: run -- NAME):
+  images                list images; images check: look for damage in the store
+  inspect, history      tell what is known of an image, how it was made
+  tag, rmi              give an image a name, take it away
+  prune, df             remove what nobody needs, tell what is on the disk
   gc                    take back what killed processes have left of containers
 
 Options, as -name value, -name=value, --name value or --name=value:
@@ -24,6 +28,14 @@ Exit code: the command's own, 128+n when signal n ended it; 125 when the contain
 
 /** Commands besides `run`, of one or two words; each is loaded only when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  images: async () => (await import("./lib/cli/images/images.ts")).command,
+  "images check": async () => (await import("./lib/cli/images/check.ts")).command,
+  inspect: async () => (await import("./lib/cli/images/inspect.ts")).command,
+  history: async () => (await import("./lib/cli/images/history.ts")).command,
+  tag: async () => (await import("./lib/cli/images/tag.ts")).command,
+  rmi: async () => (await import("./lib/cli/images/rmi.ts")).command,
+  prune: async () => (await import("./lib/cli/images/prune.ts")).command,
+  df: async () => (await import("./lib/cli/images/df.ts")).command,
   gc: async () => (await import("./lib/cli/run.ts")).gc,
 };
 

@@ -31,6 +31,7 @@ export const statx_struct = struct("statx", 256, {
   stx_mode: [28, "u16"],
   stx_ino: [32, "u64"],
   stx_size: [40, "u64"],
+  stx_blocks: [48, "u64"],
   "stx_mtime.tv_sec": [112, "i64"],
   "stx_mtime.tv_nsec": [120, "u32"],
   stx_rdev_major: [128, "u32"],
@@ -75,6 +76,12 @@ export class FileStatus {
   /** In bytes. */
   get size(): number {
     return Number(statx_struct.get(this.#bytes, "stx_size"));
+  }
+
+  /** What it takes on the disk, in bytes; holes take nothing. */
+  get diskSize(): number {
+    const BLOCK = 512;
+    return Number(statx_struct.get(this.#bytes, "stx_blocks")) * BLOCK;
   }
 
   /** When the content was changed, in nanoseconds since 1970. */

@@ -31,3 +31,11 @@ function escapeHidden(text: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/**
+ * A text from outside as it may be shown on a terminal, all of it: every character is escaped that the
+ * terminal would act upon, line ends too.
+ */
+export function visible(text: string): string {
+  return escapeHidden(JSON.stringify(text).slice(1, -1).replace(/\\(["\\])/g, "$1"));
+}

@@ -43,3 +43,26 @@ export function parseDecimal(text: string, option: string, least: number, most: 
   if (number >= least && number <= most) return number;
   throw new UsageError(`read "${option} ${text}": not a number from ${least} to ${most}`);
 }
+
+const AGE_UNITS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/**
+ * A span of time as a number with s, m, h, d or w, or several of these: `1d12h`; in ms.
+ *
+ * @throws {UsageError} when it is none
+ */
+export function parseAge(text: string, option: string): number {
+  const parts = [...text.matchAll(/([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
+    return parts.reduce((sum, [, number, unit]) => sum + Number(number) * AGE_UNITS[unit!]!, 0);
+  }
+  throw new UsageError(`read "${option} ${text}": not a span of time`, {
+    hint: "Give a number with s, m, h, d or w, as in 10d or 1d12h",
+  });
+}

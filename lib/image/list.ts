@@ -8,6 +8,8 @@ export interface ImageEntry {
   readonly source: ImageSource["kind"];
   /** The folder's or archive's name in the images folder, or the name of the embedded archive. */
   readonly file: string;
+  /** Bytes of the archive; undefined for a folder. */
+  readonly size?: number;
 }
 
 /**
@@ -21,7 +23,12 @@ export function listImages(imagesFolder: string): ImageEntry[] {
   const entries = folder === undefined ? [] : imagesIn(folder);
   const embedded = readEmbeddedImage();
   if (embedded !== undefined && !entries.some(({ name }) => name === embedded.name)) {
-    entries.push({ name: embedded.name, source: "embedded", file: embedded.fileName });
+    entries.push({
+      name: embedded.name,
+      source: "embedded",
+      file: embedded.fileName,
+      size: embedded.size,
+    });
   }
   return entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
@@ -35,7 +42,8 @@ function imagesIn(folder: string): ImageEntry[] {
     if (!status?.isFile) continue;
     const ending = ARCHIVE_ENDINGS.find((ending) => file.endsWith(ending));
     if (ending === undefined || file === ending) continue;
-    entries.push({ name: file.slice(0, -ending.length), source: "archive", file });
+    const name = file.slice(0, -ending.length);
+    entries.push({ name, source: "archive", file, size: status.size });
   }
   return entries;
 }

@@ -14,6 +14,7 @@ import {
 import { isIndex } from "../media_type.ts";
 import { manifestsOf, type Platform } from "../platform.ts";
 import type { Reference } from "../reference.ts";
+import { isThere, readBlob } from "./blobs.ts";
 import type { ImageStore } from "./store.ts";
 
 /** An image for one platform, as it is in the store. */
@@ -31,7 +32,7 @@ export interface StoredImage {
 }
 
 /**
- * Reads the image that a manifest describes.
+ * Reads the image that a manifest describes. It may be removed meanwhile, unless the store holds it.
  *
  * @param what what errors call it: `image "alpine:3.20"`
  * @throws {ContainerError} NotFound, InvalidArchive, Unsupported
@@ -41,9 +42,9 @@ export function readImage(
   descriptor: Descriptor,
   what: string,
 ): Pick<StoredImage, "descriptor" | "manifest" | "config" | "id"> {
-  const bytes = store.readBlob(descriptor, MANIFEST_LIMIT);
+  const bytes = readBlob(store.root, descriptor, MANIFEST_LIMIT);
   const manifest = parseImageManifest(bytes, descriptor.mediaType, `manifest of ${what}`);
-  const configBytes = store.readBlob(manifest.config, CONFIG_LIMIT);
+  const configBytes = readBlob(store.root, manifest.config, CONFIG_LIMIT);
   const config = parseConfig(configBytes, manifest, `config of ${what}`);
   return { descriptor, manifest, config, id: manifest.config.digest };
 }
@@ -57,18 +58,18 @@ export async function presentManifests(
   target: Descriptor,
   what: string,
 ): Promise<Descriptor[]> {
-  if (!isIndex(target.mediaType)) return store.hasBlob(target) ? [target] : [];
-  if (!store.hasBlob(target)) return [];
+  if (!isThere(store.root, target)) return [];
+  if (!isIndex(target.mediaType)) return [target];
   const load = (descriptor: Descriptor) =>
-    store.hasBlob(descriptor) ? readIndex(store, descriptor, what) : EMPTY_INDEX;
+    isThere(store.root, descriptor) ? readIndex(store, descriptor, what) : EMPTY_INDEX;
   const manifests = await manifestsOf(readIndex(store, target, what), load, what);
-  return manifests.filter((descriptor) => store.hasBlob(descriptor));
+  return manifests.filter((descriptor) => isThere(store.root, descriptor));
 }
 
 const EMPTY_INDEX: ImageIndex = { schemaVersion: 2, manifests: [] };
 
 function readIndex(store: ImageStore, descriptor: Descriptor, what: string): ImageIndex {
-  const bytes = store.readBlob(descriptor, MANIFEST_LIMIT);
+  const bytes = readBlob(store.root, descriptor, MANIFEST_LIMIT);
   const document = parseManifest(bytes, descriptor.mediaType, `index of ${what}`);
   if (isImageIndex(document)) return document;
   throw new ContainerError(`index of ${what}: it is a manifest`, { code: "InvalidArchive" });

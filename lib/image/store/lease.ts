@@ -10,6 +10,11 @@ import { lockStore } from "./lock.ts";
 /** What a lease keeps: content by its digest, and what that refers to where it is a manifest. */
 export type Held = Pick<Descriptor, "digest" | "mediaType">;
 
+/** What a process keeps, and for which container where it is for one. */
+export interface HeldBy extends Held {
+  readonly by?: string;
+}
+
 /**
  * Keeps content from being removed while a process works with it, whether or not a reference leads
  * to it: a pull that is under way, a container that runs. It is a file with a line for each digest,
@@ -24,6 +29,17 @@ export class Lease implements Disposable {
   /** @param root the open store, which stays the caller's */
   constructor(root: number) {
     this.#root = root;
+  }
+
+  /** Says for which container all of it is kept. */
+  keepFor(container: string): void {
+    if (this.#file === undefined) return;
+    writeAll(this.#file.number, cstring(`${FOR}${container}\n`).subarray(0, -1));
+  }
+
+  /** Its file's name; undefined as long as nothing is held. */
+  get name(): string | undefined {
+    return this.#name;
   }
 
   /**
@@ -67,15 +83,20 @@ export class Lease implements Disposable {
   }
 }
 
+/** Begins the line that names a container. */
+const FOR = "for ";
+
 /**
  * What all processes keep. Leases of those that died are removed.
  *
  * @param root the open store, whose lock the caller has, exclusive
  * @param folder its path
+ * @param own a lease that does not count
  */
-export function heldByAll(root: number, folder: string): Held[] {
-  const held: Held[] = [];
+export function heldByAll(root: number, folder: string, own?: Lease): HeldBy[] {
+  const held: HeldBy[] = [];
   for (const { name } of Deno.readDirSync(`${folder}/${LEASES}`)) {
+    if (name === own?.name) continue;
     const path = `${LEASES}/${name}`;
     try {
       using file = new Fd(openat(root, path, O_RDWR | O_NOFOLLOW));
@@ -93,7 +114,7 @@ export function heldByAll(root: number, folder: string): Held[] {
   return held;
 }
 
-function readLines(path: string): Held[] {
+function readLines(path: string): HeldBy[] {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -101,8 +122,10 @@ function readLines(path: string): Held[] {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
-  return text.split("\n").flatMap((line) => {
+  const lines = text.split("\n");
+  const by = lines.find((line) => line.startsWith(FOR))?.slice(FOR.length);
+  return lines.flatMap((line) => {
     const [digest = "", mediaType = ""] = line.split(" ", 2);
-    return isDigest(digest) ? [{ digest, mediaType }] : [];
+    return isDigest(digest) ? [{ digest, mediaType, ...by !== undefined && { by } }] : [];
   });
 }

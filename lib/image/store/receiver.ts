@@ -1,4 +1,4 @@
-import { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR } from "../../../ffi/constants.ts";
+import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../../../ffi/constants.ts";
 import {
   Fd,
@@ -6,10 +6,8 @@ import {
   ftruncate,
   LOCK_EX,
   lseekToStart,
-  mkdirat,
   openat,
   read,
-  renameat2,
   statx,
   tryFlock,
   tryStatx,
@@ -19,10 +17,10 @@ import {
 import { fstatfs } from "../../../ffi/statfs.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { ContainerError, reasonOf, SysError } from "../../errors.ts";
-import type { Descriptor } from "../descriptor.ts";
-import { algorithmOf, type Digest, Verifier } from "../digest.ts";
+import { type Digest, Verifier } from "../digest.ts";
 import { formatSize } from "../../size.ts";
-import { blobPath, BLOBS, partialPath } from "./layout.ts";
+import { type Expected, isThere, placeBlob } from "./blobs.ts";
+import { partialPath } from "./layout.ts";
 
 /** How often it is looked whether another process has done with a blob, in ms. */
 const INTERVAL = 100;
@@ -30,9 +28,6 @@ const INTERVAL = 100;
 /** Bytes that are read at a time, and after how many others get their turn. */
 const PIECE = 1024 * 1024;
 const TURN = 16 * PIECE;
-
-/** What is received of which blob. */
-export type Expected = Pick<Descriptor, "digest" | "size">;
 
 /**
  * Receives a blob: at its end what was received before, then what is written, and it is there once it
@@ -213,29 +208,6 @@ export class BlobReceiver implements Disposable {
 }
 
 const ROOM_HINT = "Make room (gocontainer df shows what takes it), or give another disk with -i";
-
-/** Whether a blob is in its place, with the right size. */
-export function isThere(root: number, { digest, size }: Expected): boolean {
-  return tryStatx(root, blobPath(digest), AT_SYMLINK_NOFOLLOW)?.size === size;
-}
-
-/** Gives a file that is whole, verified and on the disk its place as a blob. */
-export function placeBlob(root: number, from: string, digest: Digest): void {
-  const folder = `${BLOBS}/${algorithmOf(digest)}`;
-  tryMkdirat(root, folder);
-  renameat2(root, from, root, blobPath(digest));
-  using opened = new Fd(openat(root, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  fsync(opened.number);
-}
-
-/** Makes a folder of the store where there is none. */
-export function tryMkdirat(root: number, path: string): void {
-  try {
-    mkdirat(root, path, 0o700);
-  } catch (error) {
-    if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
-  }
-}
 
 /** Opens what there is of a blob, and locks it; undefined while another one has it. */
 function lockPartial(root: number, digest: Digest): Fd | undefined {

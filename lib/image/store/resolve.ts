@@ -39,15 +39,23 @@ export async function resolveImage(
   name: string,
   options: ResolveOptions = {},
 ): Promise<StoredImage> {
-  const image = await findImage(store, name, options);
-  if (image !== undefined) return image;
+  return await findImage(store, name, options) ?? notFound(name);
+}
+
+/** As {@link findTarget}, for what has to be there. */
+export async function requireTarget(store: ImageStore, name: string): Promise<Target> {
+  return await findTarget(store, name) ?? notFound(name);
+}
+
+/** @throws {ContainerError} NotFound */
+export function notFound(name: string): never {
   throw new ContainerError(`use ${imageInWords(name)}: there is no such image in the store`, {
     code: "NotFound",
-    hint: `Pull it first: gocontainer pull ${name}`,
+    hint: "Run gocontainer images to see what is there, or gocontainer pull to get it",
   });
 }
 
-/** As {@link resolveImage}, but undefined when there is none. */
+/** As {@link resolveImage}, but undefined when there is none. The store holds what is found. */
 export async function findImage(
   store: ImageStore,
   name: string,
@@ -60,6 +68,7 @@ export async function findImage(
   const chosen = nearestTo(manifests, options.platform ?? hostPlatform()) ??
     (options.platform === undefined ? manifests[0] : undefined);
   if (chosen === undefined) return undefined;
+  store.hold(target.descriptor, chosen);
   const image = readImage(store, chosen, what);
   if (options.platform !== undefined) {
     const platform = platformOf(image.config);
@@ -85,35 +94,42 @@ export interface Target {
  */
 export async function findTarget(store: ImageStore, name: string): Promise<Target | undefined> {
   const entries = store.references();
-  if (isDigest(name) && HASHED.test(name)) return await byDigest(store, entries, name);
+  if (HASHED.test(name) && isDigest(name)) return await byDigest(store, entries, name);
+  const named = findEntry(entries, name);
+  if (named !== undefined) return named;
   const reference = tryReference(name);
-  if (reference !== undefined) {
-    const found = await byReference(store, entries, reference);
-    if (found !== undefined) return found;
+  if (reference?.digest !== undefined) {
+    return await byPinned(store, entries, reference, reference.digest);
   }
-  const literal = entries.find((entry) => entry.name === name);
-  if (literal !== undefined) return literal;
   if (SHORT_ID.test(name)) return await byId(store, entries, name);
   // Says what is wrong with it.
   if (reference === undefined) parseReference(name);
   return undefined;
 }
 
-async function byReference(
+/** The entry that bears a name. */
+export function findEntry(
+  entries: readonly ReferenceEntry[],
+  name: string,
+): ReferenceEntry | undefined {
+  const reference = tryReference(name);
+  const full = reference === undefined ? undefined : formatReference(reference);
+  return entries.find((entry) => entry.name !== undefined && entry.name === full) ??
+    entries.find((entry) => entry.name === name);
+}
+
+/** Pulled by tag, named by digest: the digest alone says what is in it. */
+async function byPinned(
   store: ImageStore,
   entries: readonly ReferenceEntry[],
   reference: Reference,
+  digest: Digest,
 ): Promise<Target | undefined> {
-  const name = formatReference(reference);
-  const found = entries.find((entry) => entry.name === name);
-  if (found !== undefined) return { reference, descriptor: found.descriptor };
-  if (reference.digest === undefined) return undefined;
-  // Pulled by tag, named by digest: the digest alone says what is in it.
   const same = entries.filter((entry) =>
     entry.reference?.repository === reference.repository &&
     entry.reference.registry === reference.registry
   );
-  return await byDigest(store, same, reference.digest, reference);
+  return await byDigest(store, same, digest, reference);
 }
 
 async function byDigest(

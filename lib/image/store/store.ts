@@ -33,10 +33,10 @@ import {
   REMOVED,
   STORE,
 } from "./layout.ts";
-import { type Held, Lease } from "./lease.ts";
+import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
-import { tryOpen, tryReadFile } from "./read_file.ts";
-import { BlobReceiver, isThere, placeBlob, tryMkdirat } from "./receiver.ts";
+import { isThere, openBlob, placeBlob, readBlob, tryMkdirat } from "./blobs.ts";
+import { BlobReceiver } from "./receiver.ts";
 import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
 
 /** Bytes in pieces, as they come. */
@@ -103,6 +103,11 @@ export class ImageStore implements Disposable {
     this.#lease.hold(...all);
   }
 
+  /** Says for which container it is kept. */
+  holdFor(container: string): void {
+    this.#lease.keepFor(container);
+  }
+
   /** Whether a blob is there, whole. It stays so while this store is open. */
   hasBlob(descriptor: Held & Pick<Descriptor, "size">): boolean {
     this.hold(descriptor);
@@ -126,7 +131,7 @@ export class ImageStore implements Disposable {
    * @throws {ContainerError} NotFound
    */
   openBlob(digest: Digest): Fd {
-    return tryOpen(this.root, blobPath(digest)) ?? notThere(digest);
+    return openBlob(this.root, digest);
   }
 
   /**
@@ -232,6 +237,11 @@ export class ImageStore implements Disposable {
     if (changed !== undefined) writeReferences(this.root, changed);
   }
 
+  /** What other processes work with. The caller has the store's lock, exclusive. */
+  heldByOthers(): HeldBy[] {
+    return heldByAll(this.root, this.path, this.#lease);
+  }
+
   /** Notes that an image was used now, by the time of its manifest or index. */
   touch(digest: Digest): void {
     const now = Date.now();
@@ -260,44 +270,12 @@ export class ImageStore implements Disposable {
   }
 }
 
-/**
- * Reads a blob of an open store and verifies it.
- *
- * @throws {ContainerError} NotFound; InvalidArchive for one that is larger or damaged
- */
-export function readBlob(
-  root: number,
-  { digest, size }: Pick<Descriptor, "digest" | "size">,
-  limit: number,
-): Uint8Array<ArrayBuffer> {
-  if (size > limit) {
-    throw new ContainerError(`read ${digest}: it has more than ${limit} bytes`, {
-      code: "InvalidArchive",
-    });
-  }
-  const bytes = tryReadFile(root, blobPath(digest), limit) ?? notThere(digest);
-  const verifier = new Verifier(digest);
-  verifier.update(bytes);
-  if (bytes.length === size && verifier.digest() === digest) return bytes;
-  throw new ContainerError(`read ${digest}: it is damaged`, {
-    code: "InvalidArchive",
-    hint: "Run gocontainer images check --repair, then pull the image again",
-  });
-}
-
 function tryUnlink(root: number, path: string): void {
   try {
     unlinkat(root, path);
   } catch (error) {
     if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
   }
-}
-
-function notThere(digest: Digest): never {
-  throw new ContainerError(`read ${digest}: it is not in the store`, {
-    code: "NotFound",
-    hint: "Pull the image again",
-  });
 }
 
 /** Makes the folder where there is none: root's alone, as images hold set-user-id programs of any age. */

@@ -1,0 +1,124 @@
+import { listImages } from "../../image/list.ts";
+import { formatPlatform } from "../../image/platform.ts";
+import { type ListedImage, listStoredImages } from "../../image/store/listing.ts";
+import { platformOf } from "../../image/store/image.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import { formatSize } from "../../size.ts";
+import type { Command } from "../command.ts";
+import { formatAge } from "../format/age.ts";
+import { FORMAT_OPTION, printRows } from "../format/rows.ts";
+import { rfc3339 } from "../format/time.ts";
+import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+
+/** An image, by the names that formats know. */
+interface Row {
+  readonly Name: string | null;
+  /** The name in full. */
+  readonly Reference: string | null;
+  readonly Digest: string | null;
+  readonly Id: string | null;
+  readonly Platform: string | null;
+  readonly Created: string | null;
+  readonly LastUsed: string | null;
+  /** Bytes, as pulled; of an archive as it lies there. */
+  readonly Size: number | null;
+  readonly Layers: number | null;
+  /** `store`, `archive`, `folder` or `embedded`. */
+  readonly Source: string;
+  /** What is wrong with it. */
+  readonly Fault: string | null;
+}
+
+/** `gocontainer images`. */
+export const command: Command = {
+  synopsis: ["images [OPTIONS]", "images check [OPTIONS]"],
+  summary:
+    "Lists the images that can be run: of the store, of the folder and the one in the binary.\n" +
+    "The size is that of what was pulled; gocontainer df tells what it takes on the disk.",
+  options: [
+    IMAGES_OPTION,
+    { name: "q", help: "print ids only" },
+    FORMAT_OPTION,
+  ],
+  words: { least: 0, most: 0 },
+  async run(args) {
+    const rows = await rowsOf(imagesFolderOf(args));
+    if (args.flag("q")) {
+      for (const id of new Set(rows.flatMap(({ Id }) => Id === null ? [] : [Id]))) console.log(id);
+      return 0;
+    }
+    printRows(args.text("format"), rows, [
+      { header: "IMAGE", cell: ({ Name }) => Name ?? "<none>" },
+      { header: "ID", cell: ({ Id }) => Id === null ? "-" : shortId(Id) },
+      { header: "PLATFORM", cell: ({ Platform }) => Platform ?? "-" },
+      { header: "CREATED", cell: ({ Created }) => Created === null ? "-" : age(Created) },
+      { header: "SIZE", cell: ({ Size }) => Size === null ? "-" : formatSize(Size) },
+      {
+        header: "SOURCE",
+        cell: ({ Source, Fault }) => Fault === null ? Source : `${Source}, damaged: ${Fault}`,
+      },
+    ]);
+    return 0;
+  },
+};
+
+async function rowsOf(imagesFolder: string): Promise<Row[]> {
+  const plain = listImages(imagesFolder).map((entry): Row => ({
+    ...NOTHING,
+    Name: entry.name,
+    Size: entry.size ?? null,
+    Source: entry.source,
+  }));
+  using store = ImageStore.find(imagesFolder);
+  const stored = store === undefined ? [] : await listStoredImages(store);
+  return [...plain, ...stored.map(rowOf)].sort((a, b) => compare(a.Name, b.Name));
+}
+
+function rowOf({ name, entry, image, fault, size, lastUsed }: ListedImage): Row {
+  return {
+    ...NOTHING,
+    Name: name ?? null,
+    Reference: entry.name ?? null,
+    Digest: entry.descriptor.digest,
+    ...image && {
+      Id: image.id,
+      Platform: formatPlatform(platformOf(image.config)),
+      Created: rfc3339(image.config.created),
+      Layers: image.manifest.layers.length,
+    },
+    LastUsed: rfc3339(lastUsed),
+    Size: size,
+    Source: "store",
+    Fault: fault ?? null,
+  };
+}
+
+const NOTHING = {
+  Name: null,
+  Reference: null,
+  Digest: null,
+  Id: null,
+  Platform: null,
+  Created: null,
+  LastUsed: null,
+  Size: null,
+  Layers: null,
+  Source: "",
+  Fault: null,
+};
+
+/** Twelve digits, as docker shows them: enough to name it by. */
+export function shortId(id: string): string {
+  return id.slice(id.indexOf(":") + 1).slice(0, 12);
+}
+
+function age(time: string): string {
+  return formatAge(Date.parse(time));
+}
+
+/** By name; those without come last. */
+function compare(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  if (a === null || b === null) return a === null ? 1 : -1;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,108 @@
+import { chainIds } from "../../image/config.ts";
+import { hashOf } from "../../image/digest.ts";
+import { type ImageEntry, listImages } from "../../image/list.ts";
+import { parsePlatform } from "../../image/platform.ts";
+import { familiarReference } from "../../image/reference.ts";
+import type { StoredImage } from "../../image/store/image.ts";
+import { listLayers } from "../../image/store/inventory.ts";
+import { lastUse, nameOf, sizeOfImage } from "../../image/store/listing.ts";
+import { findImage, notFound } from "../../image/store/resolve.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import type { Command } from "../command.ts";
+import { printableJSON, printRows } from "../format/rows.ts";
+import { rfc3339 } from "../format/time.ts";
+import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
+
+/** `gocontainer inspect IMAGE...`. */
+export const command: Command = {
+  synopsis: ["inspect [OPTIONS] IMAGE..."],
+  summary: "Prints all that is known of images, as JSON.",
+  options: [
+    IMAGES_OPTION,
+    PLATFORM_OPTION,
+    { name: "format", value: "FORMAT", help: "json, or a template such as {{.Config.Env}}" },
+  ],
+  words: { least: 1 },
+  async run(args) {
+    const folder = imagesFolderOf(args);
+    const platform = args.text("platform");
+    const plain = listImages(folder);
+    using store = ImageStore.find(folder);
+    const found: object[] = [];
+    for (const name of args.rest) {
+      const entry = plain.find((one) => one.name === name);
+      if (entry !== undefined) {
+        found.push(describePlain(entry));
+        continue;
+      }
+      const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
+      const image = store === undefined ? undefined : await findImage(store, name, options);
+      if (store === undefined || image === undefined) return notFound(name);
+      found.push(describe(store, image));
+    }
+    const format = args.text("format") ?? "json";
+    if (format === "json") console.log(printableJSON(found, Deno.stdout.isTerminal()));
+    else printRows(format, found, []);
+    return 0;
+  },
+};
+
+function describePlain({ name, source, file, size }: ImageEntry): object {
+  return { Name: name, Source: source, File: file, Size: size ?? null };
+}
+
+/** In docker's words where it has any. */
+function describe(store: ImageStore, image: StoredImage): object {
+  const { descriptor, target, manifest, config, id } = image;
+  const digests = new Set([descriptor.digest, target.digest]);
+  const references = store.references()
+    .filter((entry) => digests.has(entry.descriptor.digest))
+    .flatMap((entry) => entry.reference === undefined ? [] : [entry]);
+  const extracted = new Set(listLayers(store.path).map(({ name }) => name));
+  const chain = chainIds(config.rootfs.diff_ids);
+  return {
+    Id: id,
+    RepoTags: references.map(nameOf),
+    RepoDigests: [
+      ...new Set(
+        references.map(({ reference, descriptor: { digest } }) =>
+          familiarReference({ ...reference!, tag: undefined, digest })
+        ),
+      ),
+    ],
+    Digest: descriptor.digest,
+    MediaType: descriptor.mediaType,
+    Source: "store",
+    Created: rfc3339(config.created),
+    LastUsed: rfc3339(lastUse(store, descriptor)),
+    Author: config.author ?? "",
+    Architecture: config.architecture,
+    Variant: config.variant ?? "",
+    Os: config.os,
+    Size: sizeOfImage(image),
+    Config: { ...NO_CONFIG, ...config.config },
+    RootFS: { Type: config.rootfs.type, Layers: config.rootfs.diff_ids },
+    Layers: manifest.layers.map(({ mediaType, digest, size }, index) => ({
+      MediaType: mediaType,
+      Digest: digest,
+      Size: size,
+      DiffId: config.rootfs.diff_ids[index],
+      ChainId: chain[index],
+      Extracted: extracted.has(hashOf(chain[index]!)),
+    })),
+    Annotations: manifest.annotations ?? {},
+  };
+}
+
+/** What templates may ask for of every image. */
+const NO_CONFIG = {
+  User: "",
+  ExposedPorts: {},
+  Env: [],
+  Entrypoint: [],
+  Cmd: [],
+  Volumes: {},
+  WorkingDir: "",
+  Labels: {},
+  StopSignal: "",
+};

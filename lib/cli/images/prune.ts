@@ -1,0 +1,70 @@
+import { prune } from "../../image/store/prune.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import { nameOf } from "../../image/store/listing.ts";
+import { formatSize } from "../../size.ts";
+import type { Command } from "../command.ts";
+import { printRows } from "../format/rows.ts";
+import { parseAge, parseBytes } from "../quantity.ts";
+import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { tellSwept } from "./swept.ts";
+
+/** `gocontainer prune`. */
+export const command: Command = {
+  synopsis: ["prune [OPTIONS]"],
+  summary:
+    "Removes images that have lost their name, what no image needs, and what is left of pulls.\n" +
+    "With -all, -until or -keep-storage other images go as well; one that a container uses never does.",
+  options: [
+    IMAGES_OPTION,
+    { name: "all", alias: "a", help: "remove all images that no container uses" },
+    {
+      name: "until",
+      value: "AGE",
+      help: "of these only those not used for so long, as in 10d or 12h",
+    },
+    {
+      name: "keep-storage",
+      value: "SIZE",
+      help: "remove those used longest ago, until no more than SIZE is left",
+    },
+    { name: "dry-run", help: "remove nothing, and tell what would be" },
+    { name: "format", value: "FORMAT", help: "json, for what was removed in detail" },
+  ],
+  words: { least: 0, most: 0 },
+  async run(args) {
+    const until = args.text("until");
+    const keep = args.text("keep-storage");
+    const dryRun = args.flag("dry-run") ?? false;
+    const options = {
+      all: args.flag("all") ?? until !== undefined,
+      dryRun,
+      ...until !== undefined && { unusedFor: parseAge(until, "-until") },
+      ...keep !== undefined && { keepBytes: keep === "0" ? 0 : parseBytes(keep, "-keep-storage") },
+    };
+    using store = ImageStore.find(imagesFolderOf(args));
+    const swept = store === undefined ? NOTHING : await prune(store, options);
+    const format = args.text("format");
+    if (format !== undefined) {
+      printRows(format, [{
+        DryRun: dryRun,
+        Images: swept.references.map((entry) => ({
+          Name: nameOf(entry) ?? null,
+          Digest: entry.descriptor.digest,
+        })),
+        Blobs: swept.blobs.map(({ digest, bytes }) => ({ Digest: digest, Bytes: bytes })),
+        Layers: swept.layers.map(({ path, bytes }) => ({
+          ChainId: `sha256:${path.slice(path.lastIndexOf("/") + 1)}`,
+          Bytes: bytes,
+        })),
+        Left: swept.left.map(({ path, bytes }) => ({ Path: path, Bytes: bytes })),
+        Bytes: swept.bytes,
+      }], [{ header: "BYTES", cell: ({ Bytes }) => String(Bytes) }]);
+      return 0;
+    }
+    tellSwept(swept, dryRun);
+    console.log(`${dryRun ? "Would free" : "Freed"} ${formatSize(swept.bytes)}`);
+    return 0;
+  },
+};
+
+const NOTHING = { references: [], blobs: [], layers: [], left: [], bytes: 0 };

@@ -1,0 +1,28 @@
+import { notFound } from "../../image/store/resolve.ts";
+import { removeImage } from "../../image/store/remove.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import type { Command } from "../command.ts";
+import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { tellSwept } from "./swept.ts";
+
+/** `gocontainer rmi IMAGE...`. */
+export const command: Command = {
+  synopsis: ["rmi [OPTIONS] IMAGE..."],
+  summary: "Removes images of the store by name, digest or id, with what no other image needs.\n" +
+    "An image that a container uses stays, unless -f is given: then it loses its name now, and\n" +
+    "prune removes the rest later. Archives and folders are yours to remove.",
+  options: [
+    IMAGES_OPTION,
+    { name: "f", alias: "force", help: "also when it is in use or has several names" },
+  ],
+  words: { least: 1 },
+  async run(args) {
+    const force = args.flag("f") ?? false;
+    using store = ImageStore.find(imagesFolderOf(args));
+    for (const name of args.rest) {
+      if (store === undefined) notFound(name);
+      tellSwept(await removeImage(store, name, { force }));
+    }
+    return 0;
+  },
+};

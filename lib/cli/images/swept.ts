@@ -1,0 +1,18 @@
+import { isIndex, isManifest } from "../../image/media_type.ts";
+import { nameOf } from "../../image/store/listing.ts";
+import type { Swept } from "../../image/store/sweep.ts";
+import { printable } from "../../quote.ts";
+
+/** Prints what was removed, or would be: names, and the manifests of images of which nothing is left. */
+export function tellSwept({ references, blobs }: Swept, dryRun = false): void {
+  const [untagged, deleted] = dryRun ? ["Would untag", "Would delete"] : ["Untagged", "Deleted"];
+  const gone = new Set(blobs.map(({ digest }) => digest));
+  for (const entry of references) {
+    const { digest, mediaType } = entry.descriptor;
+    const name = nameOf(entry);
+    if (name !== undefined) console.log(`${untagged}: ${printable(name)}`);
+    if (gone.has(digest) && (isManifest(mediaType) || isIndex(mediaType))) {
+      console.log(`${deleted}: ${digest}`);
+    }
+  }
+}

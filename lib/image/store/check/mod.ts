@@ -1,0 +1,40 @@
+import type { ImageStore } from "../store.ts";
+import { checkBlobs } from "./blobs.ts";
+import type { Fault } from "./fault.ts";
+import { checkImages } from "./images.ts";
+import { checkLayers } from "./layers.ts";
+import { checkLayout } from "./layout.ts";
+
+export type { Fault };
+
+/** What is wrong, and how much was looked at. */
+export interface CheckResult {
+  readonly faults: readonly Fault[];
+  readonly blobs: number;
+  readonly images: number;
+  readonly layers: number;
+}
+
+/** How a check goes about it. */
+export interface CheckOptions {
+  /**
+   * Whether damaged content is removed, and the names of images that cannot be run any more, so that
+   * they are pulled anew.
+   */
+  readonly repair: boolean;
+  /** Is told the share of the blobs' bytes that has been read, 0 to 1. */
+  readonly progress?: (share: number) => void;
+}
+
+/**
+ * Checks all of a store: that each blob is what its name says, that the images have all they need, and
+ * that what is extracted is whole. Others may work with the store meanwhile.
+ */
+export async function checkStore(store: ImageStore, options: CheckOptions): Promise<CheckResult> {
+  const faults: Fault[] = [];
+  const hasIndex = checkLayout(store, options.repair, faults);
+  const blobs = await checkBlobs(store, options, faults);
+  const layers = checkLayers(store, options.repair, faults);
+  const images = hasIndex ? await checkImages(store, options.repair, faults) : 0;
+  return { faults, blobs, images, layers };
+}
