@@ -34,6 +34,7 @@ const PARTS: readonly Part[] = [
     mayImport: [
       "lib/container",
       "lib/image",
+      "lib/registry",
       "lib/runtime",
       "lib/init",
       ...LOWEST,
@@ -49,7 +50,19 @@ const PARTS: readonly Part[] = [
   },
   {
     name: "lib/image",
-    mayImport: ["lib/runtime", "lib/init", ...LOWEST, "ffi", LEAVES],
+    mayImport: ["lib/registry", "lib/runtime", "lib/init", ...LOWEST, "ffi", LEAVES],
+    packages: true,
+  },
+  // A registry is asked for what an image's names and descriptors name, whatever becomes of it.
+  {
+    name: "lib/registry",
+    mayImport: [
+      "lib/image/digest.ts",
+      "lib/image/reference.ts",
+      "lib/image/descriptor.ts",
+      "ffi",
+      LEAVES,
+    ],
     packages: true,
   },
   { name: "lib/runtime", mayImport: ["lib/init", ...LOWEST, "ffi", LEAVES], packages: true },

@@ -1,0 +1,63 @@
+import { ContainerError } from "../../errors.ts";
+import { isLoopback } from "./loopback.ts";
+
+/** A program that connects on behalf of this one. */
+export interface Proxy {
+  readonly hostname: string;
+  readonly port: number;
+  /** The value of Proxy-Authorization, where it asks for a password. */
+  readonly authorization?: string;
+}
+
+/**
+ * The proxy for an URL, as the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY have it, in capital or
+ * small letters. This machine itself is never reached by one.
+ *
+ * @throws {ContainerError} Unsupported for one that does not speak plain HTTP
+ */
+export function proxyFor(
+  url: URL,
+  variable: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Proxy | undefined {
+  const either = (name: string) => variable(name) || variable(name.toLowerCase()) || undefined;
+  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const text = either(name);
+  if (text === undefined || isLoopback(url.hostname)) return undefined;
+  if (isExcepted(url, either("NO_PROXY") ?? "")) return undefined;
+  return parseProxy(text, name);
+}
+
+function parseProxy(text: string, name: string): Proxy {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url === null || url.protocol !== "http:" || url.hostname === "") {
+    const kind = url === null ? "it is no URL" : `${url.protocol.slice(0, -1)} is not spoken here`;
+    throw new ContainerError(`use the proxy of ${name}: ${kind}`, {
+      code: "Unsupported",
+      hint: `Give one that speaks HTTP: ${name}=http://HOST:PORT`,
+    });
+  }
+  const { hostname, port, username, password } = url;
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return {
+    hostname,
+    port: port === "" ? 80 : Number(port),
+    authorization: username === "" ? undefined : basic(user),
+  };
+}
+
+function basic(user: string): string {
+  return `Basic ${new TextEncoder().encode(user).toBase64()}`;
+}
+
+/** NO_PROXY: `*`, hosts, domains with all below them, each with or without a port. */
+function isExcepted(url: URL, exceptions: string): boolean {
+  const host = url.hostname.toLowerCase();
+  const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
+  return exceptions.toLowerCase().split(",").map((one) => one.trim()).some((one) => {
+    if (one === "*") return true;
+    const match = /^\*?\.?(\[[^\]]*\]|[^:]+)(?::([0-9]+))?$/.exec(one);
+    if (match === null || (match[2] !== undefined && match[2] !== port)) return false;
+    const name = match[1]!;
+    return host === name || host.endsWith(`.${name}`);
+  });
+}

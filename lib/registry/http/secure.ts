@@ -1,0 +1,158 @@
+import { ContainerError } from "../../errors.ts";
+import { type Connection, DenoConnection } from "./connection.ts";
+import { dial } from "./dial.ts";
+import { ExchangeFault } from "./fault.ts";
+import type { Trust } from "./trust.ts";
+import { UnverifiedConnection } from "./unverified.ts";
+
+/** Where distributions keep the certificates of those whom the system trusts. */
+const SYSTEM_AUTHORITIES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/**
+ * Variables that would have the TLS library trust others, or write down its keys. Whoever calls this
+ * program with them set decides neither.
+ */
+const VARIABLES = [
+  "DENO_CERT",
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_DIR",
+  "NODE_TLS_REJECT_UNAUTHORIZED",
+];
+
+let prepared = false;
+
+/**
+ * Settles whom the TLS library trusts, before it looks for the first time: the system's authorities,
+ * or where the system has none, those of Mozilla that Deno brings.
+ *
+ * @throws {ContainerError} NotAllowed when keys would be written to a file
+ */
+function prepareTls(): void {
+  if (prepared) return;
+  // The library has opened that file already, so taking the variable away would not help.
+  if (Deno.env.get("SSLKEYLOGFILE")) {
+    throw new ContainerError(
+      "use TLS: SSLKEYLOGFILE is set, and would have the keys written down",
+      {
+        code: "NotAllowed",
+        hint: "Run unset SSLKEYLOGFILE first",
+      },
+    );
+  }
+  for (const name of VARIABLES) Deno.env.delete(name);
+  const file = SYSTEM_AUTHORITIES.find(isFile);
+  if (file === undefined) {
+    Deno.env.delete("SSL_CERT_FILE");
+    Deno.env.set("DENO_TLS_CA_STORE", "mozilla");
+  } else {
+    Deno.env.set("SSL_CERT_FILE", file);
+    Deno.env.set("DENO_TLS_CA_STORE", "system");
+  }
+  prepared = true;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Connects with TLS, the certificate verified.
+ *
+ * @param tcp gives the connection below
+ * @param deadline in milliseconds
+ * @throws {ExchangeFault}
+ */
+export async function secure(
+  url: URL,
+  trust: Trust,
+  tcp: () => Promise<Deno.TcpConn>,
+  deadline: number,
+): Promise<Connection> {
+  prepareTls();
+  const port = Number(url.port || "443");
+  const hostname = bareHost(url);
+  const caCerts = [...trust.authorities];
+  const alpnProtocols = ["http/1.1"];
+  let conn: Deno.TlsConn;
+  if (trust.identity === undefined) {
+    conn = await Deno.startTls(await tcp(), { hostname, caCerts, alpnProtocols });
+  } else {
+    // Only this way does Deno show a certificate. It says what is wrong with the address, too.
+    (await dial(url.hostname, port, deadline)).close();
+    conn = await Deno.connectTls({ hostname, port, caCerts, alpnProtocols, ...trust.identity });
+  }
+  const timer = setTimeout(() => conn.close(), deadline);
+  try {
+    await conn.handshake();
+  } catch (error) {
+    try {
+      conn.close();
+    } catch {
+      // It is closed already.
+    }
+    throw handshakeFault(url, error);
+  } finally {
+    clearTimeout(timer);
+  }
+  return new DenoConnection(conn);
+}
+
+/**
+ * Connects with TLS, whatever certificate the server has.
+ *
+ * @throws {ExchangeFault}
+ */
+export async function secureUnverified(url: URL, trust: Trust): Promise<Connection> {
+  prepareTls();
+  try {
+    return await UnverifiedConnection.open({
+      hostname: bareHost(url),
+      port: Number(url.port || "443"),
+      servername: bareHost(url),
+      ...trust.identity,
+    });
+  } catch (error) {
+    throw handshakeFault(url, error);
+  }
+}
+
+function bareHost(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function handshakeFault(url: URL, cause: unknown): ExchangeFault {
+  if (cause instanceof ExchangeFault) return cause;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const where = `connect to ${url.host} with TLS`;
+  const certificate = /^invalid peer certificate: (.*)$/s.exec(said);
+  if (certificate !== null) {
+    const reason = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(certificate[1]!))?.[1];
+    return new ExchangeFault("untrusted", `${where}: ${reason ?? certificate[0]}`, { cause });
+  }
+  if (/InvalidContentType|handshake eof|Connection reset/i.test(said)) {
+    return new ExchangeFault("not-tls", `${where}: it does not speak TLS`, { cause });
+  }
+  return new ExchangeFault("broken", `${where}: ${said.replace(/ \(os error \d+\).*$/s, "")}`, {
+    cause,
+  });
+}
+
+/** What rustls says of a certificate, and what that means. */
+const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/UnknownIssuer/, "its certificate is signed by an authority that is not known here"],
+  [/NotValidForName|not valid for name/i, "its certificate is for another name"],
+  [/Expired/i, "its certificate has expired"],
+  [/NotValidYet/i, "its certificate is not valid yet"],
+  [/Revoked/, "its certificate was revoked"],
+  [/CaUsedAsEndEntity/, "its certificate is an authority's own"],
+];

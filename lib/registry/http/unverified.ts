@@ -1,0 +1,104 @@
+import { connect, type TLSSocket } from "node:tls";
+import type { Connection } from "./connection.ts";
+import { ExchangeFault } from "./fault.ts";
+import { brokenBy } from "./patience.ts";
+
+/** How a server is reached whose certificate may be anybody's. */
+export interface UnverifiedOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** The name that the server is asked for (SNI). */
+  readonly servername: string;
+  /** What this side shows, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/**
+ * A connection of Node's, the only one here with TLS whose certificate is not verified. Slower, so it
+ * serves only those who asked for that.
+ */
+export class UnverifiedConnection implements Connection {
+  readonly #socket: TLSSocket;
+  readonly #pieces: Uint8Array[] = [];
+  #error: Error | undefined;
+  #ended = false;
+  #wake: () => void = () => {};
+
+  private constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    const wake = () => this.#wake();
+    const end = () => {
+      this.#ended = true;
+      wake();
+    };
+    socket.on("data", (piece: Uint8Array) => {
+      socket.pause();
+      this.#pieces.push(piece);
+      wake();
+    });
+    socket.pause();
+    socket.on("end", end);
+    socket.on("close", end);
+    socket.on("error", (error) => {
+      this.#error = error;
+      wake();
+    });
+  }
+
+  /**
+   * Connects. That the server does not speak TLS shows only when something is written or read.
+   *
+   * @throws {Error} what the system said
+   */
+  static async open(options: UnverifiedOptions): Promise<UnverifiedConnection> {
+    const { hostname: host, ...rest } = options;
+    const socket = connect({
+      ...rest,
+      host,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["http/1.1"],
+    });
+    const ready = Promise.withResolvers<void>();
+    const ended = () => ready.reject(new ExchangeFault("broken", "the connection ended early"));
+    socket.once("secureConnect", ready.resolve);
+    socket.once("error", ready.reject);
+    socket.once("close", ended);
+    try {
+      await ready.promise;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      socket.off("close", ended);
+    }
+    return new UnverifiedConnection(socket);
+  }
+
+  async read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    while (this.#pieces.length === 0) {
+      if (this.#error !== undefined) throw brokenBy(this.#error);
+      if (this.#ended) return null;
+      const woken = new Promise<void>((resolve) => this.#wake = resolve);
+      this.#socket.resume();
+      await woken;
+    }
+    const [piece] = this.#pieces;
+    const taken = piece!.subarray(0, buffer.length);
+    buffer.set(taken);
+    if (taken.length < piece!.length) this.#pieces[0] = piece!.subarray(taken.length);
+    else this.#pieces.shift();
+    return taken.length;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Node keeps what it is given until it is sent; the caller's buffer is used again before.
+      this.#socket.write(bytes.slice(), (error) => error ? reject(brokenBy(error)) : resolve());
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
