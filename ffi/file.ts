@@ -109,7 +109,7 @@ export class FileStatus {
 
 /** openat(2), always close-on-exec. `mode` is octal permission bits for O_CREAT. */
 export function openat(dirfd: number, path: Name, flags: number, mode = 0): number {
-  return syscall("openat", quote(path), dirfd, cstring(path), flags | O_CLOEXEC, mode);
+  return syscall("openat", () => quote(path), dirfd, cstring(path), flags | O_CLOEXEC, mode);
 }
 
 /** openat2(2), always close-on-exec. `resolve` is RESOLVE_* bits. */
@@ -121,7 +121,7 @@ export function openat2(
   mode = 0,
 ): number {
   const how = open_how.encode({ flags: flags | O_CLOEXEC, mode, resolve });
-  return syscall("openat2", quote(path), dirfd, cstring(path), how, open_how.size);
+  return syscall("openat2", () => quote(path), dirfd, cstring(path), how, open_how.size);
 }
 
 /**
@@ -231,12 +231,12 @@ export function syncfs(fd: number): void {
 
 /** mkdirat(2). `mode` is octal, less the umask. */
 export function mkdirat(dirfd: number, path: Name, mode: number): void {
-  syscall("mkdirat", quote(path), dirfd, cstring(path), mode);
+  syscall("mkdirat", () => quote(path), dirfd, cstring(path), mode);
 }
 
 /** mknodat(2). `mode` is file type and octal permissions, less the umask; the device matters for S_IFCHR and S_IFBLK. */
 export function mknodat(dirfd: number, path: Name, mode: number, major = 0, minor = 0): void {
-  syscall("mknodat", quote(path), dirfd, cstring(path), mode, makedev(major, minor));
+  syscall("mknodat", () => quote(path), dirfd, cstring(path), mode, makedev(major, minor));
 }
 
 /** makedev(3): the device number as the kernel's 32-bit encoding has it. */
@@ -246,7 +246,13 @@ export function makedev(major: number, minor: number): number {
 
 /** symlinkat(2). */
 export function symlinkat(target: Name, dirfd: number, path: Name): void {
-  syscall("symlinkat", `${quote(path)} -> ${quote(target)}`, cstring(target), dirfd, cstring(path));
+  syscall(
+    "symlinkat",
+    () => `${quote(path)} -> ${quote(target)}`,
+    cstring(target),
+    dirfd,
+    cstring(path),
+  );
 }
 
 /** linkat(2). `flags` is 0 or AT_SYMLINK_FOLLOW or AT_EMPTY_PATH. */
@@ -257,13 +263,13 @@ export function linkat(
   newpath: Name,
   flags = 0,
 ): void {
-  const detail = `${quote(newpath)} => ${quote(oldpath)}`;
+  const detail = () => `${quote(newpath)} => ${quote(oldpath)}`;
   syscall("linkat", detail, olddirfd, cstring(oldpath), newdirfd, cstring(newpath), flags);
 }
 
 /** unlinkat(2). `flags` is 0 or AT_REMOVEDIR. */
 export function unlinkat(dirfd: number, path: Name, flags = 0): void {
-  syscall("unlinkat", quote(path), dirfd, cstring(path), flags);
+  syscall("unlinkat", () => quote(path), dirfd, cstring(path), flags);
 }
 
 /** renameat2(2). */
@@ -293,12 +299,12 @@ export function fchownat(
   group: number,
   flags: number,
 ): void {
-  syscall("fchownat", quote(path), dirfd, cstring(path), owner, group, flags);
+  syscall("fchownat", () => quote(path), dirfd, cstring(path), owner, group, flags);
 }
 
 /** fchmodat(2), which follows a symbolic link. `mode` is octal. */
 export function fchmodat(dirfd: number, path: Name, mode: number): void {
-  syscall("fchmodat", quote(path), dirfd, cstring(path), mode);
+  syscall("fchmodat", () => quote(path), dirfd, cstring(path), mode);
 }
 
 /** fchmod(2). `mode` is octal. */
@@ -351,7 +357,7 @@ export function utimensat(
     view.setBigInt64(base + 8, BigInt(nanoseconds), true);
   }
   const name = path === null ? null : cstring(path);
-  syscall("utimensat", quote(path ?? `${dirfd}`), dirfd, name, times, flags);
+  syscall("utimensat", () => quote(path ?? `${dirfd}`), dirfd, name, times, flags);
 }
 
 /** The file system's magic number of an open file, from fstatfs(2) (linux/magic.h). */

@@ -38,18 +38,21 @@ export function trySyscall(name: SyscallName, ...args: Arg[]): number {
   );
 }
 
+/** What a call was about, quoted, for its error: `"proc" on "/proc"`. Where calls are many, made only then. */
+export type Detail = string | (() => string);
+
 /**
  * syscall(2), retried while a signal interrupts it.
  *
- * @param detail what the call was about, quoted, for the error: `"proc" on "/proc"`.
  * @throws {SysError} when the call fails.
  */
-export function syscall(name: SyscallName, detail: string, ...args: Arg[]): number {
+export function syscall(name: SyscallName, detail: Detail, ...args: Arg[]): number {
   for (;;) {
     const result = trySyscall(name, ...args);
     if (result !== -1) return result;
     const number = errno();
-    if (errnoName(number) !== "EINTR") throw new SysError(name, number, detail);
+    if (errnoName(number) === "EINTR") continue;
+    throw new SysError(name, number, typeof detail === "string" ? detail : detail());
   }
 }
 

@@ -1,8 +1,7 @@
 import { AT_FDCWD, O_NOCTTY, O_NONBLOCK, O_RDONLY } from "../../ffi/constants.ts";
 import { close, openat, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
-import { compressionOf, MAGIC_LENGTH } from "./compression/kind.ts";
-import { decompress, type Pieces } from "./compression/decompress.ts";
+import { type Pieces, unpack } from "./compression/decompress.ts";
 import { ArchiveFault } from "./fault.ts";
 import { type ArchiveSource, versionOf } from "./source.ts";
 
@@ -67,8 +66,7 @@ export class Archive implements Disposable {
    * @throws {ArchiveFault} now or while it is read, when it is of another kind or broken
    */
   async unpacked(): Promise<Pieces> {
-    const first = this.#piece();
-    return await decompress(this.#pieces(first), compressionOf(first.subarray(0, MAGIC_LENGTH)));
+    return await unpack(this.#pieces());
   }
 
   /**
@@ -84,8 +82,8 @@ export class Archive implements Disposable {
     this.#close();
   }
 
-  *#pieces(first: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
-    for (let piece = first; piece.length > 0; piece = this.#piece()) yield piece;
+  *#pieces(): Generator<Uint8Array<ArrayBuffer>> {
+    for (let piece = this.#piece(); piece.length > 0; piece = this.#piece()) yield piece;
   }
 
   #piece(): Uint8Array<ArrayBuffer> {

@@ -5,38 +5,24 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
 } from "../../ffi/constants.ts";
-import {
-  Fd,
-  flock,
-  fsync,
-  LOCK_EX,
-  mkdirat,
-  openat,
-  renameat2,
-  statx,
-  syncfs,
-  tryFlock,
-  tryStatx,
-} from "../../ffi/file.ts";
+import { Fd, mkdirat, openat, syncfs, tryStatx } from "../../ffi/file.ts";
 import { removeDefaultAcl } from "../../ffi/xattr.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
-import { removeContents, removeTree } from "../file_tree.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
-import { step, warn } from "../trace.ts";
+import { step } from "../trace.ts";
 import { Archive } from "./archive.ts";
 import { Budget } from "./budget.ts";
+import { extractionError, hintFor } from "./extraction_error.ts";
 import { ArchiveFault } from "./fault.ts";
 import { noSuchImage } from "./missing.ts";
 import { checkImageName } from "./name.ts";
+import { PartialFolder, removePartials } from "./partial.ts";
 import { ProgressLine } from "./progress.ts";
 import { assertLowerLayer, extractedRootfs, folderRootfs, type Rootfs } from "./rootfs.ts";
-import { RootfsWriter, settleUnlisted } from "./rootfs_writer.ts";
 import { type ArchiveSource, EXTRACTED, extractedPath, findSource } from "./source.ts";
-import { quoteName } from "./tar/bytes.ts";
 import { TarReader } from "./tar/reader.ts";
-
-/** Ending of a folder that is being extracted into. */
-const PARTIAL = ".partial";
+import { settleUnlisted } from "./tree/attributes.ts";
+import { TreeWriter } from "./tree/writer.ts";
 
 /**
  * Makes an image's root file system ready: extracts its archive, once for each version of it, into
@@ -63,13 +49,12 @@ export async function extractRootfs(imagesFolder: string, name: string): Promise
   using progress = new ProgressLine(`extract image ${JSON.stringify(name)}`);
   const path = extractedPath(folder, name, source.version);
   const final = path.slice(path.lastIndexOf("/") + 1);
-  using partial = prepare(name, () => {
-    removePartials(folder, store.number);
-    return lockPartial(store.number, final, progress);
+  using partial = await prepare(name, () => {
+    removePartials(`${folder}/${EXTRACTED}`, store.number);
+    const waiting = () => progress.say("another gocontainer is at it");
+    return PartialFolder.lock(store.number, final, { waiting });
   });
-  if (partial !== undefined) {
-    await extractInto(partial.number, store.number, final, { folder, name, source, progress });
-  }
+  if (partial !== undefined) await extractInto(partial, { folder, name, source, progress });
   return { name, path, source: source.kind };
 }
 
@@ -83,13 +68,13 @@ export function removeLeftovers(imagesFolder: string): void {
   if (folder === undefined) return;
   if (tryStatx(AT_FDCWD, `${folder}/${EXTRACTED}`, AT_SYMLINK_NOFOLLOW) === undefined) return;
   using store = openStore(folder);
-  removePartials(folder, store.number);
+  removePartials(`${folder}/${EXTRACTED}`, store.number);
 }
 
 /** Tells the user of an error before the archive is opened. */
-function prepare<T>(name: string, action: () => T): T {
+async function prepare<T>(name: string, action: () => Promise<T>): Promise<T> {
   try {
-    return action();
+    return await action();
   } catch (error) {
     throw new ContainerError(`extract image ${JSON.stringify(name)}: ${reasonOf(error)}`, {
       hint: hintFor(error),
@@ -118,60 +103,6 @@ function openStore(folder: string): Fd {
   }
 }
 
-function removePartials(folder: string, store: number): void {
-  for (const { name } of Deno.readDirSync(`${folder}/${EXTRACTED}`)) {
-    if (!name.startsWith(".") || !name.endsWith(PARTIAL)) continue;
-    using partial = tryOpenFolder(store, name);
-    if (partial === undefined || !tryFlock(partial.number, LOCK_EX)) continue;
-    if (isStill(partial.number, store, name)) removeTree(store, name);
-  }
-}
-
-/** Whether an open folder still has its name: it may have been renamed, or removed, before it was locked. */
-function isStill(folder: number, store: number, name: string): boolean {
-  return tryStatx(store, name, AT_SYMLINK_NOFOLLOW)?.ino === statx(folder).ino;
-}
-
-function tryOpenFolder(store: number, name: string): Fd | undefined {
-  try {
-    return new Fd(openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/**
- * Makes the folder to extract into, or takes over one that was left, and locks it. Undefined when
- * another process completed the image meanwhile.
- */
-function lockPartial(store: number, final: string, progress: ProgressLine): Fd | undefined {
-  const name = partialName(final);
-  for (;;) {
-    try {
-      mkdirat(store, name, 0o700);
-    } catch (error) {
-      if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
-    }
-    const folder = tryOpenFolder(store, name);
-    if (folder === undefined) continue;
-    if (!tryFlock(folder.number, LOCK_EX)) {
-      progress.say("another gocontainer is at it");
-      flock(folder.number, LOCK_EX);
-    }
-    if (tryStatx(store, final, AT_SYMLINK_NOFOLLOW) !== undefined) {
-      folder[Symbol.dispose]();
-      return undefined;
-    }
-    if (isStill(folder.number, store, name)) return folder;
-    folder[Symbol.dispose]();
-  }
-}
-
-function partialName(final: string): string {
-  return `.${final}${PARTIAL}`;
-}
-
 /** What is extracted where, for messages. */
 interface Task {
   readonly folder: string;
@@ -180,56 +111,40 @@ interface Task {
   readonly progress: ProgressLine;
 }
 
-async function extractInto(
-  partial: number,
-  store: number,
-  final: string,
-  task: Task,
-): Promise<void> {
-  const name = partialName(final);
+async function extractInto(partial: PartialFolder, task: Task): Promise<void> {
   try {
     step(
       () => ({
         label: `extract the image "${task.name}", once for all containers`,
-        call: `tar -x into "${task.folder}/${EXTRACTED}/${name}", inside its folder only`,
+        call: `tar -x into "${task.folder}/${EXTRACTED}/${partial.name}", inside its folder only`,
         check: `ls -la "${task.folder}/${EXTRACTED}"`,
       }),
       () => {
-        removeContents(store, name);
-        settleUnlisted(partial);
+        partial.clear();
+        settleUnlisted(partial.number);
       },
     );
-    await unpack(partial, task);
+    await unpack(partial.number, task);
     step(
       () => ({
         label: "give the image its name, now that it is whole and on the disk",
-        call: `syncfs, rename("${name}", "${final}")`,
+        call: `syncfs, rename("${partial.name}")`,
       }),
       () => {
-        syncfs(partial);
-        renameat2(store, name, store, final);
-        fsync(store);
+        syncfs(partial.number);
+        partial.complete();
       },
     );
   } catch (error) {
-    removeFailed(store, name);
+    partial.remove();
     throw error;
-  }
-}
-
-/** What cannot be removed now is removed by the next extraction; the error that led here counts. */
-function removeFailed(store: number, name: string): void {
-  try {
-    removeTree(store, name);
-  } catch (error) {
-    warn(`what was extracted could not be removed: ${reasonOf(error)}`);
   }
 }
 
 async function unpack(root: number, task: Task): Promise<void> {
   const { name, source, progress } = task;
   using archive = Archive.open(source);
-  using writer = new RootfsWriter(root);
+  using writer = new TreeWriter(root);
   const budget = new Budget(root);
   let files = 0;
   const reader = new TarReader({
@@ -256,7 +171,10 @@ async function unpack(root: number, task: Task): Promise<void> {
     writer.finish();
     archive.assertSame();
   } catch (error) {
-    throw failure(error, archive, name, writer);
+    throw extractionError(error, `extract image ${JSON.stringify(name)}`, {
+      archive: JSON.stringify(archive.name),
+      member: writer.current,
+    });
   }
 }
 
@@ -271,40 +189,4 @@ function assertRootfs(root: number): void {
   throw new ArchiveFault("holds an image in layers, not a root file system", {
     hint: "Make one of a container of it: docker export CONTAINER, or podman export CONTAINER",
   });
-}
-
-function failure(
-  error: unknown,
-  archive: Archive,
-  name: string,
-  writer: RootfsWriter,
-): ContainerError {
-  const what = `extract image ${JSON.stringify(name)}`;
-  if (error instanceof ArchiveFault) {
-    return new ContainerError(`${what}: ${JSON.stringify(archive.name)} ${error.message}`, {
-      code: "InvalidArchive",
-      hint: error.hint,
-      cause: error,
-    });
-  }
-  const member = writer.current === undefined ? "" : `${quoteName(writer.current)}: `;
-  return new ContainerError(`${what}: ${member}${reasonOf(error)}`, {
-    hint: hintFor(error),
-    cause: error,
-  });
-}
-
-function hintFor(error: unknown): string | undefined {
-  switch (error instanceof SysError ? error.code : "") {
-    case "ENOSPC":
-    case "EDQUOT":
-      return "Make room, or give an images folder on another disk with -i";
-    case "EROFS":
-      return "Give an images folder on a disk that can be written with -i";
-    case "EPERM":
-    case "EOPNOTSUPP":
-      return "Give an images folder on a Linux file system such as ext4 with -i";
-    default:
-      return undefined;
-  }
 }

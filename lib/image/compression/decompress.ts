@@ -1,5 +1,5 @@
 import { ArchiveFault } from "../fault.ts";
-import type { Compression } from "./kind.ts";
+import { type Compression, compressionOf, MAGIC_LENGTH } from "./kind.ts";
 
 /** Bytes in pieces, each the receiver's own. */
 export type Pieces = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
@@ -24,6 +24,21 @@ export async function decompress(
     case "zstd":
       return await (await import("./zstd.ts")).unzstd(compressed);
   }
+}
+
+/**
+ * Undoes the compression that the first bytes tell of.
+ *
+ * @throws {ArchiveFault} now or while it is read, when it is of another kind or broken
+ */
+export async function unpack(archive: Iterable<Uint8Array<ArrayBuffer>>): Promise<Pieces> {
+  const pieces = archive[Symbol.iterator]();
+  const first = pieces.next().value ?? new Uint8Array(0);
+  const all = function* () {
+    yield first;
+    for (let next = pieces.next(); !next.done; next = pieces.next()) yield next.value;
+  };
+  return await decompress(all(), compressionOf(first.subarray(0, MAGIC_LENGTH)));
 }
 
 /** A piece whose memory is an ArrayBuffer, as file descriptors take it. */

@@ -18,6 +18,17 @@ export interface Timestamp {
   readonly nanoseconds: number;
 }
 
+/** A point in time given in nanoseconds since 1970, as the kernel's status has it. */
+export function timestampOf(time: bigint): Timestamp {
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+  return {
+    seconds: Number((time - nanoseconds) / SECOND),
+    nanoseconds: Number(nanoseconds),
+  };
+}
+
+const SECOND = 1_000_000_000n;
+
 /** A part of a sparse file that holds data; what lies between such parts is zeros. */
 export interface DataRegion {
   /** Where it begins in the file, in bytes. */

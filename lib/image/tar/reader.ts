@@ -49,8 +49,9 @@ export class TarReader {
   #filled = 0;
   #streamed = 0;
 
-  constructor(sink: TarSink) {
-    this.#parser = parse(sink);
+  /** @param options.endMark whether the archive has to end with its mark; without, with a member */
+  constructor(sink: TarSink, options: { endMark: boolean } = { endMark: true }) {
+    this.#parser = parse(sink, options.endMark);
     this.#resume();
   }
 
@@ -69,11 +70,11 @@ export class TarReader {
   /**
    * Tells that there is no more.
    *
-   * @throws {ArchiveFault} when the archive's end mark has not come
+   * @throws {ArchiveFault} when it ends in a member, or without the end mark that it is to have
    */
   finish(): void {
     const want = this.#want;
-    if (want === undefined || ("mayEnd" in want && this.#filled === 0)) return;
+    if (want === undefined || ("mayEnd" in want && want.mayEnd && this.#filled === 0)) return;
     throw new ArchiveFault("is truncated");
   }
 
@@ -113,11 +114,11 @@ export class TarReader {
 const EMPTY = new Uint8Array(new ArrayBuffer(0));
 
 /** The members of an archive, one after another, up to the end mark. */
-function* parse(sink: TarSink): Parser {
+function* parse(sink: TarSink, endMark: boolean): Parser {
   const global = new PaxAttributes();
   for (let first = true;; first = false) {
     const extensions: Extensions = { pax: new PaxAttributes(global), global };
-    const member = yield* readExtensions(extensions, first);
+    const member = yield* readExtensions(extensions, first, !endMark);
     if (member === undefined) return;
     yield* readMember(member, extensions, sink);
   }
@@ -143,10 +144,11 @@ interface Extensions {
 function* readExtensions(
   into: Extensions,
   first: boolean,
+  mayEnd: boolean,
 ): Generator<Want, MemberHeader | undefined, Uint8Array<ArrayBuffer>> {
   let total = 0;
   for (;;) {
-    const block = yield { bytes: BLOCK };
+    const block = yield { bytes: BLOCK, mayEnd: mayEnd && total === 0 };
     if (isZeroBlock(block)) {
       // One empty block is not enough by the standard, yet some programs leave it at that.
       if (!isZeroBlock(yield { bytes: BLOCK, mayEnd: true })) {

@@ -1,5 +1,4 @@
 import {
-  AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
   O_CREAT,
   O_DIRECTORY,
@@ -16,12 +15,12 @@ import {
   S_IFDIR,
   S_IFIFO,
   S_IFMT,
-} from "../../ffi/constants.ts";
+} from "../../../ffi/constants.ts";
 import {
   close,
-  fchmod,
   fchmodat,
   fchownat,
+  type FileStatus,
   ftruncate,
   linkat,
   mkdirat,
@@ -29,35 +28,31 @@ import {
   openat,
   openat2,
   pwriteAll,
+  statx,
   symlinkat,
   tryStatx,
+  umask,
   unlinkat,
   utimensat,
   writeAll,
-} from "../../ffi/file.ts";
-import { fsetxattr } from "../../ffi/xattr.ts";
-import { SysError } from "../errors.ts";
-import { removeTree } from "../file_tree.ts";
-import { warn } from "../trace.ts";
-import { ArchiveFault } from "./fault.ts";
-import { type ByteString, quoteName, toCString } from "./tar/bytes.ts";
-import type { TarEntry } from "./tar/entry.ts";
-import type { TarSink } from "./tar/reader.ts";
+} from "../../../ffi/file.ts";
+import { fsetxattr } from "../../../ffi/xattr.ts";
+import { SysError } from "../../errors.ts";
+import { removeTree } from "../../file_tree.ts";
+import { warn } from "../../trace.ts";
+import { ArchiveFault } from "../fault.ts";
+import { type ByteString, quoteName, toCString } from "../tar/bytes.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import type { TarSink } from "../tar/reader.ts";
+import { type Attributes, setAttributes, settleUnlisted, setXattrs } from "./attributes.ts";
+import { hostile, isWithin, join, type Place, placeOf, split } from "./place.ts";
+import type { View } from "./view.ts";
 
-/** A name of an archive, checked: a folder in the tree and a name in that folder. */
-interface Place {
-  /** Relative to the root and without `.` or `..`; empty for the root itself. */
-  readonly folder: ByteString;
-  /** Empty for the root. */
-  readonly leaf: ByteString;
-}
-
-/** Bytes in a path that the kernel takes, less the closing NUL (PATH_MAX, limits.h). */
-const PATH_LIMIT = 4095;
-/** Bytes in one part of it (NAME_MAX). */
-const NAME_LIMIT = 255;
 /** Open folders that are kept: entries of one folder mostly stand together. */
-const OPEN_FOLDERS = 32;
+const OPEN_FOLDERS = 128;
+
+/** Of the attributes that overlayfs keeps for itself, the one for a folder that hides what is below. */
+export const OPAQUE = "trusted.overlay.opaque";
 
 /**
  * Writes the members of an archive below a folder, and nowhere else, whatever their names say.
@@ -69,19 +64,34 @@ const OPEN_FOLDERS = 32;
  *
  * Owners, modes, times and extended attributes are set last of all for folders, as what is put into
  * a folder changes its time, and may take over its group and access control list.
+ *
+ * Where the tree is a layer, folders that it has without being told of them look as they do below,
+ * hard links may lead to files below, and what takes the place of something hides all of it.
  */
-export class RootfsWriter implements TarSink, Disposable {
+export class TreeWriter implements TarSink, Disposable {
   readonly #root: number;
+  readonly #view: View | undefined;
   readonly #open = new Map<ByteString, number>();
-  readonly #folders = new Map<ByteString, TarEntry>();
+  readonly #folders = new Map<ByteString, Attributes>();
+  /** Permission bits that new files do not get. */
+  readonly #umask: number;
   #entry: TarEntry | undefined;
   /** The file that is being written, or -1. */
   #file = -1;
   #warned = false;
 
-  /** @param root descriptor of the folder, which stays the caller's. */
-  constructor(root: number) {
+  /**
+   * @param root descriptor of the folder, which stays the caller's; it is root's, so that what is made
+   *   in it is too
+   * @param view how the tree shows, where it is a layer that is laid over others
+   */
+  constructor(root: number, view?: View) {
     this.#root = root;
+    this.#view = view;
+    this.#umask = umask(0o022);
+    umask(this.#umask);
+    const attributes = view?.rootBelow();
+    if (attributes !== undefined) this.#folders.set("", attributes);
   }
 
   /**
@@ -110,7 +120,8 @@ export class RootfsWriter implements TarSink, Disposable {
         break;
       case "file":
         this.#anew(parent, place, () => {
-          this.#file = openat(parent, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+          const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+          this.#file = openat(parent, leaf, flags, this.#firstMode(entry));
         });
         break;
       case "hard link":
@@ -148,18 +159,50 @@ export class RootfsWriter implements TarSink, Disposable {
     const entry = this.#entry!;
     const file = this.#file;
     if (entry.sparse !== undefined) ftruncate(file, entry.size);
-    this.#setAttributes(file, entry);
+    if (this.#firstMode(entry) === entry.mode) {
+      setXattrs(file, entry, this.#unsupported);
+      utimensat(file, null, entry.mtime.seconds, entry.mtime.nanoseconds);
+    } else {
+      setAttributes(file, entry, this.#unsupported);
+    }
     this.#file = -1;
     close(file);
   }
 
+  /**
+   * Hides what lies below at a path (image-spec, layer.md#whiteouts). What the tree itself has there
+   * stays, whichever comes first.
+   *
+   * @param entry the member that says so
+   */
+  hide(path: ByteString, entry: TarEntry): void {
+    this.#entry = entry;
+    const place = placeOf(path, entry.name);
+    const folder = this.#folderToHideIn(place.folder);
+    if (folder === undefined) return;
+    const leaf = toCString(place.leaf);
+    const there = tryStatx(folder, leaf, AT_SYMLINK_NOFOLLOW);
+    if (there === undefined) mknodat(folder, leaf, S_IFCHR, 0, 0);
+    else if ((there.mode & S_IFMT) === S_IFDIR) this.#makeOpaque(join(place));
+  }
+
+  /**
+   * Hides all that lies below in a folder, but not the folder (image-spec, layer.md#opaque-whiteout).
+   *
+   * @param entry the member that says so
+   */
+  hideContents(folder: ByteString, entry: TarEntry): void {
+    this.#entry = entry;
+    const path = join(placeOf(folder === "" ? "." : folder, entry.name));
+    if (this.#folderToHideIn(path) !== undefined) this.#makeOpaque(path);
+  }
+
   /** Settles the folders. To be called once, after the last member. */
   finish(): void {
-    for (const [path, entry] of this.#folders) {
-      this.#entry = entry;
+    for (const [path, attributes] of this.#folders) {
       const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       try {
-        this.#setAttributes(folder, entry);
+        setAttributes(folder, attributes, this.#unsupported);
       } finally {
         close(folder);
       }
@@ -177,12 +220,24 @@ export class RootfsWriter implements TarSink, Disposable {
     this.#forget();
   }
 
+  /**
+   * The mode that a file is made with: its own where that needs no correction later, for which it has
+   * to be root's, as what is made here is.
+   */
+  #firstMode({ uid, gid, mode }: TarEntry): number {
+    const plain = uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
+    return plain ? mode : 0o600;
+  }
+
   /** A descriptor of a folder of the tree, made with its parents where there is none. */
   #folder(path: ByteString): number {
     if (path === "") return this.#root;
     const known = this.#open.get(path);
     if (known !== undefined) return known;
-    const folder = this.#tryOpen(path) ?? this.#makeMissing(path);
+    return this.#keep(path, this.#tryOpen(path) ?? this.#makeMissing(path));
+  }
+
+  #keep(path: ByteString, folder: number): number {
     if (this.#open.size >= OPEN_FOLDERS) this.#forget();
     this.#open.set(path, folder);
     return folder;
@@ -200,8 +255,34 @@ export class RootfsWriter implements TarSink, Disposable {
         case "EXDEV":
           throw hostile(this.#entry!.name, "passes through a symbolic link");
         case "ENOTDIR":
+          if (this.#view !== undefined && this.#isHidden(path)) return undefined;
           throw hostile(this.#entry!.name, "passes through a file");
       }
+      throw error;
+    }
+  }
+
+  /** Whether the tree hides what lies below at a path, or at a folder on the way there. */
+  #isHidden(path: ByteString): boolean {
+    for (let at = path; at !== ""; at = split(at).folder) {
+      if (isWhiteout(this.#tryStatus(at))) return true;
+    }
+    return false;
+  }
+
+  /** What the tree has at a path; undefined also where there is no way to it. */
+  #tryStatus(path: ByteString): FileStatus | undefined {
+    try {
+      const fd = this.#openBeneath(path, O_PATH | O_NOFOLLOW);
+      try {
+        return statx(fd);
+      } finally {
+        close(fd);
+      }
+    } catch (error) {
+      const absent = error instanceof SysError &&
+        ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
+      if (absent) return undefined;
       throw error;
     }
   }
@@ -211,16 +292,19 @@ export class RootfsWriter implements TarSink, Disposable {
     return openat2(this.#root, path === "" ? "." : toCString(path), flags, resolve);
   }
 
+  /** Makes a folder that no member told of. */
   #makeMissing(path: ByteString): number {
     const place = split(path);
     const parent = this.#folder(place.folder);
-    const leaf = toCString(place.leaf);
-    mkdirat(parent, leaf, 0o700);
+    const attributes = this.#view?.folder(path);
+    this.#makeFolder(parent, place, toCString(place.leaf));
     const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY);
-    settleUnlisted(folder);
+    if (attributes === undefined) settleUnlisted(folder);
+    else this.#folders.set(path, attributes);
     return folder;
   }
 
+  /** Makes a folder where there is none. */
   #makeFolder(parent: number, place: Place, leaf: Uint8Array<ArrayBuffer>): void {
     try {
       mkdirat(parent, leaf, 0o700);
@@ -230,7 +314,27 @@ export class RootfsWriter implements TarSink, Disposable {
       if (there !== undefined && (there.mode & S_IFMT) === S_IFDIR) return;
       this.#remove(parent, place);
       mkdirat(parent, leaf, 0o700);
+      // What was in its place had hidden what lies below, and that is not to come back.
+      if (this.#view !== undefined) this.#makeOpaque(join(place));
     }
+  }
+
+  #makeOpaque(path: ByteString): void {
+    const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      fsetxattr(folder, OPAQUE, toCString("y").subarray(0, 1));
+    } finally {
+      close(folder);
+    }
+  }
+
+  /** The folder in which something is to be hidden; undefined where nothing shows from below. */
+  #folderToHideIn(path: ByteString): number | undefined {
+    if (path === "") return this.#root;
+    if (this.#open.has(path)) return this.#open.get(path);
+    const there = this.#tryOpen(path);
+    if (there !== undefined) return this.#keep(path, there);
+    return this.#view?.folder(path) === undefined ? undefined : this.#folder(path);
   }
 
   #link(
@@ -239,33 +343,41 @@ export class RootfsWriter implements TarSink, Disposable {
     leaf: Uint8Array<ArrayBuffer>,
     linkname: ByteString,
   ): void {
-    const target = placeOf(linkname, this.#entry!.name);
+    const target = placeOf(linkname, this.#entry!.name, "is a hard link that ");
     const path = join(target);
     if (target.leaf === "") throw hostile(this.#entry!.name, "is a hard link to the root");
-    const folder = target.folder === "" ? this.#root : this.#tryOpen(target.folder);
+    const folder = this.#holderOf(target, linkname);
     try {
-      const name = toCString(target.leaf);
-      const there = folder === undefined ? undefined : tryStatx(folder, name, AT_SYMLINK_NOFOLLOW);
-      if (folder === undefined || there === undefined) {
-        throw new ArchiveFault(
-          `is broken: ${quoteName(this.#entry!.name)} is a hard link to ${
-            quoteName(linkname)
-          }, which is not there`,
-        );
-      }
-      if ((there.mode & S_IFMT) === S_IFDIR) {
-        throw hostile(this.#entry!.name, "is a hard link to a folder");
-      }
       if (path === join(place)) return;
       if (isWithin(path, join(place))) {
         throw new ArchiveFault(
           `is broken: ${quoteName(this.#entry!.name)} is a hard link to what it takes the place of`,
         );
       }
-      this.#anew(parent, place, () => linkat(folder, name, parent, leaf));
+      this.#anew(parent, place, () => linkat(folder, toCString(target.leaf), parent, leaf));
     } finally {
-      if (folder !== undefined && folder !== this.#root) close(folder);
+      if (folder !== this.#root) close(folder);
     }
+  }
+
+  /** A descriptor of the folder that has the target of a hard link. */
+  #holderOf(target: Place, linkname: ByteString): number {
+    const folder = target.folder === "" ? this.#root : this.#tryOpen(target.folder);
+    const there = folder === undefined
+      ? undefined
+      : tryStatx(folder, toCString(target.leaf), AT_SYMLINK_NOFOLLOW);
+    const isFolder = there !== undefined && (there.mode & S_IFMT) === S_IFDIR;
+    const isOwn = there !== undefined && !(this.#view !== undefined && isWhiteout(there));
+    if (isOwn && !isFolder) return folder!;
+    if (folder !== undefined && folder !== this.#root) close(folder);
+    if (isFolder) throw hostile(this.#entry!.name, "is a hard link to a folder");
+    const below = this.#view?.holderOf(target);
+    if (below !== undefined) return below.release();
+    throw new ArchiveFault(
+      `is broken: ${quoteName(this.#entry!.name)} is a hard link to ${
+        quoteName(linkname)
+      }, which is not there`,
+    );
   }
 
   /** Makes something; where there is something already, that is removed first. */
@@ -302,36 +414,13 @@ export class RootfsWriter implements TarSink, Disposable {
     }
   }
 
-  /** Owner first: chown(2) clears the set-user-id bits and file capabilities. */
-  #setAttributes(fd: number, entry: TarEntry): void {
-    fchownat(fd, "", entry.uid, entry.gid, AT_EMPTY_PATH);
-    for (const [name, value] of entry.xattrs) {
-      if (isKept(name, entry)) this.#setXattr(fd, name, value);
-    }
-    fchmod(fd, entry.mode);
-    utimensat(fd, null, entry.mtime.seconds, entry.mtime.nanoseconds);
-  }
-
-  #setXattr(fd: number, name: ByteString, value: Uint8Array<ArrayBuffer>): void {
-    try {
-      fsetxattr(fd, toCString(name), value);
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
+  readonly #unsupported = (name: ByteString): void => {
+    if (!this.#warned) {
       const member = quoteName(this.#entry!.name);
-      if (error.code !== "EOPNOTSUPP") {
-        throw new ArchiveFault(
-          `is broken: the attribute ${quoteName(name)} of ${member} cannot be set (${error.code})`,
-          { cause: error },
-        );
-      }
-      if (!this.#warned) {
-        warn(
-          `the images folder's file system keeps no attribute ${quoteName(name)} (of ${member})`,
-        );
-      }
-      this.#warned = true;
+      warn(`the images folder's file system keeps no attribute ${quoteName(name)} (of ${member})`);
     }
-  }
+    this.#warned = true;
+  };
 
   #setOwnerAndTime(parent: number, leaf: Uint8Array<ArrayBuffer>, entry: TarEntry): void {
     fchownat(parent, leaf, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW);
@@ -343,47 +432,11 @@ export class RootfsWriter implements TarSink, Disposable {
   }
 }
 
-/** A folder that no archive lists is root's, mode 0755, whatever it took over from the one above. */
-export function settleUnlisted(folder: number): void {
-  fchownat(folder, "", 0, 0, AT_EMPTY_PATH);
-  fchmod(folder, 0o755);
-}
-
-/**
- * Takes a name apart, without its empty and `.` parts.
- *
- * @param member whose name or link it is, for the message
- */
-function placeOf(name: ByteString, member: ByteString): Place {
-  const how = name === member ? "" : "is a hard link that ";
-  if (name.startsWith("/")) throw hostile(member, `${how}begins with "/"`);
-  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..")) throw hostile(member, `${how}has ".." in it`);
-  if (name === "") throw new ArchiveFault("is broken: it has a member without a name");
-  const path = parts.join("/");
-  if (path.length > PATH_LIMIT || parts.some((part) => part.length > NAME_LIMIT)) {
-    throw new ArchiveFault(`has a name that is too long for Linux: ${quoteName(name)}`);
-  }
-  return split(path);
-}
-
-function split(path: ByteString): Place {
-  const slash = path.lastIndexOf("/");
-  return slash < 0
-    ? { folder: "", leaf: path }
-    : { folder: path.slice(0, slash), leaf: path.slice(slash + 1) };
-}
-
-function join({ folder, leaf }: Place): ByteString {
-  return folder === "" ? leaf : `${folder}/${leaf}`;
-}
-
-function isWithin(path: ByteString, folder: ByteString): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
-}
-
-function hostile(member: ByteString, how: string): ArchiveFault {
-  return new ArchiveFault(`is hostile: ${quoteName(member)} ${how}`);
+/** Whether a file is what overlayfs hides something with (kernel, filesystems/overlayfs.rst). */
+export function isWhiteout(status: FileStatus | undefined): boolean {
+  if (status === undefined || (status.mode & S_IFMT) !== S_IFCHR) return false;
+  const { major, minor } = status.rdev;
+  return major === 0 && minor === 0;
 }
 
 /** Ids are 32 bits, the highest of them stands for "leave it" (chown(2)); device numbers 12 and 20. */
@@ -396,15 +449,4 @@ function checkNumbers({ name, uid, gid, major, minor }: TarEntry): void {
 
 function isUpTo(value: number, most: number): boolean {
   return value >= 0 && value <= most;
-}
-
-/**
- * Attributes that a root file system may bring along: those of users, file capabilities and access
- * control lists. Others steer the host's kernel: `trusted.overlay.*` and `user.overlay.*` redirect
- * look-ups of an overlay, `security.*` are labels of the host's policy.
- */
-function isKept(name: ByteString, { type }: TarEntry): boolean {
-  if (name.startsWith("user.")) return !name.startsWith("user.overlay.");
-  return name === "security.capability" || name === "system.posix_acl_access" ||
-    (name === "system.posix_acl_default" && type === "folder");
 }

@@ -1,0 +1,17 @@
+import type { Fd } from "../../../ffi/file.ts";
+import type { ByteString } from "../tar/bytes.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Place } from "./place.ts";
+
+/** How a tree shows that is a layer: laid over others, some of which it hides. */
+export interface View {
+  /** The attributes of the root as it shows without the layer; undefined for the lowest layer. */
+  rootBelow(): Attributes | undefined;
+  /** The attributes of the folder that shows at a path; undefined where none does. */
+  folder(path: ByteString): Attributes | undefined;
+  /**
+   * Opens the folder that has the file which shows at a place, in the layer that has it; undefined
+   * where nothing shows, or a folder.
+   */
+  holderOf(place: Place): Fd | undefined;
+}
