@@ -121,7 +121,7 @@ export class TreeWriter implements TarSink, Disposable {
       case "file":
         this.#anew(parent, place, () => {
           const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-          this.#file = openat(parent, leaf, flags, this.#firstMode(entry));
+          this.#file = openat(parent, leaf, flags, this.#isPlain(entry) ? entry.mode : 0o600);
         });
         break;
       case "hard link":
@@ -159,7 +159,7 @@ export class TreeWriter implements TarSink, Disposable {
     const entry = this.#entry!;
     const file = this.#file;
     if (entry.sparse !== undefined) ftruncate(file, entry.size);
-    if (this.#firstMode(entry) === entry.mode) {
+    if (this.#isPlain(entry)) {
       setXattrs(file, entry, this.#unsupported);
       utimensat(file, null, entry.mtime.seconds, entry.mtime.nanoseconds);
     } else {
@@ -220,13 +220,9 @@ export class TreeWriter implements TarSink, Disposable {
     this.#forget();
   }
 
-  /**
-   * The mode that a file is made with: its own where that needs no correction later, for which it has
-   * to be root's, as what is made here is.
-   */
-  #firstMode({ uid, gid, mode }: TarEntry): number {
-    const plain = uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
-    return plain ? mode : 0o600;
+  /** Whether a new file has the right owner and mode from the beginning: root's, as what is made here is. */
+  #isPlain({ uid, gid, mode }: TarEntry): boolean {
+    return uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
   }
 
   /** A descriptor of a folder of the tree, made with its parents where there is none. */
