@@ -110,6 +110,11 @@ export function dup2(oldfd: number, newfd: number): void {
   else syscall("dup3", `${oldfd} as ${newfd}`, oldfd, newfd, 0);
 }
 
+/** dup3(2), close-on-exec: `newfd` is what `oldfd` is, whatever it was before. */
+export function dup3(oldfd: number, newfd: number): void {
+  syscall("dup3", `${oldfd} as ${newfd}`, oldfd, newfd, O_CLOEXEC);
+}
+
 /** fcntl(2) F_SETFD 0: lets the descriptor through execve. */
 export function clearCloseOnExec(fd: number): void {
   const F_SETFD = 2;

@@ -26,6 +26,8 @@ export interface MountStep {
   readonly options: readonly (readonly [key: string, value?: string])[];
   /** What only mount(2) can carry: values of over 255 bytes, and flags that fsconfig(2) has no name for. */
   readonly legacy?: { readonly flags: number; readonly data: string };
+  /** Folders that the options name by descriptor, to be opened again in the mount namespace of the mount. */
+  readonly folders?: readonly OpenFolder[];
   /** MOUNT_ATTR_* to set and clear on the mount, and on all below it. */
   readonly set: number;
   readonly clear: number;
@@ -39,6 +41,12 @@ export interface MountStep {
   readonly inheritMode?: boolean;
   /** Copy what the root has at `target` into the new file system (tmpcopyup). */
   readonly copyUp: boolean;
+}
+
+/** A folder of the host that is open as `fd`. */
+export interface OpenFolder {
+  readonly fd: number;
+  readonly path: string;
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   superblockOptions,
 } from "../oci/mount_options.ts";
 import type { Mount } from "../oci/spec.ts";
+import { LONGEST_VALUE, type OverlayOptions } from "./overlay_options.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /** What the parent has made ready for a mount. */
@@ -26,6 +27,8 @@ export interface PreparedMount {
   /** Where the child takes the clone from, absolute, and what it becomes to what is mounted there. */
   readonly source?: string;
   readonly spread?: number;
+  /** The options of an overlay, where what the config has does not fit. */
+  readonly overlay?: OverlayOptions;
   /** The user namespace whose mapping the mount has yet to show. */
   readonly idmap?: { readonly userns: number; readonly recursive: boolean };
 }
@@ -68,9 +71,10 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
       ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
     };
   }
+  const { overlay } = prepared;
   const keys = [
     ...superblockOptions(options.flags).map((name) => [name] as const),
-    ...options.data.map(keyAndValue),
+    ...(overlay?.options ?? options.data.map(keyAndValue)),
     ...securityContext(mount.type, label),
   ];
   return {
@@ -83,17 +87,20 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
     clear: 0,
     copyUp: options.tmpcopyup,
     ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
-    ...(needsMount2(options)
-      ? { legacy: { flags: options.flags, data: options.data.join() } }
-      : {}),
+    ...legacy(options, overlay),
+    ...(overlay && overlay.folders.length > 0 ? { folders: overlay.folders } : {}),
     ...(mount.type === "tmpfs" && !keys.some(([key]) => key === "mode")
       ? { inheritMode: true }
       : {}),
   };
 }
 
-/** fsconfig(2) takes values of at most 255 bytes. */
-const LONGEST_VALUE = 255;
+/** What only mount(2) takes. */
+function legacy(options: MountOptions, overlay?: OverlayOptions): Pick<MountStep, "legacy"> {
+  const isNeeded = overlay === undefined ? needsMount2(options) : overlay.data !== undefined;
+  const data = overlay?.data ?? options.data.join();
+  return isNeeded ? { legacy: { flags: options.flags, data } } : {};
+}
 
 /** Of `silent` nothing is to be seen: it only spares messages in the kernel's log. */
 function needsMount2({ flags, data }: MountOptions): boolean {

@@ -172,7 +172,7 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
       ? `mount the overlay of image and changes on "${path}"`
       : `make "${path}" a mount of its own`,
     path,
-    ...(overlay ? { overlay: mountStep(overlay) } : {}),
+    ...(overlay ? { overlay: mountStep(overlay, trees.mounts.get(overlay)) } : {}),
     ...(trees.root === undefined ? {} : { tree: trees.root }),
     ...(trees.attached ? { attached: true } : {}),
   });

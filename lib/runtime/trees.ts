@@ -19,13 +19,14 @@ import {
 import { O_PATH } from "../../ffi/constants.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { newMount } from "../init/steps/mounts.ts";
-import type { DeviceNode } from "../init/plan.ts";
+import type { DeviceNode, MountStep } from "../init/plan.ts";
 import { isBind, parseMountOptions } from "../oci/mount_options.ts";
 import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import type { Mount, Spec } from "../oci/spec.ts";
 import { makeUserNamespace } from "./id_mappings.ts";
 import { mountStep, type PreparedMount } from "./mount_step.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
+import { type OverlayOptions, overlayOptions } from "./overlay_options.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /**
@@ -87,7 +88,6 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
   const overlay = rootOverlay(mounts);
   const prepared = new Map<Mount, PreparedMount>();
   for (const mount of mounts) {
-    if (mount === overlay) continue;
     prepared.set(mount, prepareMount(mount, spec, options, byChild ? spread : clone));
   }
   const cgroups = new Map<string, number>();
@@ -97,7 +97,7 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     }
   }
   return {
-    root: openRoot(spec, overlay, options, clone),
+    root: openRoot(spec, overlay && mountStep(overlay, prepared.get(overlay)), options, clone),
     attached: !namespaces.has("mount"),
     mounts: prepared,
     cgroups,
@@ -125,7 +125,7 @@ export function detachRoot(path: string): void {
 
 function openRoot(
   spec: Spec,
-  overlay: Mount | undefined,
+  overlay: MountStep | undefined,
   options: TreeOptions,
   clone: CloneTree,
 ): number | undefined {
@@ -136,7 +136,7 @@ function openRoot(
   return named(`make the container's root of "${path}"`, () => {
     const root = overlay === undefined
       ? clone(path, true)
-      : acquired.use(new Fd(newMount({ ...mountStep(overlay), legacy: undefined }))).number;
+      : acquired.use(new Fd(newMount({ ...overlay, legacy: undefined }))).number;
     if (own) return root;
     // Nothing of it may spread: the mounts of the host beside it are the very ones that everybody sees.
     mount_setattr(root, { propagation: MS_PRIVATE }, true);
@@ -160,7 +160,7 @@ function prepareMount(
   const idmap = mapped
     ? { userns: mapping(mount, spec, namespaces, acquired), recursive: options.idmap === "ridmap" }
     : undefined;
-  if (!bind) return { idmap };
+  if (!bind) return { idmap, overlay: prepareOverlay(mount, options.data, acquired) };
   const source = resolve(bundle, mount.source ?? "");
   if (typeof how === "number") return { source, spread: how, idmap };
   return named(`bind "${mount.source}" on "${mount.destination}"`, () => {
@@ -170,6 +170,19 @@ function prepareMount(
     }
     return { tree };
   });
+}
+
+function prepareOverlay(
+  { type, destination }: Mount,
+  data: readonly string[],
+  acquired: DisposableStack,
+): OverlayOptions | undefined {
+  if (type !== "overlay") return undefined;
+  return named(
+    `mount an overlay on "${destination}"`,
+    () =>
+      overlayOptions(data, (path) => acquired.use(new Fd(openat(AT_FDCWD, path, O_PATH))).number),
+  );
 }
 
 /** A user namespace with the mapping of a mount, else that of the container. */

@@ -14,6 +14,7 @@ import { MOUNT_ATTR_IDMAP, MS_REC } from "../../../ffi/mount_flags.ts";
 import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file.ts";
+import { dup3 } from "../../../ffi/process.ts";
 import { type InitContext, InitError } from "../context.ts";
 import { copyFolder } from "../copy_up.ts";
 import { isDirectory, openExisting, openMountPoint } from "../inside.ts";
@@ -179,17 +180,18 @@ const ALLOWED_OVER_PROC = [
 
 /**
  * A new file system: detached, or where only mount(2) can make it, on `target` already, whose mount
- * `reopen` finds.
+ * `mounted` finds.
  */
-export function newMount(step: MountStep, target?: number, reopen?: () => number): number {
+export function newMount(step: MountStep, target?: number, mounted?: () => number): number {
   if (step.legacy !== undefined && target !== undefined) {
-    return legacyMount(step, target, reopen!);
+    return legacyMount(step, target, mounted!);
   }
   const options = [...step.options];
   if (step.source) options.unshift(["source", step.source]);
   if (step.inheritMode && target !== undefined) {
     options.push(["mode", (statx(target).mode & 0o7777).toString(8)]);
   }
+  reopen(step);
   const fd = makeFileSystem(step.fstype, options, step.set);
   if (step.idmap !== undefined) {
     const { userns, recursive } = step.idmap;
@@ -200,10 +202,20 @@ export function newMount(step: MountStep, target?: number, reopen?: () => number
 }
 
 /** The file system by mount(2), on the very file that is open: the host's /proc, still there, names it. */
-function legacyMount(step: MountStep, target: number, reopen: () => number): number {
+function legacyMount(step: MountStep, target: number, mounted: () => number): number {
   const { flags, data } = step.legacy!;
+  reopen(step);
   mount(step.source, `/proc/self/fd/${target}`, step.fstype, flags, data);
-  return reopen();
+  return mounted();
+}
+
+/** An overlay takes folders of its own mount namespace only (clone_private_mount in fs/namespace.c). */
+function reopen(step: MountStep): void {
+  for (const { fd, path } of step.folders ?? []) {
+    const own = openat(AT_FDCWD, path, O_PATH);
+    dup3(own, fd);
+    close(own);
+  }
 }
 
 /** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits. */
