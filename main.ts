@@ -7,7 +7,7 @@ import { tell, warn } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
 
 const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
-       gocontainer run [OPTIONS] IMAGE COMMAND [ARG...]
+       gocontainer run [OPTIONS] IMAGE [COMMAND [ARG...]]
        gocontainer COMMAND [OPTIONS] [ARG...]
        gocontainer create|start|state|kill|delete|exec|list|ps|pause|resume|update|events|spec|features …
 
@@ -56,7 +56,9 @@ async function manage(words: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  if (args.rest.length < 2) {
+  // An image may name a command of its own: whether it does is seen once it is there.
+  const least = words[0] === "run" ? 1 : 2;
+  if (args.rest.length < least) {
     const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
     throw new UsageError(`run a container: ${missing} missing`);
   }

@@ -1,6 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
 import { isTerminal } from "../../ffi/tty.ts";
-import type { NetworkOption, RunOptions, VolumeOption } from "../container/options.ts";
+import type { NetworkOption, PullPolicy, RunOptions, VolumeOption } from "../container/options.ts";
 import { ContainerError, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
@@ -20,6 +20,17 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   },
   { name: "c", value: "FOLDER", help: "folder for containers (default containers)" },
   { name: "i", value: "FOLDER", help: "folder with images (default images)" },
+  {
+    name: "pull",
+    value: "WHEN",
+    help: "pull the image: missing (default), always or never",
+  },
+  {
+    name: "platform",
+    value: "OS/ARCH",
+    help: "take the image for another platform (OS/ARCH[/VARIANT])",
+  },
+  { name: "entrypoint", value: "PROGRAM", help: "run this with the command as its arguments" },
   { name: "cpu", value: "SHARES", help: "CPU shares, a relative weight from 2 to 262144" },
   { name: "cpus", value: "NUMBER", help: "how many CPUs it may use at most, as in 1.5" },
   { name: "mem", value: "SIZE", help: "memory limit in bytes, or with K, M, G, T" },
@@ -57,6 +68,9 @@ export function readRunOptions(args: Arguments): RunOptions {
   };
   return {
     image,
+    pull: given("pull", parsePull) ?? "missing",
+    platform: args.text("platform"),
+    entrypoint: args.text("entrypoint"),
     command,
     imagesFolder: args.text("i") ?? "images",
     containersFolder: args.text("c") ?? "containers",
@@ -71,7 +85,7 @@ export function readRunOptions(args: Arguments): RunOptions {
     hostname: given("hostname", parseHostname),
     env: args.texts("e").flatMap(parseVariable),
     workingFolder: given("w", parseWorkingFolder),
-    user: args.text("u") ?? "",
+    user: args.text("u"),
     volumes: args.texts("v").map(parseVolume),
     terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1)),
     remove: args.flag("rm") ?? false,
@@ -81,6 +95,11 @@ export function readRunOptions(args: Arguments): RunOptions {
 
 function parseShares(text: string): number {
   return text === "0" ? 0 : parseWhole(text, "-cpu", 2, 262144);
+}
+
+function parsePull(text: string): PullPolicy {
+  if (text === "missing" || text === "always" || text === "never") return text;
+  throw new UsageError(`read "-pull ${text}": not missing, always or never`);
 }
 
 function parseNetwork(text: string): NetworkOption {

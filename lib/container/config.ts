@@ -9,6 +9,7 @@ import {
 } from "../oci/defaults.ts";
 import type { Mount, Namespace, Resources, Spec } from "../oci/spec.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
+import type { ImageDefaults } from "./image.ts";
 import type { RunOptions } from "./options.ts";
 
 /** What of a container was worked out before its config is written. */
@@ -17,11 +18,17 @@ export interface ConfigParts {
   readonly hostname: string;
   /** The container's folder, absolute. */
   readonly folder: string;
-  /** The image's root file system, absolute: the overlay's lower layer. */
-  readonly lowerdir: string;
+  /** The overlay's lower layers, absolute, the topmost first. */
+  readonly lowerdirs: readonly string[];
+  /** What the image wants. */
+  readonly defaults: ImageDefaults;
+  /** The program with its arguments. */
+  readonly args: readonly string[];
   readonly user: ResolvedUser;
   /** The network namespace to join, for `-net container:ID`. */
   readonly networkNamespace?: string;
+  /** Folders for the image's volumes: [on the host, in the container]. */
+  readonly volumes: readonly (readonly [source: string, destination: string])[];
   /** Files that are laid over those of the image: [on the host, in the container]. */
   readonly files: readonly (readonly [source: string, destination: string])[];
 }
@@ -41,9 +48,9 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
       // The own group stands among the others too, or a program could drop it where a file denies
       // it more than everybody (CVE-2022-36109).
       user: { uid: user.uid, gid: user.gid, additionalGids: [user.gid, ...user.additionalGids] },
-      args: [...options.command],
+      args: [...parts.args],
       env: environment(options, parts),
-      cwd: options.workingFolder ?? "/",
+      cwd: options.workingFolder ?? parts.defaults.workingFolder,
       capabilities: {
         bounding: [...DEFAULT_CAPABILITIES],
         // A program of another user starts without any; what is permitted is root's.
@@ -57,6 +64,7 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
     mounts: [
       overlay(parts),
       ...DEFAULT_MOUNTS,
+      ...parts.volumes.map(([source, destination]) => bind(source, destination, false)),
       ...parts.files.map(([source, destination]) => bind(source, destination, false)),
       ...options.volumes.map((volume) => bind(volume.source, volume.destination, volume.readonly)),
     ],
@@ -67,6 +75,7 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
       maskedPaths: [...MASKED_PATHS],
       readonlyPaths: [...READONLY_PATHS],
     },
+    ...hasAny(parts.defaults.annotations) ? { annotations: parts.defaults.annotations } : {},
   };
 }
 
@@ -76,7 +85,7 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
  */
 function overlay(parts: ConfigParts): Mount {
   const escape = (path: string) => path.replaceAll("\\", "\\\\");
-  const lowerdir = escape(parts.lowerdir).replaceAll(":", "\\:");
+  const lowerdir = parts.lowerdirs.map((path) => escape(path).replaceAll(":", "\\:")).join(":");
   const folder = escape(parts.folder);
   return {
     destination: "/",
@@ -125,7 +134,10 @@ function resources(options: RunOptions): Resources {
   };
 }
 
-/** Nothing of the caller's environment but TERM; of variables given twice the last one counts. */
+/**
+ * Nothing of the caller's environment but TERM. What the image says counts more than what every
+ * container has, and what the user says counts most.
+ */
 function environment(options: RunOptions, parts: ConfigParts): string[] {
   const { user } = parts;
   const variables = new Map<string, string>([
@@ -136,9 +148,13 @@ function environment(options: RunOptions, parts: ConfigParts): string[] {
     ["TERM", Deno.env.get("TERM") || "xterm"],
     ["PS1", "$USER@$HOSTNAME$ "],
   ]);
-  for (const entry of options.env) {
+  for (const entry of [...parts.defaults.env, ...options.env]) {
     const at = entry.indexOf("=");
     variables.set(entry.slice(0, at), entry.slice(at + 1));
   }
   return [...variables].map(([key, value]) => `${key}=${value}`);
+}
+
+function hasAny(members: Readonly<Record<string, string>>): boolean {
+  return Object.keys(members).length > 0;
 }

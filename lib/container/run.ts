@@ -1,9 +1,8 @@
 import { umask } from "../../ffi/file.ts";
 import type { ExitStatus } from "../../ffi/process.ts";
 import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
-import { ContainerError } from "../errors.ts";
+import { ContainerError, UsageError } from "../errors.ts";
 import { safeFolder } from "../folder.ts";
-import { findRootfs, type Rootfs } from "../image/rootfs.ts";
 import { resolveUser } from "../image/user.ts";
 import { create } from "../runtime/create.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
@@ -16,6 +15,7 @@ import { step } from "../trace.ts";
 import { makeConfig } from "./config.ts";
 import { ContainerFolder, removeContainerFolder } from "./folder.ts";
 import { collectGarbage } from "./gc.ts";
+import { type ImageDefaults, obtainImage, type ReadyImage } from "./image.ts";
 import { follow, holdSignals } from "./monitor.ts";
 import { type Network, prepareNetwork } from "./network.ts";
 import type { RunOptions } from "./options.ts";
@@ -42,22 +42,25 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   Deno.umask(0o022);
   if (options.name !== undefined) checkId(options.name, "name");
   const containersFolder = safeFolder(options.containersFolder, { create: 0o700 });
-  const rootfs = await obtainRootfs(options.imagesFolder, options.image);
-  return runFrom(rootfs, containersFolder, options, observer);
+  using image = await obtainImage(options);
+  return runFrom(image, commandOf(options, image.defaults), containersFolder, options, observer);
 }
 
-async function obtainRootfs(imagesFolder: string, image: string): Promise<Rootfs> {
-  const found = step(
-    { label: `look for the image "${image}"`, call: `ls "${imagesFolder}"` },
-    () => findRootfs(imagesFolder, image),
-  );
-  if (found !== undefined) return found;
-  const { extractRootfs } = await import("../image/extract.ts");
-  return await extractRootfs(imagesFolder, image);
+/** A command takes the place of the image's; an entrypoint takes that of both. */
+function commandOf(
+  { entrypoint, command }: RunOptions,
+  defaults: ImageDefaults,
+): readonly string[] {
+  const args = entrypoint !== undefined
+    ? [...entrypoint === "" ? [] : [entrypoint], ...command]
+    : [...defaults.entrypoint, ...command.length > 0 ? command : defaults.command];
+  if (args.length > 0) return args;
+  throw new UsageError("run a container: a command is missing");
 }
 
 function runFrom(
-  rootfs: Rootfs,
+  image: ReadyImage,
+  args: readonly string[],
   containersFolder: string,
   options: RunOptions,
   observer?: ChildObserver,
@@ -65,12 +68,14 @@ function runFrom(
   using undo = new DisposableStack();
   // Modes are meant as they stand, whatever the caller's mask.
   umask(0o022);
-  const user = resolveUser(rootfs.path, options.user);
+  const imageRoot = undo.use(image.openRoot());
+  const user = resolveUser(imageRoot.number, options.user ?? image.defaults.user);
   const signals = undo.use(holdSignals());
 
   const root = StateRoot.open();
   const { state, network } = register(root, containersFolder, options);
   const { record } = state;
+  image.keepFor(record.name);
   const parts = new DisposableStack();
   // The record goes last, and stays when a part of the container does: `gc` takes both back then.
   undo.defer(() => {
@@ -90,11 +95,19 @@ function runFrom(
     id: record.id,
     hostname,
     folder: folder.path,
-    lowerdir: rootfs.path,
+    lowerdirs: image.lowerdirs,
+    defaults: image.defaults,
+    args,
     user,
     networkNamespace: network.join,
+    volumes: image.makeVolumes(
+      folder,
+      imageRoot.number,
+      options.volumes.map(({ destination }) => destination),
+    ),
     files: network.files(folder, hostname),
   });
+  imageRoot[Symbol.dispose]();
   folder.writeConfig(spec);
 
   const cgroup = makeCgroup(spec, parts);

@@ -59,7 +59,7 @@ export type ManifestDocument = ImageManifest | ImageIndex;
 
 /** Whether a document is an index. */
 export function isImageIndex(document: ManifestDocument): document is ImageIndex {
-  return "manifests" in document;
+  return "manifests" in document && document.manifests !== null;
 }
 
 /**

@@ -2,6 +2,11 @@ import { ContainerError } from "../errors.ts";
 
 const ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-";
 
+/** Whether a text can name a folder or archive of the images folder, or the image in the binary. */
+export function isImageName(name: string): boolean {
+  return faultOf(name) === undefined;
+}
+
 /**
  * Checks an image's name before it becomes part of a path: letters, digits and `_ . + -`, with a
  * letter, digit or `_` first, no `..`, at most 128 characters.

@@ -167,7 +167,7 @@ for (const [call, error] of FEATURES) {
 
 test({
   name: "an image that is not there: those that are, the nearest first",
-  args: ["-net=none", "alpin", "true"],
+  args: ["-net=none", "-pull=never", "alpin", "true"],
   code: 125,
   error: /^gocontainer: use image "alpin": there is no such image in "\/.*\/images"$/,
   hint: /^Did you mean "alpine"\? There are: "alpine", "another"$/,
@@ -176,7 +176,7 @@ test({
 
 test({
   name: "an images folder that is not there",
-  args: ["-i", "/no/such/folder", "-net=none", "debian", "true"],
+  args: ["-i", "/no/such/folder", "-net=none", "-pull=never", "debian", "true"],
   code: 125,
   error: /use image "debian": the folder "\/no\/such\/folder" does not exist/,
   hint: /./,
@@ -258,13 +258,27 @@ for (const [kind, transform] of HOSTILE) {
   });
 }
 
-for (const name of ["a/b", "..", "a..b", "a,b", "a:b", "/alpine", "", ".hidden", "a\\b", "a b"]) {
+for (const name of ["..", "a..b", "a,b", "", ".hidden", "a\\b", "a b"]) {
   test({
     name: `"${name}" is no name of an image`,
     args: ["-net=none", name, "true"],
     code: 125,
     error: new RegExp(`use image ${RegExp.escape(JSON.stringify(name))}: the name `),
     hint: /An image is named as/,
+  });
+}
+
+for (
+  const name of ["/alpine", "../etc/passwd", "a:", "a:b:c", "a@b", "A/b:c", "a/..", "a//b", "a:,"]
+) {
+  test({
+    name: `"${name}" is no reference to an image`,
+    args: ["-net=none", name, "true"],
+    code: 125,
+    error: new RegExp(
+      `read the (image reference ${RegExp.escape(JSON.stringify(name))}|digest "b")`,
+    ),
+    hint: /./,
   });
 }
 

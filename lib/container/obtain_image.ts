@@ -1,0 +1,70 @@
+import { findSafeFolder } from "../folder.ts";
+import { extractRootfs } from "../image/extract.ts";
+import { noSuchImage } from "../image/missing.ts";
+import { checkImageName, isImageName } from "../image/name.ts";
+import { formatPlatform, hostPlatform, parsePlatform } from "../image/platform.ts";
+import { parseReference } from "../image/reference.ts";
+import { findSource } from "../image/source.ts";
+import { platformOf, type StoredImage } from "../image/store/image.ts";
+import { findImage } from "../image/store/resolve.ts";
+import { ImageStore } from "../image/store/store.ts";
+import { isIndex } from "../image/media_type.ts";
+import { printable, quote } from "../quote.ts";
+import { warn } from "../trace.ts";
+import { plainImage, type ReadyImage } from "./image.ts";
+import type { RunOptions } from "./options.ts";
+import { storedImage } from "./stored_image.ts";
+
+/**
+ * Makes an image ready that takes more than a look: extracts an archive, or takes an image of the
+ * store, after it was pulled where that is wanted.
+ *
+ * @throws {ContainerError}
+ */
+export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
+  const { image: name, imagesFolder, pull } = options;
+  if (isImageName(name) && findSource(findSafeFolder(imagesFolder), name) !== undefined) {
+    return plainImage((await extractRootfs(imagesFolder, name)).path);
+  }
+  assertImageName(name);
+  using undo = new DisposableStack();
+  const store = ImageStore.find(imagesFolder);
+  if (store === undefined) throw noSuchImage(imagesFolder, name);
+  undo.use(store);
+  const image = pull === "always" ? undefined : await findHere(store, options);
+  if (image === undefined) throw noSuchImage(imagesFolder, name);
+  const ready = await storedImage(store, image, name);
+  undo.move();
+  return ready;
+}
+
+/**
+ * Makes sure that a text is a name of the images folder or of the store.
+ *
+ * @throws {ContainerError} InvalidArgument, in the words of what it was meant to be
+ */
+function assertImageName(name: string): void {
+  if (isImageName(name)) return;
+  if (/[/:@]/.test(name)) parseReference(name);
+  else checkImageName(name);
+}
+
+/**
+ * The image of the store that a name means. One for another platform counts where that is all there
+ * can be: what an index lists for this machine may still be pulled.
+ */
+async function findHere(
+  store: ImageStore,
+  { image: name, platform, pull }: RunOptions,
+): Promise<StoredImage | undefined> {
+  const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
+  const image = await findImage(store, name, { platform: wanted });
+  if (image !== undefined || platform !== undefined) return image;
+  const other = await findImage(store, name);
+  if (other === undefined || (isIndex(other.target.mediaType) && pull !== "never")) {
+    return undefined;
+  }
+  const has = formatPlatform(platformOf(other.config));
+  warn(`image ${quote(name)} is for ${printable(has)}, this machine is ${formatPlatform(wanted)}`);
+  return other;
+}

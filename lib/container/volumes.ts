@@ -1,0 +1,48 @@
+import { O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { Fd, mkdirat, openat, tryOpenInRoot } from "../../ffi/file.ts";
+import { ContainerError, reasonOf } from "../errors.ts";
+import { copyFolder } from "../init/copy_up.ts";
+import { quote } from "../quote.ts";
+import type { ContainerFolder } from "./folder.ts";
+
+/**
+ * Makes a folder of the host for each volume of an image, so that what is written there does not go
+ * into the container's own root (image-spec, conversion.md). It begins with what the image has there.
+ *
+ * The paths are the image's: they are looked up inside its root, and what is found is copied without
+ * following anything (CVE-2022-23648).
+ *
+ * @param root descriptor of the image's root
+ * @param paths in the container, absolute and clean
+ * @returns [on the host, in the container]
+ * @throws {ContainerError}
+ */
+export function makeVolumes(
+  folder: ContainerFolder,
+  root: number,
+  paths: readonly string[],
+): (readonly [string, string])[] {
+  if (paths.length === 0) return [];
+  const volumes = `${folder.path}/volumes`;
+  mkdirat(AT_FDCWD, volumes, 0o700);
+  return paths.map((path, index) => {
+    const volume = `${volumes}/${index}`;
+    try {
+      mkdirat(AT_FDCWD, volume, 0o755);
+      using there = open(root, path);
+      using target = new Fd(openat(AT_FDCWD, volume, O_PATH | O_DIRECTORY));
+      if (there !== undefined) copyFolder(there.number, target.number, true);
+    } catch (error) {
+      throw new ContainerError(`make the image's volume ${quote(path)}: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+    return [volume, path];
+  });
+}
+
+function open(root: number, path: string): Fd | undefined {
+  const fd = tryOpenInRoot(root, path, O_PATH | O_DIRECTORY);
+  return fd === undefined ? undefined : new Fd(fd);
+}
