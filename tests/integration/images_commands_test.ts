@@ -1,0 +1,485 @@
+/** The commands on images: what they print, what they remove, and what they leave alone. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { gunzipSync } from "node:zlib";
+import { putImage, type TestLayer } from "./layer_lab.ts";
+import type { Outcome } from "./support/process.ts";
+import { alpineArchive, entriesOf, exists } from "./support/project.ts";
+import { Terminal } from "./support/terminal.ts";
+import { until } from "./support/wait.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const archive = alpineArchive();
+const ignore = archive === undefined || Deno.uid() !== 0;
+
+const ALPINE: TestLayer = archive === undefined
+  ? []
+  : new Uint8Array(gunzipSync(Deno.readFileSync(archive)));
+
+let count = 0;
+
+/** An images folder of a test's own. */
+function folder(): string {
+  return `images${++count}`;
+}
+
+/** Runs a command on images in a folder. */
+function run(images: string, command: string, ...args: string[]): Promise<Outcome> {
+  return workspace.run([...command.split(" "), "-i", images, ...args]);
+}
+
+/** As {@link run}, for what goes well: what it printed. */
+async function says(images: string, command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(images, command, ...args);
+  assertEquals([code, stderr], [0, ""], command);
+  return stdout;
+}
+
+async function json<T>(images: string, command: string, ...args: string[]): Promise<T> {
+  return JSON.parse(await says(images, command, "--format", "json", ...args)) as T;
+}
+
+interface Row {
+  readonly Name: string | null;
+  readonly Digest: string;
+  readonly Id: string;
+  readonly Source: string;
+  readonly Fault: string | null;
+  readonly [name: string]: unknown;
+}
+
+async function names(images: string): Promise<(string | null)[]> {
+  const rows = await json<Row[]>(images, "images");
+  return rows.filter(({ Source }) => Source === "store").map(({ Name }) => Name);
+}
+
+function blobs(images: string): string[] {
+  return entriesOf(workspace.path(`${images}/.store/blobs/sha256`)).map(({ name }) => name);
+}
+
+function layers(images: string): string[] {
+  return entriesOf(workspace.path(`${images}/.store/layers`)).map(({ name }) => name);
+}
+
+/** Puts a small image into a store: one layer with a file of this content. */
+function put(images: string, name: string, ...contents: string[]): Promise<void> {
+  const all = contents.map((content): TestLayer => [{ name: "file", content }]);
+  return putImage(workspace.path(images), name, all, {
+    config: {
+      created: "2020-01-02T03:04:05Z",
+      config: { Cmd: ["/x"], Env: ["A=b"], Labels: { "a.b": `label of ${name}` } },
+      history: contents.map((content) => ({ created_by: `make ${content}` })),
+    },
+  });
+}
+
+function test(name: string, body: () => Promise<void>): void {
+  Deno.test({ name, ignore, fn: body });
+}
+
+test("without a store there is the image in the binary, and nothing to remove", async () => {
+  const images = folder();
+  const rows = await json<Row[]>(images, "images");
+  assertEquals(rows.map(({ Source }) => Source), ["embedded"]);
+  assertEquals(await says(images, "prune"), "Freed 0 B\n");
+  assertMatch(await says(images, "df"), /^TYPE +COUNT +IN USE +SIZE +RECLAIMABLE\narchives/);
+  assertEquals(await says(images, "images check"), "There is no store yet\n");
+  for (const command of ["rmi", "history", "inspect"]) {
+    const { code, stderr } = await run(images, command, "none:1");
+    assertEquals(code, 125);
+    assertMatch(stderr, /^gocontainer: use image "none:1": there is no such image in the store\n/);
+  }
+  assertEquals(exists(workspace.path(images)), false);
+});
+
+test("images lists what can be run, of every kind", async () => {
+  const images = folder();
+  await put(images, "registry.test:5000/team/app:2", "one", "two");
+  await Deno.mkdir(workspace.path(`${images}/rootfs`), { mode: 0o755 });
+  await Deno.writeTextFile(workspace.path(`${images}/packed.tar.gz`), "12345");
+  const rows = await json<Row[]>(images, "images");
+  assertEquals(rows.map(({ Name, Source }) => [Name, Source]), [
+    [rows[0]!.Name, "embedded"],
+    ["packed", "archive"],
+    ["registry.test:5000/team/app:2", "store"],
+    ["rootfs", "folder"],
+  ]);
+  const stored = rows[2]!;
+  assertEquals(stored.Reference, "registry.test:5000/team/app:2");
+  assertMatch(stored.Digest, /^sha256:[0-9a-f]{64}$/);
+  assertMatch(stored.Id, /^sha256:[0-9a-f]{64}$/);
+  assertEquals(stored.Created, "2020-01-02T03:04:05.000Z");
+  assertMatch(String(stored.LastUsed), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assertEquals([stored.Layers, stored.Fault], [2, null]);
+  assert(typeof stored.Size === "number" && stored.Size > 4000);
+  assertEquals(rows[1]!.Size, 5);
+  const table = await says(images, "images");
+  assertMatch(table, /^IMAGE +ID +PLATFORM +CREATED +SIZE +SOURCE\n/);
+  assertMatch(
+    table,
+    new RegExp(
+      `^registry.test:5000/team/app:2 +${stored.Id.slice(7, 19)} +linux/\\w+ +\\d+ years ago`,
+      "m",
+    ),
+  );
+  assertEquals(await says(images, "images", "-q"), `${stored.Id}\n`);
+  assertEquals(
+    await says(images, "images", "--format", "{{.Source}} {{.Layers}}"),
+    "embedded \narchive \nstore 2\nfolder \n",
+  );
+});
+
+test("inspect, history and df tell of an image", async () => {
+  const images = folder();
+  await put(images, "app", "one", "two");
+  const [row] = (await json<Row[]>(images, "images")).filter(({ Source }) => Source === "store");
+  const [image, same] = await json<Record<string, unknown>[]>(images, "inspect", "app", row!.Id);
+  assertEquals(image, same);
+  assertEquals(image!.RepoTags, ["app:latest"]);
+  assertEquals(image!.RepoDigests, [`app@${row!.Digest}`]);
+  assertEquals([image!.Id, image!.Os], [row!.Id, "linux"]);
+  const config = image!.Config as Record<string, unknown>;
+  assertEquals([config.Cmd, config.Env, config.Volumes], [["/x"], ["A=b"], {}]);
+  const format = '{{.Config.Labels "a.b"}} {{len .Layers}} {{(index .Layers 0)}}';
+  assertEquals((await run(images, "inspect", "app", "--format", format)).code, 1);
+  assertEquals(
+    await says(images, "inspect", "--format", '{{.Config.Labels "a.b"}} {{len .Layers}}', "app"),
+    "label of app 2\n",
+  );
+  const history = await json<Record<string, unknown>[]>(images, "history", "app");
+  assertEquals(history.map(({ CreatedBy }) => CreatedBy), ["make two", "make one"]);
+  assert(history.every(({ Size }) => typeof Size === "number" && Size > 1000));
+  assertMatch(await says(images, "history", "app"), /^LAYER +CREATED +CREATED BY +SIZE +COMMENT\n/);
+  const usage = await json<Record<string, unknown>[]>(images, "df");
+  assertEquals(usage.map(({ Type, Count }) => [Type, Count]), [
+    ["images", 1],
+    ["layers", 0],
+    ["leftovers", 0],
+    ["archives", 0],
+  ]);
+  assertEquals(usage[0]!.Size, usage[0]!.Reclaimable);
+  const [each] = await json<Record<string, unknown>[]>(images, "df", "-v");
+  assertEquals([each!.Name, each!.Size, each!.Shared], ["app:latest", usage[0]!.Size, 0]);
+});
+
+test("tag gives names and takes them from others", async () => {
+  const images = folder();
+  await put(images, "a:1", "one");
+  await put(images, "b:1", "two");
+  assertEquals(await says(images, "tag", "a:1", "reg.test/x/y:z"), "");
+  assertEquals(await says(images, "tag", "a:1", "a"), "");
+  assertEquals(await names(images), ["a:1", "a:latest", "b:1", "reg.test/x/y:z"]);
+  // The image that loses its only name stays without one.
+  await says(images, "tag", "a:1", "b:1");
+  assertEquals(await names(images), ["a:1", "a:latest", "b:1", "reg.test/x/y:z", null]);
+  for (
+    const [args, error] of [
+      [["none", "x:1"], /use image "none": there is no such image/],
+      [["a:1", "Upper:1"], /read the image reference "Upper:1"/],
+      [["a:1", `x@sha256:${"a".repeat(64)}`], /a name that is given cannot have a digest/],
+      [["a:1"], /run "tag": an argument is missing/],
+      [["a:1", "b", "c"], /run "tag": too many arguments/],
+    ] as const
+  ) {
+    const outcome = await run(images, "tag", ...args);
+    assert(outcome.code !== 0);
+    assertMatch(outcome.stderr, error);
+  }
+});
+
+test("rmi takes names away, and with the last one what no other image needs", async () => {
+  const images = folder();
+  await put(images, "a:1", "shared", "a");
+  await put(images, "b:1", "shared", "b");
+  await says(images, "tag", "a:1", "a:2");
+  const all = blobs(images);
+  assertEquals(all.length, 3 + 2 + 2);
+  assertEquals(await says(images, "rmi", "a:1"), "Untagged: a:1\n");
+  assertEquals(blobs(images), all);
+  const [row] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "a:2");
+  assertEquals(await says(images, "rmi", "a:2"), `Untagged: a:2\nDeleted: ${row!.Digest}\n`);
+  assertEquals(blobs(images).length, 4);
+  assertMatch(await says(images, "images check"), /^Sound: 1 images, 4 blobs/);
+  assertEquals(await says(images, "rmi", "b:1").then(() => blobs(images)), []);
+});
+
+test("rmi by id wants force where there are several names", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await says(images, "tag", "a:1", "b:1");
+  const [{ Id }] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "a:1");
+  const short = Id.slice(7, 19);
+  const refused = await run(images, "rmi", short);
+  assertEquals(refused.code, 125);
+  assertEquals(
+    refused.stderr,
+    `gocontainer: remove image "${short}": it has 2 names\n` +
+      "Give one of them, or -f for all: a:1, b:1\n",
+  );
+  assertMatch(await says(images, "rmi", "-f", short), /^Untagged: a:1\n.*Untagged: b:1\n/s);
+  assertEquals([await names(images), blobs(images)], [[], []]);
+});
+
+test("rmi goes through its arguments until one is wrong", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await put(images, "b:1", "b");
+  const { code, stdout, stderr } = await run(images, "rmi", "a:1", "none", "b:1");
+  assertEquals(code, 125);
+  assertMatch(stdout, /^Untagged: a:1\n/);
+  assertMatch(stderr, /use image "none"/);
+  assertEquals(await names(images), ["b:1"]);
+});
+
+test("an image that a container runs from stays whole", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "live:1", [ALPINE, [{ name: "x", content: "x" }]]);
+  const args = ["run", "-net=none", "-i", images, "-name", "user", "live:1", "sleep", "1000"];
+  const running = workspace.start(args);
+  await running.becomes("sleep");
+  const all = [blobs(images), layers(images)];
+  const refused = await run(images, "rmi", "live:1");
+  assertEquals(
+    [refused.code, refused.stderr],
+    [
+      125,
+      'gocontainer: remove image "live:1": container "user" uses it\n' +
+      "Wait for its end, or remove the name alone with -f\n",
+    ],
+  );
+  assertEquals(await says(images, "prune", "-a"), "Freed 0 B\n");
+  assertEquals(await says(images, "prune", "-keep-storage", "0"), "Freed 0 B\n");
+  assertEquals((await json<{ InUse: number }[]>(images, "df"))[0]!.InUse, 1);
+  // Another name for it may go.
+  await says(images, "tag", "live:1", "other:1");
+  assertEquals(await says(images, "rmi", "other:1"), "Untagged: other:1\n");
+  assertEquals(await says(images, "rmi", "-f", "live:1"), "Untagged: live:1\n");
+  assertEquals(await says(images, "prune", "-a"), "Freed 0 B\n");
+  assertEquals([blobs(images), layers(images)], all);
+  running.kill("SIGKILL");
+  await running.gone();
+  await until(
+    "the container's image is let go",
+    async () => !(await says(images, "prune", "-a")).startsWith("Freed 0 B"),
+  );
+  assertEquals([blobs(images), layers(images)], [[], []]);
+  assertEquals(entriesOf(workspace.path(`${images}/.store/leases`)), []);
+});
+
+test("prune removes what has no name, and with -all what nobody uses", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await put(images, "b:1", "b");
+  await says(images, "tag", "a:1", "b:1");
+  const lost = workspace.path(`${images}/.store/blobs/sha256/${"0".repeat(64)}`);
+  await Deno.writeTextFile(lost, "nobody's");
+  const partial = workspace.path(`${images}/.store/partial/sha256-${"1".repeat(64)}`);
+  await Deno.writeTextFile(partial, "x".repeat(5000));
+  const before = blobs(images);
+  assertMatch(await says(images, "prune", "--dry-run"), /^Would delete: sha256:.*\nWould free /);
+  assertEquals([blobs(images), exists(partial)], [before, true]);
+  const [told] = await json<Record<string, unknown[]>[]>(images, "prune", "--dry-run");
+  assertEquals(
+    [told!.Images!.length, told!.Blobs!.length, told!.Layers, told!.Left!.length],
+    [1, 4, [], 1],
+  );
+  assertMatch(await says(images, "prune"), /^Deleted: sha256:.*\nFreed /);
+  assertEquals([blobs(images).length, exists(lost), exists(partial)], [3, false, false]);
+  assertEquals(await names(images), ["a:1", "b:1"]);
+  assertEquals(await says(images, "prune"), "Freed 0 B\n");
+  assertMatch(await says(images, "prune", "-a"), /^Untagged: a:1\n.*Untagged: b:1\n.*Freed /s);
+  assertEquals([blobs(images), await names(images)], [[], []]);
+});
+
+test("prune goes by age and by size, those used longest ago first", async () => {
+  const images = folder();
+  for (const [name, days] of [["old", 40], ["mid", 20], ["new", 1]] as const) {
+    await put(images, `${name}:1`, "shared", name.repeat(5000));
+    const [{ Digest }] = (await json<Row[]>(images, "images"))
+      .filter(({ Name }) => Name === `${name}:1`);
+    const time = Date.now() / 1000 - days * 86400;
+    const blob = Digest.replace("sha256:", "sha256/");
+    await Deno.utime(workspace.path(`${images}/.store/blobs/${blob}`), time, time);
+  }
+  assertEquals(await says(images, "prune", "--until", "50d"), "Freed 0 B\n");
+  assertMatch(await says(images, "prune", "--until", "30d"), /^Untagged: old:1\nDeleted: /);
+  assertEquals(await names(images), ["mid:1", "new:1"]);
+  const size = (await json<{ Size: number }[]>(images, "df"))[0]!.Size;
+  assertEquals(await says(images, "prune", "--keep-storage", `${size}`), "Freed 0 B\n");
+  assertMatch(await says(images, "prune", "--keep-storage", `${size - 1}`), /^Untagged: mid:1\n/);
+  assertEquals(await names(images), ["new:1"]);
+  assertMatch(await says(images, "images check"), /^Sound: 1 images/);
+  assertMatch(await says(images, "prune", "--keep-storage", "0"), /^Untagged: new:1\n/);
+  for (const args of [["--until", "soon"], ["--keep-storage", "much"], ["x"]]) {
+    assertEquals((await run(images, "prune", ...args)).code, 1);
+  }
+});
+
+test("what runs is what was used last", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "x:1", [ALPINE]);
+  const used = async () =>
+    Date.parse(String(
+      (await json<Row[]>(images, "images"))
+        .find(({ Name }) => Name === "x:1")!.LastUsed,
+    ));
+  const before = await used();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals((await workspace.run(["run", "-net=none", "-i", images, "x:1"])).code, 0);
+  assert(await used() > before);
+});
+
+test("check tells what is damaged, and repairs what can be", async () => {
+  const images = folder();
+  const store = workspace.path(`${images}/.store`);
+  for (const name of ["whole", "cut", "changed", "gone"]) {
+    await put(images, `${name}:1`, `content of ${name}`);
+  }
+  const inspect = async (name: string) =>
+    (await json<{ Digest: string; Layers: { Digest: string }[] }[]>(images, "inspect", name))[0]!;
+  const path = (digest: string) => `${store}/blobs/${digest.replace(":", "/")}`;
+  const cut = (await inspect("cut:1")).Layers[0]!.Digest;
+  await Deno.truncate(path(cut), 100);
+  const changed = (await inspect("changed:1")).Digest;
+  const bytes = await Deno.readFile(path(changed));
+  bytes[20]! ^= 1;
+  await Deno.writeFile(path(changed), bytes);
+  await Deno.remove(path((await inspect("gone:1")).Layers[0]!.Digest));
+  await Deno.writeTextFile(`${store}/blobs/sha256/strange`, "");
+  await Deno.mkdir(`${store}/layers/${"a".repeat(64)}`);
+  await Deno.writeTextFile(`${store}/oci-layout`, "{}");
+
+  const first = await run(images, "images check");
+  assertEquals(first.code, 2);
+  const told = async (...args: string[]) => {
+    const { code, stdout } = await run(images, "images check", "--format", "json", ...args);
+    return {
+      code,
+      rows: JSON.parse(stdout) as { Where: string; Fault: string; Repair: unknown }[],
+    };
+  };
+  const { rows } = await told();
+  const faults = rows.map(({ Where, Fault }) => `${Where} ${Fault}`);
+  for (
+    const expected of [
+      /^oci-layout does not say/,
+      new RegExp(`^blob ${cut} is damaged`),
+      new RegExp(`^blob ${changed} is damaged`),
+      /^file ".*strange" is no blob/,
+      /^layer a{64} has lost its root folder/,
+      new RegExp(`^image "cut:1" has lost ${cut}`),
+      /^image "changed:1" is damaged: read sha256:/,
+      /^image "gone:1" has lost sha256:/,
+    ]
+  ) assert(faults.some((fault) => expected.test(fault)), `${expected} in ${faults.join("\n")}`);
+  assertEquals(faults.length, 8);
+  assert(!faults.some((fault) => fault.includes("whole")));
+  // A damaged image is shown as such; what is left of the store works.
+  const listed = await json<Row[]>(images, "images");
+  assertEquals(listed.filter(({ Fault }) => Fault !== null).map(({ Name }) => Name), ["changed:1"]);
+  // Nothing is removed while it cannot be known what it belongs to.
+  assertEquals((await run(images, "prune")).code, 125);
+
+  const repaired = await told("--repair");
+  assertEquals(repaired.code, 2);
+  assertEquals(
+    repaired.rows.filter(({ Repair }) => Repair === null).map(({ Where }) => Where),
+    ['file "blobs/sha256/strange"'],
+  );
+  await Deno.remove(`${store}/blobs/sha256/strange`);
+  assertMatch(await says(images, "images check"), /^Sound: 1 images, /);
+  assertEquals(await names(images), ["whole:1"]);
+  await says(images, "prune");
+  assertEquals(blobs(images).length, 3);
+});
+
+test("a damaged image can be removed by its name", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await put(images, "b:1", "b");
+  const [{ Digest }] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "a:1");
+  await Deno.truncate(workspace.path(`${images}/.store/blobs/${Digest.replace(":", "/")}`), 3);
+  assertMatch(await says(images, "rmi", "a:1"), /^Untagged: a:1\n/);
+  assertMatch(await says(images, "prune"), /^Freed /);
+  assertEquals([await names(images), blobs(images).length], [["b:1"], 3]);
+});
+
+test("a lost index.json is made again of what is there, without the names", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await put(images, "b:1", "b");
+  const index = workspace.path(`${images}/.store/index.json`);
+  for (const content of ["", "{", "[]", '{"schemaVersion":2,"manifests":[{}]}']) {
+    await Deno.writeTextFile(index, content);
+    const { code, stderr } = await run(images, "images");
+    assertEquals(code, 125);
+    assertMatch(stderr, /index\.json: .*\nRun gocontainer images check --repair\n$/);
+    assertEquals((await run(images, "images check")).code, 2);
+    assertEquals((await run(images, "images check", "--repair")).code, 0);
+    assertEquals(await names(images), [null, null]);
+    assertEquals(await Deno.readTextFile(`${index}.damaged`), content);
+    assertMatch(await says(images, "images check"), /^Sound: 2 images, 6 blobs/);
+  }
+});
+
+test("the store is its owner's alone, and so is used only then", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const store = workspace.path(`${images}/.store`);
+  assertEquals((await Deno.stat(store)).mode! & 0o7777, 0o700);
+  await Deno.chmod(store, 0o777);
+  const { code, stderr } = await run(images, "images");
+  assertEquals(code, 125);
+  assertMatch(stderr, /use the store of images ".*": others can write there\n/);
+  await Deno.chmod(store, 0o700);
+});
+
+test("names and labels cannot control a terminal", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "evil:1", [[{ name: "f" }]], {
+    config: {
+      author: "\u009b31m\u202e",
+      config: { Cmd: ["/x"], Labels: { evil: "\u001b]0;owned\u0007\n" } },
+      history: [{ created_by: "\u001b[2Jrm -rf\u009b" }],
+      variant: "\u001b[1m",
+    },
+  });
+  const commands = [
+    ["images"],
+    ["images", "--format", "{{.Platform}}"],
+    ["history", "evil:1"],
+    ["history", "evil:1", "--format", "{{.CreatedBy}}"],
+    ["history", "evil:1", "--format", "json"],
+    ["inspect", "evil:1"],
+    ["inspect", "evil:1", "--format", "{{.Author}}{{.Config.Labels}}"],
+  ];
+  using terminal = new Terminal({ rows: 50, columns: 500 });
+  for (const [command = "", ...args] of commands) {
+    const running = terminal.start(workspace, [command, "-i", images, ...args]);
+    assertEquals((await running.end()).code, 0);
+  }
+  const shown = terminal.shown;
+  for (const character of "\u001b\u009b\u202e\u0007") assert(!shown.includes(character), shown);
+  assertMatch(shown, /\\u001b\[2Jrm -rf\\u009b/);
+  // In a pipe the data is what it is; a table is for people all the same.
+  const piped = await says(images, "history", "evil:1", "--format", "{{.CreatedBy}}");
+  assert(piped.startsWith("\u001b[2J"), piped);
+  assert(!(await says(images, "history", "evil:1")).includes("\u001b"));
+});
+
+test("every command tells its usage, and what it does not understand", async () => {
+  for (
+    const command of ["images", "images check", "inspect", "history", "tag", "rmi", "prune", "df"]
+  ) {
+    for (const option of ["-h", "--help"]) {
+      const { code, stdout, stderr } = await workspace.run([...command.split(" "), option]);
+      assertEquals([code, stderr], [0, ""]);
+      assertMatch(stdout, new RegExp(`^Usage: gocontainer ${command}\\b.*\\n`));
+      assertMatch(stdout, /^ {2}-i FOLDER +\S/m);
+    }
+    const wrong = await workspace.run([...command.split(" "), "-no-such"]);
+    assertEquals([wrong.code, wrong.stdout], [1, ""]);
+    assertMatch(wrong.stderr, new RegExp(`^Usage: gocontainer ${command}\\b`, "m"));
+  }
+});
