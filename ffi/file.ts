@@ -285,10 +285,16 @@ export function renameat2(
 }
 
 /** readlinkat(2): the link's text, at most 4095 bytes. */
-export function readlinkat(dirfd: number, path: string): string {
+export function readlinkat(dirfd: number, path: Name): string {
+  return fromCString(readlinkatBytes(dirfd, path));
+}
+
+/** readlinkat(2): the link's text as it is, at most 4095 bytes, without a closing NUL. */
+export function readlinkatBytes(dirfd: number, path: Name): Uint8Array<ArrayBuffer> {
   const buffer = alloc(4096);
-  const count = syscall("readlinkat", quote(path), dirfd, cstring(path), buffer, buffer.length - 1);
-  return fromCString(buffer.subarray(0, count));
+  const detail = () => quote(path);
+  const length = syscall("readlinkat", detail, dirfd, cstring(path), buffer, buffer.length - 1);
+  return buffer.subarray(0, length);
 }
 
 /** fchownat(2). `flags` is 0, AT_SYMLINK_NOFOLLOW or AT_EMPTY_PATH; an id of -1 is left alone. */
@@ -395,10 +401,24 @@ export function quote(path: Name): string {
   return JSON.stringify(typeof path === "string" ? path : fromCString(path));
 }
 
+/** lseek(2): SEEK_SET from the beginning, SEEK_DATA to the next data, SEEK_HOLE to the next hole. */
+export const SEEK_SET = 0;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
 /** lseek(2) to the beginning. */
 export function lseekToStart(fd: number): void {
-  const SEEK_SET = 0;
   syscall("lseek", `${fd}`, fd, 0, SEEK_SET);
+}
+
+/**
+ * lseek(2): moves a file's offset. The new one is not returned, as it may have more bits than the
+ * result of {@link syscall}: it stands in /proc/self/fdinfo. False at the end of the file (ENXIO).
+ */
+export function lseek(fd: number, offset: number, whence: number): boolean {
+  if (trySyscall("lseek", fd, offset, whence) !== -1) return true;
+  if (errnoName(errno()) === "ENXIO") return false;
+  throw new SysError("lseek", errno(), `${fd}`);
 }
 
 /** faccessat2(2): throws unless the access in `mode` (R_OK, W_OK, X_OK) is allowed. */

@@ -1,25 +1,12 @@
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
-import { AT_SYMLINK_NOFOLLOW, O_CREAT, O_EXCL, O_RDWR } from "../../../ffi/constants.ts";
-import {
-  fchmod,
-  Fd,
-  flock,
-  fsync,
-  LOCK_EX,
-  mkdirat,
-  openat,
-  statx,
-  tryStatx,
-  unlinkat,
-  utimensat,
-  writeAll,
-} from "../../../ffi/file.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../../../ffi/constants.ts";
+import { fchmod, Fd, mkdirat, openat, statx, tryStatx, utimensat } from "../../../ffi/file.ts";
 import { removeDefaultAcl } from "../../../ffi/xattr.ts";
 import { ContainerError, reasonOf, SysError } from "../../errors.ts";
 import { findSafeFolder, safeFolder } from "../../folder.ts";
 import { quote } from "../../quote.ts";
 import type { Descriptor } from "../descriptor.ts";
-import { type Digest, digestOf, Verifier } from "../digest.ts";
+import { type Digest, digestOf } from "../digest.ts";
 import { formatReference, type Reference } from "../reference.ts";
 import {
   blobPath,
@@ -35,7 +22,8 @@ import {
 } from "./layout.ts";
 import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
-import { isThere, openBlob, placeBlob, readBlob, tryMkdirat } from "./blobs.ts";
+import { BlobWriter } from "./blob_writer.ts";
+import { isThere, openBlob, readBlob, tryMkdirat } from "./blobs.ts";
 import { BlobReceiver } from "./receiver.ts";
 import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
 
@@ -156,28 +144,10 @@ export class ImageStore implements Disposable {
       const descriptor = { mediaType, digest: digestOf(content), size: content.length };
       if (this.hasBlob(descriptor)) return descriptor;
     }
-    const path = `${PARTIAL}/${crypto.randomUUID()}`;
-    using file = this.#makeLocked(path);
-    try {
-      const verifier = new Verifier();
-      let size = 0;
-      const pieces = content instanceof Uint8Array ? [new Uint8Array(content)] : content;
-      for await (const piece of pieces) {
-        writeAll(file.number, piece);
-        verifier.update(piece);
-        size += piece.length;
-      }
-      const descriptor = { mediaType, digest: verifier.digest(), size };
-      if (this.hasBlob(descriptor)) unlinkat(this.root, path);
-      else {
-        fsync(file.number);
-        placeBlob(this.root, path, descriptor.digest);
-      }
-      return descriptor;
-    } catch (error) {
-      tryUnlink(this.root, path);
-      throw error;
-    }
+    using blob = new BlobWriter(this);
+    const pieces = content instanceof Uint8Array ? [new Uint8Array(content)] : content;
+    for await (const piece of pieces) blob.write(piece);
+    return blob.commit(mediaType);
   }
 
   /** All references, in the order in which they were made. */
@@ -257,24 +227,6 @@ export class ImageStore implements Disposable {
   [Symbol.dispose](): void {
     this.#lease[Symbol.dispose]();
     this.#root[Symbol.dispose]();
-  }
-
-  /** Under the store's lock, so that nobody finds the file without its own. */
-  #makeLocked(path: string): Fd {
-    using _lock = lockStore(this.root, "shared");
-    const file = new Fd(
-      openat(this.root, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
-    );
-    flock(file.number, LOCK_EX);
-    return file;
-  }
-}
-
-function tryUnlink(root: number, path: string): void {
-  try {
-    unlinkat(root, path);
-  } catch (error) {
-    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
   }
 }
 

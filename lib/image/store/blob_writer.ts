@@ -1,0 +1,69 @@
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
+import { Fd, flock, fsync, LOCK_EX, openat, unlinkat, writeAll } from "../../../ffi/file.ts";
+import { SysError } from "../../errors.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type Digest, Verifier } from "../digest.ts";
+import { placeBlob } from "./blobs.ts";
+import { PARTIAL } from "./layout.ts";
+import { lockStore } from "./lock.ts";
+import type { ImageStore } from "./store.ts";
+
+/** Writes content of which only in the end the digest is known; it becomes a blob when it is committed. */
+export class BlobWriter implements Disposable {
+  readonly #store: ImageStore;
+  readonly #path = `${PARTIAL}/${crypto.randomUUID()}`;
+  readonly #file: Fd;
+  readonly #verifier = new Verifier();
+  #size = 0;
+  #digest: Digest | undefined;
+  #isGone = false;
+
+  /** @param store stays open until this is disposed of */
+  constructor(store: ImageStore) {
+    this.#store = store;
+    // Under the store's lock, so that nobody finds the file without its own.
+    using _lock = lockStore(store.root, "shared");
+    const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+    this.#file = new Fd(openat(store.root, this.#path, flags, 0o600));
+    flock(this.#file.number, LOCK_EX);
+  }
+
+  /** How many bytes were written. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes the next bytes. */
+  write(bytes: Uint8Array<ArrayBuffer>): void {
+    writeAll(this.#file.number, bytes);
+    this.#verifier.update(bytes);
+    this.#size += bytes.length;
+  }
+
+  /** The digest of all that was written; nothing is written any more. */
+  digest(): Digest {
+    return this.#digest ??= this.#verifier.digest();
+  }
+
+  /** Gives the content its place; it is on the disk then. */
+  commit(mediaType: string): Descriptor {
+    const descriptor = { mediaType, digest: this.digest(), size: this.#size };
+    if (this.#store.hasBlob(descriptor)) return descriptor;
+    fsync(this.#file.number);
+    placeBlob(this.#store.root, this.#path, descriptor.digest);
+    this.#isGone = true;
+    return descriptor;
+  }
+
+  /** Removes what was not committed. */
+  [Symbol.dispose](): void {
+    if (this.#file.number < 0) return;
+    try {
+      if (!this.#isGone) unlinkat(this.#store.root, this.#path);
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+    } finally {
+      this.#file[Symbol.dispose]();
+    }
+  }
+}

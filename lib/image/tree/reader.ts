@@ -1,0 +1,209 @@
+import {
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../../ffi/constants.ts";
+import { getdents64 } from "../../../ffi/directory.ts";
+import {
+  Fd,
+  type FileStatus,
+  lseek,
+  openat,
+  read,
+  readlinkatBytes,
+  SEEK_SET,
+  statx,
+} from "../../../ffi/file.ts";
+import { alloc } from "../../../ffi/struct.ts";
+import { fgetxattr } from "../../../ffi/xattr.ts";
+import { ContainerError } from "../../errors.ts";
+import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
+import { type EntryType, type TarEntry, timestampOf } from "../tar/entry.ts";
+import { END_MARK, padding, storedSize, tarHeader } from "../tar/writer.ts";
+import { keptXattrs } from "./attributes.ts";
+import { dataRegions } from "./sparse.ts";
+import { isWhiteout, OPAQUE } from "./writer.ts";
+
+/** Bytes of a file that are read at a time. */
+const PIECE = 256 * 1024;
+
+/** How a tree becomes an archive. */
+export interface TreeOptions {
+  /** Whether it is an overlay's upper layer: what hides something below becomes a whiteout. */
+  readonly layer: boolean;
+  /** Paths that are left out, with all below them. */
+  readonly leaveOut?: (path: ByteString, status: FileStatus) => boolean;
+}
+
+/**
+ * Reads a folder with all that is in it as a tar archive, in pieces: names in the order of their bytes,
+ * hard links, holes and extended attributes as they are. Sockets are left out, as no archive has them.
+ * The same tree always gives the same bytes. Nothing is followed, and nothing but plain files is opened.
+ *
+ * @param root descriptor of the folder, which stays the caller's
+ * @throws {ContainerError} when a file changes while it is read
+ * @throws {SysError}
+ */
+export function* treeArchive(
+  root: number,
+  options: TreeOptions,
+): Generator<Uint8Array<ArrayBuffer>> {
+  yield* new TreeReader(options).folder(root, "", statx(root));
+  yield END_MARK;
+}
+
+const TYPES: Readonly<Record<number, EntryType>> = {
+  [S_IFREG]: "file",
+  [S_IFDIR]: "folder",
+  [S_IFLNK]: "symbolic link",
+  [S_IFCHR]: "character device",
+  [S_IFBLK]: "block device",
+  [S_IFIFO]: "fifo",
+};
+
+/** Image-spec, layer.md: what comes before the name of what is gone, and what stands for all in a folder. */
+const WHITEOUT_PREFIX = ".wh.";
+const OPAQUE_WHITEOUT = ".wh..wh..opq";
+
+class TreeReader {
+  readonly #options: TreeOptions;
+  /** The first name of each file of several. */
+  readonly #names = new Map<string, ByteString>();
+
+  constructor(options: TreeOptions) {
+    this.#options = options;
+  }
+
+  *folder(fd: number, path: ByteString, status: FileStatus): Generator<Uint8Array<ArrayBuffer>> {
+    using folder = new Fd(openat(fd, ".", O_RDONLY | O_DIRECTORY));
+    const name = path === "" ? "./" : `${path}/`;
+    const xattrs = keptXattrs(folder.number, "folder");
+    yield tarHeader({ ...common(name, "folder", status), xattrs });
+    const prefix = path === "" ? "" : name;
+    const opaque = this.#options.layer && fgetxattr(folder.number, OPAQUE) !== undefined;
+    if (opaque) yield whiteout(`${prefix}${OPAQUE_WHITEOUT}`);
+    for (const leaf of namesIn(folder.number)) yield* this.#member(folder.number, prefix, leaf);
+  }
+
+  *#member(
+    folder: number,
+    prefix: ByteString,
+    leaf: ByteString,
+  ): Generator<Uint8Array<ArrayBuffer>> {
+    const path = `${prefix}${leaf}`;
+    using place = new Fd(openat(folder, toCString(leaf), O_PATH | O_NOFOLLOW));
+    const status = statx(place.number);
+    const type = TYPES[status.mode & S_IFMT];
+    if (type === undefined || this.#options.leaveOut?.(path, status)) return;
+    if (this.#options.layer && isWhiteout(status)) {
+      yield whiteout(`${prefix}${WHITEOUT_PREFIX}${leaf}`);
+      return;
+    }
+    if (type === "folder") {
+      // A descriptor of O_PATH is enough to go in.
+      yield* this.folder(place.number, path, status);
+      return;
+    }
+    const first = this.#firstName(path, status);
+    if (first !== path) {
+      yield tarHeader({ ...common(path, "hard link", status), linkname: first });
+    } else if (type === "file") {
+      using file = new Fd(openat(folder, toCString(leaf), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+      yield* fileMember(file.number, path);
+    } else {
+      const linkname = type === "symbolic link"
+        ? toByteString(readlinkatBytes(place.number, ""))
+        : "";
+      const { rdev } = status;
+      const device = type.endsWith("device") ? rdev : { major: 0, minor: 0 };
+      yield tarHeader({ ...common(path, type, status), linkname, ...device });
+    }
+  }
+
+  #firstName(path: ByteString, status: FileStatus): ByteString {
+    if (status.nlink < 2) return path;
+    const { dev, ino } = status;
+    const identity = `${dev.major}:${dev.minor}:${ino}`;
+    const first = this.#names.get(identity);
+    if (first === undefined) this.#names.set(identity, path);
+    return first ?? path;
+  }
+}
+
+function* fileMember(fd: number, path: ByteString): Generator<Uint8Array<ArrayBuffer>> {
+  const status = statx(fd);
+  const { size } = status;
+  const entry: TarEntry = {
+    ...common(path, "file", status),
+    size,
+    xattrs: keptXattrs(fd, "file"),
+    ...mayHaveHoles(status) ? { sparse: dataRegions(fd, size) } : {},
+  };
+  yield tarHeader(entry);
+  for (const { offset, length } of entry.sparse ?? [{ offset: 0, length: size }]) {
+    if (entry.sparse !== undefined) lseek(fd, offset, SEEK_SET);
+    yield* content(fd, length, path);
+  }
+  yield padding(storedSize(entry));
+}
+
+function* content(
+  fd: number,
+  length: number,
+  path: ByteString,
+): Generator<Uint8Array<ArrayBuffer>> {
+  for (let left = length; left > 0;) {
+    const piece = read(fd, alloc(Math.min(PIECE, left)));
+    if (piece.length === 0) {
+      throw new ContainerError(`read ${quoteName(path)}: it became shorter meanwhile`, {
+        hint: "Stop what writes to it first",
+      });
+    }
+    left -= piece.length;
+    yield piece;
+  }
+}
+
+/** Whether a file takes less of the disk than its size. */
+function mayHaveHoles({ size, diskSize }: FileStatus): boolean {
+  return diskSize < size;
+}
+
+function common(name: ByteString, type: EntryType, status: FileStatus): TarEntry {
+  return {
+    type,
+    name,
+    linkname: "",
+    mode: status.mode & 0o7777,
+    uid: status.uid,
+    gid: status.gid,
+    mtime: timestampOf(status.mtime),
+    size: 0,
+    major: 0,
+    minor: 0,
+    xattrs: new Map(),
+  };
+}
+
+function whiteout(name: ByteString): Uint8Array<ArrayBuffer> {
+  const mtime = { seconds: 0, nanoseconds: 0 };
+  const numbers = { mode: 0o644, uid: 0, gid: 0, mtime, size: 0, major: 0, minor: 0 };
+  return tarHeader({ type: "file", name, linkname: "", ...numbers, xattrs: new Map() });
+}
+
+function namesIn(folder: number): ByteString[] {
+  const names: ByteString[] = [];
+  for (let entries = getdents64(folder); entries.length > 0; entries = getdents64(folder)) {
+    for (const { name } of entries) names.push(toByteString(name.subarray(0, -1)));
+  }
+  return names.sort();
+}
