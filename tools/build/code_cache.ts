@@ -1,6 +1,7 @@
 /** V8's compiled form of the program, carried in the binary. */
 
-import { ToolError } from "../report.ts";
+import { ROOT } from "../project.ts";
+import { say, ToolError } from "../report.ts";
 import type { Compiler } from "./compiler.ts";
 import { baseLength } from "./embed.ts";
 import { type CachedScript, loaderOfIncluded, loaderOfSpliced, piecesOf } from "./loader.ts";
@@ -23,9 +24,6 @@ export const V8_FLAGS: readonly string[] = [
   "--min-semi-space-size=4",
 ];
 
-/** The same for a program with its compiled form: all functions are in it, and V8 takes it only under the flags it was made with. */
-const CACHED_FLAGS: readonly string[] = [...V8_FLAGS, "--no-lazy"];
-
 /** A main module, what belongs to it, and V8's flags for both. */
 export interface CachedProgram {
   readonly main: string;
@@ -33,14 +31,14 @@ export interface CachedProgram {
   readonly includes: readonly string[];
   /** What has to follow Deno's own base in the program, as it stands. */
   readonly spliced: readonly Uint8Array[];
-  readonly v8Flags: readonly string[];
 }
 
 /**
- * Turns a bundle into a program that begins with what V8 compiled at build time, which halves the
- * time that gocontainer takes beyond Deno's own start. What every `run` needs is one script, all the
- * rest another one, loaded when it is asked for: V8 takes longer for a larger one. Both lie in the
- * binary itself, where it can be in front of the section that Deno reads whole, and copies, at every
+ * Turns a bundle into a program that begins with what V8 compiled at build time, which more than
+ * halves the time that gocontainer takes beyond Deno's own start. V8 takes longer for more of it: so
+ * it has the functions that are called in rehearsals (rehearsal/scenes.ts), and no others; and what
+ * every `run` needs is one script, all the rest another one, loaded when it is asked for. Both lie in
+ * the binary itself, where it can be in front of the section that Deno reads whole, and copies, at every
  * start. A compiled form that V8 does not accept is made anew at start, so nothing depends on it.
  *
  * @param bundle the folder of the bundled modules.
@@ -61,30 +59,34 @@ export async function withCodeCache(
     hot: modules.filter(({ name }) => needed.has(name)),
     cold: modules.filter(({ name }) => !needed.has(name)),
   };
+  for (const [name, members] of Object.entries(scripts)) {
+    Deno.writeTextFileSync(`${program}/${name}.js`, asScript(members));
+  }
   const maker = `${folder}/maker`;
-  Deno.writeTextFileSync(`${maker}.js`, MAKER);
-  const compiled = { main: `${maker}.js`, compiler, flags: ["--no-config", "--no-lock"] };
-  await compile({ ...compiled, v8Flags: CACHED_FLAGS }, target, maker);
+  const flags = ["--no-config", "--no-lock"];
+  await compile({ main: MAKER, compiler, flags }, target, maker);
+  await makeCaches(
+    maker,
+    `${folder}/stage`,
+    Object.keys(scripts).map((name) => `${program}/${name}`),
+  );
 
   const cached: CachedScript[] = [];
   const includes: string[] = [];
-  for (const [name, members] of Object.entries(scripts)) {
+  for (const name of Object.keys(scripts)) {
     const source = `${program}/${name}.js`;
     const cache = `${program}/${name}.cache`;
-    Deno.writeTextFileSync(source, asScript(members));
-    await makeCache(maker, source, cache);
     cached.push({ name, cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) });
     includes.push(source, cache);
   }
   const main = `${program}/main.js`;
-  const v8Flags = CACHED_FLAGS;
   const base = baseLength(Deno.readFileSync(maker));
   if (base === undefined) {
     Deno.writeTextFileSync(main, loaderOfIncluded());
-    return { main, includes, spliced: [], v8Flags };
+    return { main, includes, spliced: [] };
   }
   Deno.writeTextFileSync(main, loaderOfSpliced(cached, base));
-  return { main, includes: [], spliced: piecesOf(cached), v8Flags };
+  return { main, includes: [], spliced: piecesOf(cached) };
 }
 
 function readModules(folder: string): BundledModule[] {
@@ -98,16 +100,21 @@ function isRun(name: string): boolean {
   return /^run-[A-Z0-9]+\.js$/.test(name);
 }
 
-async function makeCache(maker: string, source: string, cache: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command(maker, { args: [source, cache] }).output();
-  if (success) return;
-  const told = new TextDecoder().decode(stderr).trimEnd();
-  throw new ToolError(`compile "${source}" ahead of time: it ended with an error\n${told}`);
-}
+/** V8 takes a compiled form only from a program of the same Deno with the same flags: so a program makes it. */
+const MAKER = `${ROOT}/tools/build/rehearsal/maker.ts`;
 
-/** Compiles the script in its first argument and writes the result to its second. */
-const MAKER = `import { Script } from "node:vm";
-const [source, cache] = Deno.args;
-const script = new Script(Deno.readTextFileSync(source), { filename: "gocontainer.js" });
-Deno.writeFileSync(cache, script.createCachedData());
-`;
+async function makeCaches(maker: string, stage: string, scripts: readonly string[]): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(maker, {
+    args: [stage, ...scripts.map((script) => `${script}.js`)],
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  if (!success) {
+    const told = decoder.decode(stderr).trimEnd();
+    throw new ToolError(`compile the program ahead of time: it ended with an error\n${told}`);
+  }
+  const failures = decoder.decode(stdout).trimEnd();
+  if (failures !== "") {
+    say(`warning: the program starts slower than it could, because rehearsals failed\n${failures}`);
+  }
+}

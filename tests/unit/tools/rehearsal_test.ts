@@ -1,0 +1,115 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AT_FDCWD, O_CREAT, O_RDONLY, O_WRONLY } from "../../../ffi/constants.ts";
+import { addressOf, cstring } from "../../../ffi/cstring.ts";
+import { exists } from "../../../tools/project.ts";
+import { type Modules, play } from "../../../tools/build/rehearsal/actor.ts";
+import { Props } from "../../../tools/build/rehearsal/props.ts";
+import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
+
+type Arg = number | Uint8Array<ArrayBuffer>;
+
+/** A program that calls the kernel as the product does: by the one symbol. */
+function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => void): Modules {
+  return {
+    "main.js": () => {
+      const { syscall } = Deno.dlopen("libc.so.6", {
+        syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
+      }).symbols;
+      body((name, ...args) => {
+        const words = args.map((arg) => arg instanceof Uint8Array ? addressOf(arg) : arg);
+        const [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map((index) =>
+          BigInt(words[index] as 0 ?? 0)
+        );
+        return syscall(BigInt(SYSCALLS[name]), a, b, c, d, e, f);
+      });
+      Deno.exit(0);
+    },
+  };
+}
+
+const ALONE = { words: [], clones: [], said: [] };
+
+async function onStage(run: (props: Props) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await run(await Props.make(`${folder}/stage`, "v2"));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("on the stage only the stage's own folder is written to", () =>
+  onStage(async (props) => {
+    const outside = Deno.makeTempDirSync();
+    const inside = `${props.containers}/made`;
+    const results: number[] = [];
+    await play(
+      program((call) => {
+        for (const path of [`${outside}/made`, inside]) {
+          results.push(call("mkdirat", AT_FDCWD, cstring(path), 0o755));
+          Deno.writeTextFileSync(`${path}.txt`, "text");
+        }
+        results.push(call("unlinkat", AT_FDCWD, cstring(outside), 0x200));
+        Deno.removeSync(outside, { recursive: true });
+        results.push(call("mount", 0, cstring("/"), 0, 0x40000, 0));
+        results.push(call("kill", Deno.pid, 9));
+      }),
+      props,
+      ALONE,
+    );
+    assertEquals(results, [0, 0, 0, 0, 0]);
+    assert(exists(outside) && !exists(`${outside}/made`) && !exists(`${outside}/made.txt`));
+    assert(exists(inside));
+    assertEquals(Deno.readTextFileSync(`${inside}.txt`), "text");
+    Deno.removeSync(outside);
+  }));
+
+Deno.test("what is only pretended to be made can be opened afterwards", () =>
+  onStage(async (props) => {
+    const results: number[] = [];
+    await play(
+      program((call) => {
+        const path = cstring(`/proc/made-by-${Deno.pid}`);
+        results.push(call("openat", AT_FDCWD, path, O_RDONLY));
+        const fd = call("openat", AT_FDCWD, path, O_WRONLY | O_CREAT, 0o644);
+        results.push(call("write", fd, cstring("text"), 4));
+        results.push(Math.sign(call("openat", AT_FDCWD, path, O_RDONLY)));
+        results.push(call("close", 1));
+      }),
+      props,
+      ALONE,
+    );
+    assertEquals(results, [-1, 4, 1, 0]);
+    // Standard output is not the program's to close.
+    Deno.stdout.writeSync(new Uint8Array());
+  }));
+
+Deno.test("the first end of an act is its end, whatever the program does about it", () =>
+  onStage(async (props) => {
+    const { curtain } = await play(
+      program((call) => {
+        try {
+          call("execve", cstring("/bin/true"), 0, 0);
+        } finally {
+          call("exit_group", 125);
+        }
+      }),
+      props,
+      { ...ALONE, clones: [0] },
+    );
+    assertEquals([curtain.call, curtain.code], ["execve", 0]);
+  }));
+
+Deno.test("a program that forks more often than its scene says is stopped", () =>
+  onStage(async (props) => {
+    const forking = program((call) => void call("clone3", 0, 88));
+    await assertRejects(() => play(forking, props, ALONE), Error, "one more fork");
+  }));
+
+Deno.test("the stage is gone after the act", () =>
+  onStage(async (props) => {
+    const before = [Deno, console];
+    const { printed } = await play(program(() => console.log("on stage")), props, ALONE);
+    assertEquals(printed, ["on stage"]);
+    assertEquals([Deno, console], before);
+  }));

@@ -1,0 +1,88 @@
+/** What the program rehearses: the command lines whose speed counts. */
+
+import { type Modules, play, type Played } from "./actor.ts";
+import { type Layout, Props } from "./props.ts";
+
+/** One command line, and the processes that it takes. */
+interface Scene {
+  readonly words: readonly string[];
+  /** What clone3(2) returns in each act, the children's first; without forks one act. */
+  readonly acts?: readonly (readonly number[])[];
+  /** What is to be done before. */
+  readonly before?: () => void;
+}
+
+const CHILD = 0;
+/** The program finds itself in the place of its child. */
+const PARENT = Deno.pid;
+/** A process of a container is made by its parent, */
+const FORK = [[CHILD], [PARENT]];
+/** or by a process in between, which joins namespaces first. */
+const JOIN = [[CHILD, PARENT], [CHILD, CHILD], [PARENT]];
+
+function scenes(props: Props): Scene[] {
+  const run = ["-c", props.containers, "-i", props.images];
+  // A program that there is on every machine.
+  const program = Deno.execPath();
+  return [
+    { words: ["-version"] },
+    { words: [...run, "embedded", program], acts: FORK },
+    { words: [...run, "-net", "none", "-rm", "folder", program], acts: FORK },
+    { words: ["spec", "--bundle", props.bundle] },
+    {
+      before: () => detach(`${props.bundle}/config.json`, program),
+      words: ["create", "--bundle", props.bundle, "one"],
+      acts: FORK,
+    },
+    { words: ["state", "one"] },
+    { words: ["start", "one"] },
+    { words: ["exec", "one", program], acts: JOIN },
+    { words: ["kill", "one", "KILL"] },
+    { words: ["delete", "--force", "one"] },
+  ];
+}
+
+/** Makes the config that `spec` has written one for a program without a terminal. */
+function detach(path: string, program: string): void {
+  const config = JSON.parse(Deno.readTextFileSync(path));
+  Object.assign(config.process, { terminal: false, args: [program] });
+  Deno.writeTextFileSync(path, JSON.stringify(config));
+}
+
+/**
+ * Lets the program play all scenes.
+ *
+ * @param folder is made, for what it takes.
+ * @returns a line for each act that did not come to its end.
+ */
+export async function rehearse(modules: Modules, folder: string): Promise<string[]> {
+  const failures: string[] = [];
+  for (const layout of ["v2", "hybrid"] satisfies Layout[]) {
+    const props = await Props.make(`${folder}/${layout}`, layout);
+    for (const { words, acts = [[]], before } of scenes(props)) {
+      before?.();
+      const said: Uint8Array[] = [];
+      for (const clones of acts) {
+        const failure = await failureOf(play(modules, props, { words, clones, said }), clones);
+        if (failure === undefined) continue;
+        failures.push(`${words.join(" ")} (${layout}, ${clones.join()}): ${failure}`);
+      }
+    }
+  }
+  return failures;
+}
+
+/** What went wrong in an act: its last child becomes the program, all others end well. */
+async function failureOf(
+  act: Promise<Played>,
+  clones: readonly number[],
+): Promise<string | undefined> {
+  try {
+    const { curtain: { call, code, message }, printed } = await act;
+    const isLastChild = clones.at(-1) === CHILD;
+    if (isLastChild ? call === "execve" : call === "exit" && code === 0) return undefined;
+    return [message, ...printed].join("; ");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

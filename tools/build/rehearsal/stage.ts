@@ -1,0 +1,248 @@
+/** What the program has in place of the kernel while it rehearses. */
+
+import { O_CREAT, O_RDWR, O_TRUNC, O_WRONLY } from "../../../ffi/constants.ts";
+import { addressOf, cstring } from "../../../ffi/cstring.ts";
+import { trySyscall } from "../../../ffi/libc.ts";
+import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
+import {
+  allReady,
+  askedOfDevice,
+  chainWithOneRule,
+  ended,
+  partOf,
+  received,
+  sentFromBridge,
+  sequenceOf,
+} from "./answers.ts";
+import { textAt, viewAt } from "./memory.ts";
+import type { Props } from "./props.ts";
+
+/** How an act ends: the program would have become another one, or ended. */
+export class Curtain extends Error {
+  constructor(readonly call: "execve" | "exit", readonly code = 0) {
+    super(`${call} ${code}`);
+  }
+}
+
+/** What one act takes. */
+export interface Act {
+  /** The command line. */
+  readonly words: readonly string[];
+  /** What clone3(2) returns, call by call; 0 puts the program in the place of its child. */
+  readonly clones: readonly number[];
+  /** What its children have said in the acts before; as a child it adds to it. */
+  readonly said: Uint8Array[];
+}
+
+/** Calls that only look. */
+const LOOKS: readonly SyscallName[] = [
+  "capget",
+  "faccessat2",
+  "fcntl",
+  "fstat",
+  "fstatfs",
+  "getcwd",
+  "getdents64",
+  "getpid",
+  "getppid",
+  "gettid",
+  "lseek",
+  "memfd_create",
+  "openat",
+  "openat2",
+  "pipe2",
+  "read",
+  "readlinkat",
+  "sched_getaffinity",
+  "socketpair",
+  "statfs",
+  "statx",
+];
+
+/** Where a call has its paths; the last one is what it is about. */
+const PATHS: Partial<Record<SyscallName, readonly number[]>> = {
+  faccessat2: [1],
+  mkdirat: [1],
+  mknodat: [1],
+  openat: [1],
+  openat2: [1],
+  readlinkat: [1],
+  renameat2: [1, 3],
+  statx: [1],
+  symlinkat: [2],
+  unlinkat: [1],
+};
+
+/** Calls that give a descriptor. */
+const OPENING: readonly SyscallName[] = [
+  "accept4",
+  "bpf",
+  "fsmount",
+  "fsopen",
+  "fspick",
+  "memfd_create",
+  "open_tree",
+  "openat",
+  "openat2",
+  "pidfd_getfd",
+  "pidfd_open",
+  "signalfd4",
+  "socket",
+  "timerfd_create",
+];
+
+/** Where a call puts two of them. */
+const PAIRS: Partial<Record<SyscallName, number>> = { pipe2: 0, socketpair: 3 };
+
+/** Flags of openat(2) with which it is a deed. */
+const WRITING = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+
+/**
+ * The kernel of one act. The program may look at the machine, and write below the folder of the props;
+ * every other deed is pretended: the call succeeds and nothing happens. So a rehearsal takes no rights
+ * and leaves nothing, whoever builds.
+ */
+export class Stage implements Disposable {
+  readonly #props: Props;
+  readonly #act: Act;
+  readonly #clones: number[];
+  /** Descriptors opened in this act, and whether what is written to them is written. */
+  readonly #open = new Map<number, boolean>();
+  /** Names of files that were made as far as the program knows. */
+  readonly #made = new Set<string>();
+  /** How much of what was said has been heard. */
+  #heard = 0;
+  /** Of the last question to netlink. */
+  #sequence = 0;
+  #isChild = false;
+  #curtain?: Curtain;
+
+  constructor(props: Props, act: Act) {
+    this.#props = props;
+    this.#act = act;
+    this.#clones = [...act.clones];
+  }
+
+  /** syscall(2) as the program calls it. */
+  readonly syscall = (number: number | bigint, ...words: (number | bigint)[]): number => {
+    const name = NAMES.get(Number(number))!;
+    const args = words.map(Number);
+    return this.#special(name, args) ?? this.#ordinary(name, args);
+  };
+
+  /** Ends the act. The program may go on as after a failure: whatever it does then, this was its end. */
+  fall(call: Curtain["call"], code?: number): never {
+    throw this.#curtain ??= new Curtain(call, code);
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#open.keys()) trySyscall("close", fd);
+  }
+
+  /** What is answered in a way of its own; undefined for all else. */
+  #special(name: SyscallName, args: number[]): number | undefined {
+    switch (name) {
+      case "clone3":
+        return this.#clone();
+      case "execve":
+      case "execveat":
+        return this.fall("execve");
+      case "exit_group":
+        return this.fall("exit", args[0]);
+      case "waitid":
+        return ended(args[1], args[2]);
+      case "sendmsg":
+        return this.#hear(partOf(args[1]));
+      case "recvmsg":
+        return received(args[1], this.#say());
+      case "sendto":
+        this.#sequence = sequenceOf(args[1]);
+        return args[2];
+      case "recvfrom":
+        return chainWithOneRule(args[1], this.#sequence);
+      case "ppoll":
+        return allReady(args[0], args[1]);
+      case "ioctl":
+        if (args[1] === NS_GET_NSTYPE) return trySyscall("ioctl", ...args);
+        return askedOfDevice(args[1], args[2]);
+      case "getsockname":
+        return sentFromBridge(args[1]);
+      case "prctl":
+        // PR_CAPBSET_READ: the capability is there.
+        return 1;
+      case "umask":
+        return 0o022;
+      case "close":
+        return this.#open.delete(args[0]) ? trySyscall("close", ...args) : 0;
+      case "write":
+        return this.#open.get(args[0]) ? trySyscall("write", ...args) : args[2];
+    }
+    return undefined;
+  }
+
+  #clone(): number {
+    const pid = this.#clones.shift();
+    if (pid === undefined) throw new Error("rehearse: there is one more fork than in the scene");
+    this.#isChild ||= pid === 0;
+    return pid;
+  }
+
+  #hear(words: Uint8Array): number {
+    if (this.#isChild && this.#curtain === undefined) this.#act.said.push(words.slice());
+    return words.length;
+  }
+
+  /** A child hears that it may go on, and its number; a parent what its children have said. */
+  #say(): Uint8Array {
+    if (this.#isChild) return new Uint8Array(4).fill(1);
+    return this.#act.said[this.#heard++] ?? new Uint8Array();
+  }
+
+  #ordinary(name: SyscallName, args: number[]): number {
+    const places = PATHS[name] ?? [];
+    const paths = places.map((index) => this.#props.pathOf(textAt(args[index])));
+    const path = paths.at(-1) ?? "";
+    const isDeed = !LOOKS.includes(name) || (name === "openat" && (args[2] & WRITING) !== 0);
+    if ((isDeed && !this.#props.isOwn(path)) || this.#props.isStaged(path)) {
+      if (isDeed) this.#made.add(nameOf(path));
+      return this.#pretend(name);
+    }
+    // They have to stay reachable until the call is made.
+    const strings = paths.map(cstring);
+    places.forEach((index, i) => args[index] = Number(addressOf(strings[i])));
+    const result = trySyscall(name, ...args);
+    if (result === -1) {
+      if (OPENING.includes(name) && this.#made.has(nameOf(path))) return this.#pretend(name);
+      return name === "read" ? 0 : -1;
+    }
+    // All belongs to root here.
+    if (name === "statx") viewAt(args[4], 256).setUint32(STX_UID, 0, true);
+    const pair = PAIRS[name];
+    if (pair !== undefined) {
+      const fds = viewAt(args[pair], 8);
+      for (const at of [0, 4]) this.#open.set(fds.getInt32(at, true), false);
+    }
+    const isOpening = OPENING.includes(name) || (name === "fcntl" && args[1] === F_DUPFD_CLOEXEC);
+    if (isOpening) this.#open.set(result, isDeed || name === "memfd_create");
+    return result;
+  }
+
+  #pretend(name: SyscallName): number {
+    if (!OPENING.includes(name)) return 0;
+    const fd = this.#props.anyFile();
+    this.#open.set(fd, false);
+    return fd;
+  }
+}
+
+const NAMES = new Map(
+  Object.entries(SYSCALLS).map(([name, number]) => [number, name as SyscallName]),
+);
+const NS_GET_NSTYPE = 0xb703;
+const F_DUPFD_CLOEXEC = 1030;
+/** Where struct statx has the owner. */
+const STX_UID = 20;
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
