@@ -2,7 +2,7 @@ import { Fd, writeAll } from "../../ffi/file.ts";
 import { memfd_create } from "../../ffi/process.ts";
 import { ContainerError } from "../errors.ts";
 import { isObserved, step } from "../trace.ts";
-import { findProgram, type Output, runProgram } from "./program.ts";
+import { findProgram, type Output, runProgram } from "../program.ts";
 
 /** One command of ip(8). */
 export interface IpCommand {

@@ -1,7 +1,7 @@
 import { NFPROTO_IPV4, type NftSocket } from "../../ffi/nfnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { BRIDGE } from "./bridge.ts";
-import { findProgram, runProgram, runTold } from "./program.ts";
+import { findProgram, runProgram, runTold } from "../program.ts";
 
 /** Our chain in iptables' table `filter`. */
 const CHAIN = "GOCONTAINER";

@@ -5,7 +5,7 @@ import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, networkOf } from "./cidr.ts";
 import { acceptForwarding, findIptables, masquerade, removeRules } from "./iptables.ts";
 import { deleteTable, droppingChains, hasTable, makeTable, openNftables } from "./nftables.ts";
-import { findProgram } from "./program.ts";
+import { findProgram } from "../program.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { SysError } from "../../ffi/errno.ts";
 import { NFPROTO_IPV4, NftSocket } from "../../ffi/nfnetlink.ts";
 import { BRIDGE } from "./bridge.ts";
-import { runTold } from "./program.ts";
+import { runTold } from "../program.ts";
 
 /** The one table that is gocontainer's; rules of others are not touched. */
 const TABLE = "gocontainer";

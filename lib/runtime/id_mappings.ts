@@ -3,7 +3,7 @@ import { Fd, openat } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
 import { ContainerError } from "../errors.ts";
-import { findProgram, runProgram } from "../network/program.ts";
+import { findProgram, runProgram } from "../program.ts";
 import type { IDMapping } from "../oci/spec.ts";
 
 /**

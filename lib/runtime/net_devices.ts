@@ -1,7 +1,7 @@
 import { ContainerError } from "../errors.ts";
 import { runIp } from "../network/ip.ts";
 import { inNetworkNamespace } from "../network/namespace.ts";
-import { findProgram, runProgram } from "../network/program.ts";
+import { findProgram, runProgram } from "../program.ts";
 import type { NetDevice } from "../oci/spec.ts";
 
 /** What of a device on the host goes along with it. */

@@ -10,7 +10,7 @@ import { runIp } from "../../lib/network/ip.ts";
 import { masquerade, removeRules } from "../../lib/network/iptables.ts";
 import { prepareNat, removeNat } from "../../lib/network/nat.ts";
 import { openNftables } from "../../lib/network/nftables.ts";
-import { findProgram } from "../../lib/network/program.ts";
+import { findProgram } from "../../lib/program.ts";
 import { attachNetwork, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
 import { observe } from "../../lib/trace.ts";
 import { connectLabs, Lab } from "./network_lab.ts";

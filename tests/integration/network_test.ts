@@ -1,7 +1,7 @@
 /** The network of containers that the built binary makes, seen from inside, from the host and from outside. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { findProgram } from "../../lib/network/program.ts";
+import { findProgram } from "../../lib/program.ts";
 import { connectLabs, Lab } from "./network_lab.ts";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
 import type { Outcome, Record, Running } from "./support/process.ts";

@@ -1,11 +1,11 @@
-import { AT_FDCWD } from "../../ffi/constants.ts";
-import { SysError } from "../../ffi/errno.ts";
-import { statx } from "../../ffi/file.ts";
-import { ContainerError } from "../errors.ts";
-import { step } from "../trace.ts";
+import { AT_FDCWD } from "../ffi/constants.ts";
+import { SysError } from "../ffi/errno.ts";
+import { statx } from "../ffi/file.ts";
+import { ContainerError } from "./errors.ts";
+import { step } from "./trace.ts";
 
 /** Where helper programs are looked for, never by PATH: only the system's own folders count. */
-const FOLDERS = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+const FOLDERS = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
 const found = new Map<string, string | undefined>();
 

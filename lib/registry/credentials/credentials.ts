@@ -1,0 +1,33 @@
+import { ContainerError } from "../../errors.ts";
+
+/** What a registry lets somebody in by. */
+export type Credentials =
+  | { readonly username: string; readonly password: string }
+  /** A token that buys other tokens (RFC 6749's refresh token). */
+  | { readonly identityToken: string };
+
+/** The user name that says that the password is an identity token. */
+const TOKEN_USER = "<token>";
+
+/** Credentials as user name and password, of which the one may say that the other is a token. */
+export function credentialsFrom(username: string, password: string): Credentials {
+  return username === TOKEN_USER ? { identityToken: password } : { username, password };
+}
+
+/**
+ * Reads `USER:PASSWORD`.
+ *
+ * @throws {ContainerError} InvalidArgument; the text is not in the message
+ */
+export function parseCredentials(text: string): Credentials {
+  const colon = text.indexOf(":");
+  if (colon > 0) return credentialsFrom(text.slice(0, colon), text.slice(colon + 1));
+  throw new ContainerError("read the credentials: they are not USER:PASSWORD", {
+    code: "InvalidArgument",
+  });
+}
+
+/** The value of Authorization for user name and password (RFC 7617). */
+export function basicAuthorization(username: string, password: string): string {
+  return `Basic ${new TextEncoder().encode(`${username}:${password}`).toBase64()}`;
+}

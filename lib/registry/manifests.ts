@@ -1,0 +1,148 @@
+import type { Digest } from "../image/digest.ts";
+import { digestOf, isDigest, Verifier } from "../image/digest.ts";
+import { ContainerError } from "../errors.ts";
+import { errorOf, readFault } from "./answers.ts";
+import { contentFrom, contentOfAtMost } from "./http/message.ts";
+import type { RegistrySession } from "./session.ts";
+
+/** The media types of manifests and indexes, of both makes. */
+const ACCEPTED = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/** The most bytes of a manifest or index; registries take no larger ones. */
+const LIMIT = 4 * 1024 * 1024;
+
+/** A manifest or index as a registry gave it. Nothing of it has been read yet. */
+export interface FetchedManifest {
+  /** As the registry calls it; undefined where it does not say. */
+  readonly mediaType?: string;
+  readonly digest: Digest;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What is asked of a registry, for errors and the right to it. */
+export interface Task {
+  /** `pull "nginx" from docker.io`. */
+  readonly action: string;
+  readonly repository: string;
+}
+
+/**
+ * Gets a manifest or index. By digest, it is the one of that digest.
+ *
+ * @param reference a tag or digest
+ * @throws {ContainerError} NotFound, NotAllowed, InvalidArchive, Failed
+ */
+export async function getManifest(
+  session: RegistrySession,
+  { action, repository }: Task,
+  reference: string,
+): Promise<FetchedManifest> {
+  using answer = await session.request({
+    method: "GET",
+    target: `/v2/${repository}/manifests/${reference}`,
+    fields: { Accept: ACCEPTED },
+    ...pulling(repository),
+  });
+  if (answer.status !== 200) {
+    throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+  }
+  const bytes = await contentOfAtMost(LIMIT, answer);
+  const told = answer.fields.get("docker-content-digest");
+  const digest = isDigest(reference) ? reference : digestOf(bytes);
+  for (const expected of isDigest(reference) ? [reference] : told === undefined ? [] : [told]) {
+    if (isDigest(expected) && isRight(bytes, expected)) continue;
+    throw new ContainerError(`${action}: the registry gave another manifest than it said`, {
+      code: "InvalidArchive",
+    });
+  }
+  const mediaType = typeOf(answer.fields.get("content-type"));
+  return { ...mediaType !== undefined && { mediaType }, digest, bytes };
+}
+
+/**
+ * Asks which manifest or index a tag leads to, without getting it. Registries that count downloads do
+ * not count this one. Undefined when the registry does not tell.
+ */
+export async function headManifest(
+  session: RegistrySession,
+  { repository }: Task,
+  reference: string,
+): Promise<{ digest: Digest; size?: number; mediaType?: string } | undefined> {
+  using answer = await session.request({
+    method: "HEAD",
+    target: `/v2/${repository}/manifests/${reference}`,
+    fields: { Accept: ACCEPTED },
+    ...pulling(repository),
+  });
+  const digest = answer.fields.get("docker-content-digest");
+  if (answer.status !== 200 || digest === undefined || !isDigest(digest)) return undefined;
+  const length = answer.fields.get("content-length");
+  const mediaType = typeOf(answer.fields.get("content-type"));
+  return {
+    digest,
+    ...length !== undefined && /^[0-9]{1,9}$/.test(length) && { size: Number(length) },
+    ...mediaType !== undefined && { mediaType },
+  };
+}
+
+/**
+ * Puts a manifest or index into a repository; all that it names must be there.
+ *
+ * @param reference a tag or its digest
+ * @throws {ContainerError}
+ */
+export async function putManifest(
+  session: RegistrySession,
+  { action, repository }: Task,
+  reference: string,
+  mediaType: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  using answer = await session.request({
+    method: "PUT",
+    target: `/v2/${repository}/manifests/${reference}`,
+    fields: { "Content-Type": mediaType },
+    content: contentFrom(bytes),
+    ...pushing(repository),
+  });
+  if (answer.status >= 200 && answer.status < 300) return;
+  throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+}
+
+/** The right to read a repository. */
+export function pulling(repository: string) {
+  return { repository, scopes: [`repository:${repository}:pull`] };
+}
+
+/** The right to write to a repository. */
+export function pushing(repository: string) {
+  return { repository, scopes: [`repository:${repository}:pull,push`] };
+}
+
+/** What to do about what registries say. */
+export function hintsFor(registry: string): Readonly<Record<string, string>> {
+  const login = `gocontainer login ${registry}`;
+  return {
+    // Whether there is a repository is told to those only who may see it.
+    UNAUTHORIZED: `There may be no such repository, or it takes a login: ${login}`,
+    DENIED: `There may be no such repository, or it takes another login: ${login}`,
+    TOOMANYREQUESTS: `Try again later, or log in: ${login}`,
+    NAME_UNKNOWN: "Look at the name, and at the host before it",
+  };
+}
+
+function isRight(bytes: Uint8Array, expected: Digest): boolean {
+  const verifier = new Verifier(expected);
+  verifier.update(bytes);
+  return verifier.digest() === expected;
+}
+
+/** A media type without its parameters. */
+function typeOf(value: string | undefined): string | undefined {
+  return value?.replace(/;.*$/s, "").trim().toLowerCase() || undefined;
+}

@@ -1,0 +1,96 @@
+import { ContainerError } from "../errors.ts";
+import { ExchangeFault } from "./http/fault.ts";
+import type { Answer } from "./http/message.ts";
+
+/** How often something is tried, and how long is waited in between. */
+export interface Persistence {
+  readonly tries: number;
+  /** Milliseconds before the second try; doubled each time, and of that a random part. */
+  readonly first: number;
+  readonly longest: number;
+  /** The longest that a server may ask to be left alone, in milliseconds. */
+  readonly longestAsked: number;
+}
+
+export const DEFAULT_PERSISTENCE: Persistence = {
+  tries: 6,
+  first: 500,
+  longest: 20_000,
+  longestAsked: 120_000,
+};
+
+/** Answers that may be others in a while. */
+const PASSING: readonly number[] = [408, 429, 500, 502, 503, 504];
+
+/** Whether an answer may be another one in a while. */
+export function isPassing(status: number): boolean {
+  return PASSING.includes(status);
+}
+
+/**
+ * Whether an exchange that failed may go well in a while.
+ *
+ * @param wasReached whether the server has answered before: one that cannot be reached at all will not
+ *   be so in a minute either
+ */
+export function mayPass(error: unknown, wasReached = true): error is ExchangeFault {
+  return error instanceof ExchangeFault &&
+    (error.kind === "broken" || (error.kind === "unreachable" && wasReached));
+}
+
+/** Counts tries, and waits between them. */
+export class Tries {
+  readonly #how: Persistence;
+  #failed = 0;
+
+  constructor(how: Persistence) {
+    this.#how = how;
+  }
+
+  /** Something went forward: trying begins anew. */
+  succeed(): void {
+    this.#failed = 0;
+  }
+
+  /** Whether there is another try left after one that failed. */
+  fail(): boolean {
+    return ++this.#failed < this.#how.tries;
+  }
+
+  /**
+   * Waits before the next try: as long as the server asks for, or a random time that grows, so that
+   * clients that failed together do not come back together.
+   *
+   * @param asked in milliseconds
+   * @throws {ContainerError} when the server asks for more than anybody waits
+   */
+  async pause(asked?: number): Promise<void> {
+    const { first, longest, longestAsked } = this.#how;
+    if (asked !== undefined && asked > longestAsked) {
+      throw new ContainerError(
+        `wait for the registry: it was asked too often and wants ${
+          Math.ceil(asked / 1000)
+        } s of rest`,
+        { hint: "Try again later, or log in: registries allow more to those whom they know" },
+      );
+    }
+    const grown = Math.min(longest, first * 2 ** (this.#failed - 1));
+    const delay = Math.max(asked ?? 0, grown * (0.5 + Math.random() / 2));
+    await new Promise((resolve) => setTimeout(resolve, delay));
+  }
+}
+
+/**
+ * How long an answer asks to be left alone, in milliseconds; undefined where it does not (RFC 9110,
+ * 10.2.3).
+ */
+export function retryAfter(
+  answer: Pick<Answer, "fields">,
+  now: number = Date.now(),
+): number | undefined {
+  const value = answer.fields.get("retry-after");
+  if (value === undefined) return undefined;
+  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
+  const time = Date.parse(value);
+  return Number.isNaN(time) ? undefined : Math.max(0, time - now);
+}

@@ -1,0 +1,270 @@
+import { ContainerError } from "../errors.ts";
+import { printable } from "../quote.ts";
+import { Authorizer, type Purpose } from "./authorizer.ts";
+import { certificatesFor } from "./certificates.ts";
+import type { Credentials } from "./credentials/credentials.ts";
+import { findCredentials } from "./credentials/find.ts";
+import { readRegistrySettings } from "./daemon_file.ts";
+import { follow } from "./follow.ts";
+import { HttpClient } from "./http/client.ts";
+import { ExchangeFault } from "./http/fault.ts";
+import { isLoopback } from "./http/loopback.ts";
+import type { Answer, Request } from "./http/message.ts";
+import { DEFAULT_LIMITS, type Limits } from "./http/patience.ts";
+import {
+  DEFAULT_PERSISTENCE,
+  isPassing,
+  mayPass,
+  type Persistence,
+  retryAfter,
+  Tries,
+} from "./retry.ts";
+
+/** How a registry is spoken to. */
+export interface SessionOptions {
+  /** Whom to say one is; what the machine's files say of it otherwise. */
+  readonly credentials?: Credentials;
+  /** Whether the user allows this registry any certificate, or to do without TLS. */
+  readonly isInsecureAllowed?: boolean;
+  readonly limits?: Limits;
+  readonly persistence?: Persistence;
+  /** Hears what the registry wants its users to know, each sentence once. */
+  readonly warn?: (message: string) => void;
+}
+
+/** A request to a registry. */
+export interface RegistryRequest extends Purpose {
+  readonly method: Request["method"];
+  /** From `/v2/` on, or an URL that the registry named. */
+  readonly target: string | URL;
+  readonly fields?: Request["fields"];
+  readonly content?: Request["content"];
+  /** Whether it may be sent once more when it failed; true unless told. */
+  readonly mayRepeat?: boolean;
+}
+
+/** The host that docker.io's registry is at. */
+const DOCKER_HUB = "registry-1.docker.io";
+
+/** The longest warning that is passed on, in characters (distribution-spec, "Warnings"). */
+const WARNING_LIMIT = 4096;
+
+/**
+ * Speaks with one registry: finds out whether it has TLS, proves who asks, follows redirects, tries
+ * again what may go well the next time.
+ */
+export class RegistrySession implements Disposable {
+  /** As references name it. */
+  readonly registry: string;
+  readonly #options: SessionOptions;
+  readonly #isInsecureAllowed: boolean;
+  readonly #persistence: Persistence;
+  readonly #http: HttpClient;
+  readonly #authorizer: Authorizer;
+  readonly #given: URL | undefined;
+  /** Servers whose certificate was found to be none, where the user allows that. */
+  readonly #unverified = new Set<string>();
+  readonly #warned = new Set<string>();
+  #base: Promise<URL> | undefined;
+  #isReached = false;
+
+  /** @param given where it is, when that is not told by its name: a mirror */
+  constructor(registry: string, options: SessionOptions = {}, given?: URL) {
+    this.registry = registry;
+    this.#options = options;
+    this.#given = given;
+    this.#isInsecureAllowed = (options.isInsecureAllowed ?? false) ||
+      given?.protocol === "http:" || readRegistrySettings().insecure.includes(registry);
+    this.#persistence = options.persistence ?? DEFAULT_PERSISTENCE;
+    this.#http = new HttpClient(
+      (url) => ({ ...certificatesFor(url.host), verify: !this.#unverified.has(url.host) }),
+      options.limits ?? DEFAULT_LIMITS,
+    );
+    this.#authorizer = new Authorizer({
+      registry,
+      credentials: async (repository) =>
+        options.credentials ?? await findCredentials(registry, repository),
+      send: (request) => this.#follow(request),
+      isInsecureAllowed: this.#isInsecureAllowed,
+    });
+  }
+
+  /**
+   * Sends a request. An answer of any status but 401 is the caller's to judge.
+   *
+   * @throws {ExchangeFault} when there is no answer
+   * @throws {ContainerError} NotAllowed when the registry does not believe who asks
+   */
+  async request(request: RegistryRequest): Promise<Answer> {
+    const tries = new Tries(this.#persistence);
+    while (true) {
+      let asked: number | undefined;
+      try {
+        const answer = await this.#authorized(request);
+        this.#passOnWarnings(answer);
+        if (!isPassing(answer.status) || request.mayRepeat === false || !tries.fail()) {
+          return answer;
+        }
+        asked = retryAfter(answer);
+        answer[Symbol.dispose]();
+      } catch (error) {
+        if (!mayPass(error, this.#isReached) || request.mayRepeat === false || !tries.fail()) {
+          throw error;
+        }
+      }
+      await tries.pause(asked);
+    }
+  }
+
+  /** A way to try things that go on where they failed. */
+  tries(): Tries {
+    return new Tries(this.#persistence);
+  }
+
+  /**
+   * Sends a request to a server that is not the registry: it learns nothing of who asks.
+   *
+   * @throws {ExchangeFault}
+   */
+  elsewhere(request: Request): Promise<Answer> {
+    return this.#follow(request);
+  }
+
+  /** An URL that the registry named, which must be one of its own. */
+  async ownUrl(location: string | undefined, from: URL): Promise<URL> {
+    const base = await this.#settled();
+    const url = location === undefined ? null : URL.parse(location, from);
+    if (url !== null && url.host === base.host) {
+      // Behind a proxy that does the TLS, registries name themselves without it.
+      url.protocol = base.protocol;
+      return url;
+    }
+    throw new ExchangeFault(
+      "malformed",
+      `follow ${base.host}: it leads to ${url === null ? "nowhere" : url.host}, which is refused`,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#http[Symbol.dispose]();
+  }
+
+  async #authorized(request: RegistryRequest): Promise<Answer> {
+    const base = await this.#settled();
+    const { method, target, fields, content } = request;
+    const url = target instanceof URL ? target : new URL(base.href.replace(/\/$/, "") + target);
+    for (let round = 0;; round++) {
+      const authorization = await this.#authorizer.authorization(request);
+      const answer = await this.#follow({
+        method,
+        url,
+        fields: { ...fields, ...authorization !== undefined && { Authorization: authorization } },
+        content,
+      });
+      // What another server wants to know, to which this one sent us, is not for it.
+      const isOwn = answer.url.origin === base.origin;
+      if (answer.status !== 401 || !isOwn || round === 2) return answer;
+      const isNews = this.#authorizer.learn(answer);
+      if (!isNews && round > 0) return answer;
+      answer[Symbol.dispose]();
+    }
+  }
+
+  /** Finds out where the registry is, and what it wants to know, by the request that all answer. */
+  #settled(): Promise<URL> {
+    return this.#base ??= this.#settle().catch((error) => {
+      this.#base = undefined;
+      throw error;
+    });
+  }
+
+  async #settle(): Promise<URL> {
+    const host = this.registry === "docker.io" ? DOCKER_HUB : this.registry;
+    const base = this.#given ?? new URL(`https://${host}/`);
+    try {
+      return await this.#ping(base);
+    } catch (error) {
+      const mayDoWithout = this.#given === undefined &&
+        (this.#isInsecureAllowed || isLoopback(base.hostname));
+      const isWithout = error instanceof ExchangeFault &&
+        (error.kind === "not-tls" || (error.kind === "unreachable" && base.port === ""));
+      if (!mayDoWithout || !isWithout) throw error;
+      return await this.#ping(new URL(`http://${host}/`)).catch((other) => {
+        // What is told is why there is no TLS, unless something else is the matter.
+        throw error.kind === "not-tls" ? other : error;
+      });
+    }
+  }
+
+  async #ping(base: URL): Promise<URL> {
+    const url = new URL(`${base.href.replace(/\/$/, "")}/v2/`);
+    using answer = await this.#follow({ method: "GET", url });
+    this.#passOnWarnings(answer);
+    this.#isReached = true;
+    if (answer.status === 401 && answer.url.origin === base.origin) this.#authorizer.learn(answer);
+    return base;
+  }
+
+  #follow(request: Request): Promise<Answer> {
+    return follow((one) => this.#send(one), request, this.#isInsecureAllowed);
+  }
+
+  async #send(request: Request): Promise<Answer> {
+    try {
+      return await this.#http.send(request);
+    } catch (error) {
+      const isUntrusted = error instanceof ExchangeFault && error.kind === "untrusted";
+      const { host } = request.url;
+      if (!isUntrusted || !this.#isInsecureAllowed || this.#unverified.has(host)) throw error;
+      this.#unverified.add(host);
+      return await this.#http.send(request);
+    }
+  }
+
+  #passOnWarnings({ fields }: Answer): void {
+    for (const value of fields.all("warning")) {
+      const text = /^299 - "((?:[^"\\]|\\.)*)"/.exec(value)?.[1]?.replace(/\\(.)/g, "$1");
+      if (text === undefined || text.length > WARNING_LIMIT || this.#warned.has(text)) continue;
+      // A registry that has ever more to say is not listened to.
+      if (this.#warned.size >= 16) return;
+      this.#warned.add(text);
+      this.#options.warn?.(`the registry ${this.registry} says: ${printable(text)}`);
+    }
+  }
+}
+
+/**
+ * Does something with a registry, and says of what failed below the level of its answers what was
+ * tried and what can be done.
+ *
+ * @param action what is done: `pull "nginx" from docker.io`
+ */
+export async function withRegistry<T>(
+  action: string,
+  registry: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ExchangeFault)) throw error;
+    throw new ContainerError(`${action}: ${error.message}`, {
+      hint: hintFor(error, registry),
+      cause: error,
+    });
+  }
+}
+
+function hintFor({ kind }: ExchangeFault, registry: string): string | undefined {
+  switch (kind) {
+    case "untrusted":
+      return `Put its authority's certificate at /etc/docker/certs.d/${registry}/ca.crt, ` +
+        "or give -tls-verify=false";
+    case "not-tls":
+      return "Give -tls-verify=false if it may be spoken to without TLS";
+    case "broken":
+      return "Try again: it goes on where it stopped";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,211 @@
+import type { Descriptor } from "../image/descriptor.ts";
+import { errorOf, readFault } from "./answers.ts";
+import type { Answer, Content } from "./http/message.ts";
+import { hintsFor, pushing, type Task } from "./manifests.ts";
+import { isPassing, mayPass, retryAfter } from "./retry.ts";
+import type { RegistrySession } from "./session.ts";
+
+/** Up to so many bytes a blob goes in one piece together with its end. */
+const SMALL = 1024 * 1024;
+
+/** A blob that is to be sent. */
+export interface Source extends Pick<Descriptor, "digest" | "size"> {
+  /** The bytes from `offset` up to `end`. */
+  pieces(offset: number, end: number): ReturnType<Content["pieces"]>;
+}
+
+/** Who follows an upload. */
+export interface UploadOptions {
+  /** Another repository of the same registry that may have the blob. */
+  readonly from?: string;
+  /** So many bytes have been sent; less than before when some were lost. */
+  readonly sent?: (bytes: number) => void;
+}
+
+/** How a blob came to be in a repository. */
+export type Uploaded = "there" | "mounted" | "sent";
+
+/**
+ * Sees to it that a blob is in a repository: it may be there, be taken over from another repository of
+ * the registry, or is sent, and after a break from where the registry says it has got to
+ * (distribution-spec, "Pushing blobs").
+ *
+ * @throws {ExchangeFault} when it breaks again and again
+ * @throws {ContainerError} NotAllowed and whatever the registry says
+ */
+export async function uploadBlob(
+  session: RegistrySession,
+  task: Task,
+  blob: Source,
+  options: UploadOptions = {},
+): Promise<Uploaded> {
+  if (await isThere(session, task, blob)) return "there";
+  const location = await begin(session, task, blob, options.from);
+  if (location === undefined) return "mounted";
+  await send(session, task, blob, location, options);
+  return "sent";
+}
+
+/** Whether a repository has a blob. */
+async function isThere(
+  session: RegistrySession,
+  { repository }: Task,
+  { digest }: Source,
+): Promise<boolean> {
+  using answer = await session.request({
+    method: "HEAD",
+    target: `/v2/${repository}/blobs/${digest}`,
+    ...pushing(repository),
+  });
+  return answer.status === 200;
+}
+
+/** Begins an upload; undefined when the registry takes the blob over from another repository. */
+async function begin(
+  session: RegistrySession,
+  { action, repository }: Task,
+  { digest }: Source,
+  from?: string,
+): Promise<URL | undefined> {
+  const query = from === undefined
+    ? ""
+    : `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const { scopes } = pushing(repository);
+  using answer = await session.request({
+    method: "POST",
+    target: `/v2/${repository}/blobs/uploads/${query}`,
+    repository,
+    scopes: from === undefined ? scopes : [...scopes, `repository:${from}:pull`],
+  });
+  if (answer.status === 201 && from !== undefined) return undefined;
+  if (answer.status === 202) return await session.ownUrl(locationOf(answer), answer.url);
+  throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+}
+
+async function send(
+  session: RegistrySession,
+  task: Task,
+  blob: Source,
+  start: URL,
+  { sent }: UploadOptions,
+): Promise<void> {
+  const { action, repository } = task;
+  let location = start;
+  let offset = 0;
+  let largest = blob.size;
+  const tries = session.tries();
+  const failure = async (answer: Answer) =>
+    errorOf(action, await readFault(answer), hintsFor(session.registry));
+  try {
+    while (true) {
+      const isLast = blob.size <= SMALL || offset === blob.size;
+      const end = Math.min(blob.size, offset + largest);
+      const url = new URL(location);
+      if (isLast) url.searchParams.set("digest", blob.digest);
+      let asked: number | undefined;
+      try {
+        using answer = await session.request({
+          method: isLast ? "PUT" : "PATCH",
+          target: url,
+          fields: {
+            "Content-Type": "application/octet-stream",
+            ...!isLast && { "Content-Range": `${offset}-${end - 1}` },
+          },
+          content: followed(blob, offset, end, sent),
+          mayRepeat: false,
+          ...pushing(repository),
+        });
+        if (isLast && answer.status >= 200 && answer.status < 300) return;
+        if (!isLast && (answer.status === 202 || answer.status === 201)) {
+          location = await session.ownUrl(locationOf(answer), answer.url);
+          offset = reached(answer) ?? end;
+          tries.succeed();
+          continue;
+        }
+        // Some proxies before registries take only so much at a time.
+        if (answer.status === 413 && end - offset > LEAST) {
+          largest = Math.max(LEAST, Math.floor((end - offset) / 4));
+        } else if (!(isPassing(answer.status) || answer.status === 416) || !tries.fail()) {
+          throw await failure(answer);
+        }
+        asked = retryAfter(answer);
+      } catch (error) {
+        if (!mayPass(error) || !tries.fail()) throw error;
+      }
+      await tries.pause(asked);
+      ({ location, offset } = await whereabouts(session, task, location));
+    }
+  } catch (error) {
+    await abandon(session, task, location);
+    throw error;
+  }
+}
+
+/** The smallest part that is tried. */
+const LEAST = 4 * 1024 * 1024;
+
+/** Asks how far an upload has got. */
+async function whereabouts(
+  session: RegistrySession,
+  { action, repository }: Task,
+  location: URL,
+): Promise<{ location: URL; offset: number }> {
+  using answer = await session.request({ method: "GET", target: location, ...pushing(repository) });
+  if (answer.status !== 204 && answer.status !== 202) {
+    throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+  }
+  const next = locationOf(answer);
+  return {
+    location: next === undefined ? location : await session.ownUrl(next, answer.url),
+    offset: reached(answer) ?? 0,
+  };
+}
+
+/** Takes an upload back that came to nothing; what went wrong then is not of interest any more. */
+async function abandon(
+  session: RegistrySession,
+  { repository }: Task,
+  location: URL,
+): Promise<void> {
+  try {
+    using _answer = await session.request({
+      method: "DELETE",
+      target: location,
+      mayRepeat: false,
+      ...pushing(repository),
+    });
+  } catch {
+    // The registry forgets it in time.
+  }
+}
+
+/** How many bytes a registry has; its range is inclusive, and 0-0 may mean none (of no bytes). */
+function reached(answer: Answer): number | undefined {
+  const range = /^(?:bytes=)?0-(-?[0-9]{1,15})$/.exec(answer.fields.get("range") ?? "");
+  if (range === null) return undefined;
+  const last = Number(range[1]);
+  return last <= 0 ? 0 : last + 1;
+}
+
+function locationOf(answer: Answer): string | undefined {
+  return answer.fields.get("location");
+}
+
+function followed(
+  blob: Source,
+  offset: number,
+  end: number,
+  sent: UploadOptions["sent"],
+): Content {
+  return {
+    length: end - offset,
+    async *pieces() {
+      let at = offset;
+      for await (const piece of blob.pieces(offset, end)) {
+        yield piece;
+        at += piece.length;
+        sent?.(at);
+      }
+    },
+  };
+}
