@@ -14,6 +14,7 @@ const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
 Runs a command in a new container made from an image. Needs root.
 
 Commands (gocontainer COMMAND -h tells more; an image of such a name is run with: run -- NAME):
+  pull                  get an image from its registry
   images                list images; images check: look for damage in the store
   inspect, history      tell what is known of an image, how it was made
   tag, rmi              give an image a name, take it away
@@ -36,6 +37,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   rmi: async () => (await import("./lib/cli/images/rmi.ts")).command,
   prune: async () => (await import("./lib/cli/images/prune.ts")).command,
   df: async () => (await import("./lib/cli/images/df.ts")).command,
+  pull: async () => (await import("./lib/cli/registry/pull.ts")).command,
   gc: async () => (await import("./lib/cli/run.ts")).gc,
 };
 

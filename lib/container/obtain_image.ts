@@ -28,14 +28,26 @@ export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
   }
   assertImageName(name);
   using undo = new DisposableStack();
-  const store = ImageStore.find(imagesFolder);
+  const store = pull === "never" ? ImageStore.find(imagesFolder) : ImageStore.open(imagesFolder);
   if (store === undefined) throw noSuchImage(imagesFolder, name);
   undo.use(store);
-  const image = pull === "always" ? undefined : await findHere(store, options);
-  if (image === undefined) throw noSuchImage(imagesFolder, name);
+  const image = await findOrPull(store, options);
   const ready = await storedImage(store, image, name);
   undo.move();
   return ready;
+}
+
+async function findOrPull(store: ImageStore, options: RunOptions): Promise<StoredImage> {
+  const { image: name, imagesFolder, pull } = options;
+  const here = pull === "always" ? undefined : await findHere(store, options);
+  if (here !== undefined) return here;
+  if (pull !== "never") {
+    const { pullForRun } = await import("./pull_image.ts");
+    await pullForRun(store, options, pull === "missing");
+    const pulled = await findHere(store, { ...options, pull: "never" });
+    if (pulled !== undefined) return pulled;
+  }
+  throw noSuchImage(imagesFolder, name);
 }
 
 /**

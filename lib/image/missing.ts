@@ -30,8 +30,17 @@ export function noSuchImage(imagesFolder: string, name: string): ContainerError 
   });
 }
 
+/** The image of the folder, or in the binary, that a name was most likely meant to be. */
+export function meantImage(imagesFolder: string, name: string): string | undefined {
+  return nearest(name, namesIn(imagesFolder));
+}
+
+function namesIn(imagesFolder: string): string[] {
+  return [...new Set(listImages(imagesFolder).map((image) => image.name))];
+}
+
 function whatIsThere(imagesFolder: string, name: string): string {
-  const names = [...new Set(listImages(imagesFolder).map((image) => image.name))];
+  const names = namesIn(imagesFolder);
   const meant = nearest(name, names);
   const sorted = meant === undefined ? names : [meant, ...names.filter((one) => one !== meant)];
   const shown = sorted.slice(0, NAMED).map((one) => JSON.stringify(one)).join(", ");

@@ -41,10 +41,13 @@ export function mayPass(error: unknown, wasReached = true): error is ExchangeFau
 /** Counts tries, and waits between them. */
 export class Tries {
   readonly #how: Persistence;
+  readonly #signal: AbortSignal;
   #failed = 0;
 
-  constructor(how: Persistence) {
+  /** @param signal ends the waiting */
+  constructor(how: Persistence, signal: AbortSignal) {
     this.#how = how;
+    this.#signal = signal;
   }
 
   /** Something went forward: trying begins anew. */
@@ -54,7 +57,7 @@ export class Tries {
 
   /** Whether there is another try left after one that failed. */
   fail(): boolean {
-    return ++this.#failed < this.#how.tries;
+    return ++this.#failed < this.#how.tries && !this.#signal.aborted;
   }
 
   /**
@@ -76,7 +79,12 @@ export class Tries {
     }
     const grown = Math.min(longest, first * 2 ** (this.#failed - 1));
     const delay = Math.max(asked ?? 0, grown * (0.5 + Math.random() / 2));
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, delay);
+    this.#signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+    if (this.#signal.aborted) throw new ExchangeFault("broken", "the connection was ended");
   }
 }
 

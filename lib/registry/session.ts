@@ -65,6 +65,7 @@ export class RegistrySession implements Disposable {
   /** Servers whose certificate was found to be none, where the user allows that. */
   readonly #unverified = new Set<string>();
   readonly #warned = new Set<string>();
+  readonly #ended = new AbortController();
   #base: Promise<URL> | undefined;
   #isReached = false;
 
@@ -96,7 +97,7 @@ export class RegistrySession implements Disposable {
    * @throws {ContainerError} NotAllowed when the registry does not believe who asks
    */
   async request(request: RegistryRequest): Promise<Answer> {
-    const tries = new Tries(this.#persistence);
+    const tries = new Tries(this.#persistence, this.#ended.signal);
     while (true) {
       let asked: number | undefined;
       try {
@@ -118,7 +119,7 @@ export class RegistrySession implements Disposable {
 
   /** A way to try things that go on where they failed. */
   tries(): Tries {
-    return new Tries(this.#persistence);
+    return new Tries(this.#persistence, this.#ended.signal);
   }
 
   /**
@@ -145,7 +146,9 @@ export class RegistrySession implements Disposable {
     );
   }
 
+  /** Ends it: whoever still waits for something fails. */
   [Symbol.dispose](): void {
+    this.#ended.abort();
     this.#http[Symbol.dispose]();
   }
 

@@ -55,13 +55,14 @@ export class BlobReceiver implements Disposable {
    *
    * @param root the open store, which stays the caller's
    * @param options.waiting is called once when there is somebody to wait for
+   * @param options.signal ends the waiting; its reason is thrown
    * @returns undefined when the blob is there, whole
    * @throws {ContainerError} when the disk has no room for it
    */
   static async begin(
     root: number,
     expected: Expected,
-    options: { waiting?: () => void } = {},
+    options: { waiting?: () => void; signal?: AbortSignal } = {},
   ): Promise<BlobReceiver | undefined> {
     new Verifier(expected.digest);
     let told = false;
@@ -71,6 +72,7 @@ export class BlobReceiver implements Disposable {
       if (file === undefined) {
         if (!told) options.waiting?.();
         told = true;
+        options.signal?.throwIfAborted();
         await new Promise((resolve) => setTimeout(resolve, INTERVAL));
         continue;
       }

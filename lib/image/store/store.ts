@@ -126,13 +126,14 @@ export class ImageStore implements Disposable {
    * Begins to receive a blob, or to go on where it was left; waits while another process does so.
    *
    * @param options.waiting is called once when there is somebody to wait for
+   * @param options.signal ends the waiting; its reason is thrown
    * @returns undefined when the blob is there already
    * @throws {ContainerError} when the disk has no room for it; Unsupported for a digest that cannot be
    *   verified
    */
   receiveBlob(
     descriptor: Descriptor,
-    options: { waiting?: () => void } = {},
+    options: { waiting?: () => void; signal?: AbortSignal } = {},
   ): Promise<BlobReceiver | undefined> {
     this.hold(descriptor);
     return BlobReceiver.begin(this.root, descriptor, options);

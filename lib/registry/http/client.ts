@@ -26,6 +26,8 @@ export class HttpClient implements Disposable {
   readonly #limits: Limits;
   readonly #trustFor: (url: URL) => Trust;
   readonly #kept = new Map<string, { line: Line; since: number }[]>();
+  readonly #lines = new Set<Line>();
+  #isEnded = false;
 
   /** @param trustFor whom to trust for a server, asked for each new connection */
   constructor(trustFor: (url: URL) => Trust, limits: Limits = DEFAULT_LIMITS) {
@@ -42,7 +44,11 @@ export class HttpClient implements Disposable {
     const { url } = request;
     const proxy = proxyFor(url);
     const over = (line: Line) =>
-      exchange(line, request, { proxy, limits: this.#limits, keep: () => this.#keep(url, line) });
+      exchange(line, request, {
+        proxy,
+        limits: this.#limits,
+        end: (mayKeep) => mayKeep ? this.#keep(url, line) : this.#close(line),
+      });
     const kept = this.#takeKept(url);
     if (kept !== undefined) {
       // The server may have ended it meanwhile: then nothing of an answer comes.
@@ -57,9 +63,11 @@ export class HttpClient implements Disposable {
     return answer;
   }
 
-  /** Ends the connections that nobody uses. */
+  /** Ends all connections: whoever still waits for something fails. */
   [Symbol.dispose](): void {
-    for (const { line } of [...this.#kept.values()].flat()) line.connection.close();
+    this.#isEnded = true;
+    for (const { connection } of this.#lines) connection.close();
+    this.#lines.clear();
     this.#kept.clear();
   }
 
@@ -90,7 +98,11 @@ export class HttpClient implements Disposable {
       );
     };
     const connection = await open();
-    return { connection, input: new Input(connection) };
+    const line = { connection, input: new Input(connection) };
+    this.#lines.add(line);
+    if (!this.#isEnded) return line;
+    this.#close(line);
+    throw new ExchangeFault("broken", "the connection was ended");
   }
 
   #takeKept(url: URL): Line | undefined {
@@ -99,14 +111,19 @@ export class HttpClient implements Disposable {
       const last = kept.pop();
       if (last === undefined) return undefined;
       if (performance.now() - last.since < KEPT_FOR) return last.line;
-      last.line.connection.close();
+      this.#close(last.line);
     }
   }
 
   #keep(url: URL, line: Line): void {
     const kept = this.#kept.get(url.origin) ?? [];
     this.#kept.set(url.origin, kept);
-    if (kept.length < KEPT) kept.push({ line, since: performance.now() });
-    else line.connection.close();
+    if (kept.length < KEPT && !this.#isEnded) kept.push({ line, since: performance.now() });
+    else this.#close(line);
+  }
+
+  #close(line: Line): void {
+    this.#lines.delete(line);
+    line.connection.close();
   }
 }

@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import process from "node:process";
 import { ExchangeFault } from "./fault.ts";
 
 /** How long one address is tried alone before the next one is tried beside it (RFC 8305, 5). */
@@ -49,6 +50,8 @@ export async function dial(hostname: string, port: number, timeout: number): Pro
 }
 
 async function addressesOf(hostname: string): Promise<{ address: string; family: number }[]> {
+  // Node's look-up uses a part of Node that it warns of.
+  Object.assign(process, { noDeprecation: true });
   try {
     return await lookup(hostname.replace(/^\[(.*)\]$/, "$1"), { all: true });
   } catch (cause) {

@@ -29,15 +29,14 @@ export interface Line {
  * One request and its answer (RFC 9112). Both go at the same time: a server may answer, and hang up,
  * before it has read everything.
  *
- * @param keep called when the answer is whole and the connection is ready for the next request;
- *   otherwise it is closed
+ * @param options.end called once, when all is over; whether the connection is ready for the next request
  * @returns undefined when the connection ends before anything of an answer came
  * @throws {ExchangeFault}, and whatever the request's content throws
  */
 export async function exchange(
   line: Line,
   request: Request,
-  options: { proxy?: Proxy; limits: Limits; keep: () => void },
+  options: { proxy?: Proxy; limits: Limits; end: (mayKeep: boolean) => void },
 ): Promise<Answer | undefined> {
   const { connection, input } = line;
   const { limits } = options;
@@ -49,8 +48,7 @@ export async function exchange(
     if (isOver) return;
     isOver = true;
     patience.end();
-    if (whole && sending.isDone && input.isEmpty) options.keep();
-    else connection.close();
+    options.end(whole && sending.isDone && input.isEmpty);
   };
   const sending = new Sending(connection, request, options);
   try {

@@ -1,0 +1,41 @@
+import { ContainerError } from "../errors.ts";
+import { meantImage, noSuchImage } from "../image/missing.ts";
+import { parsePlatform } from "../image/platform.ts";
+import { pullImage } from "../image/pull.ts";
+import { parseReference } from "../image/reference.ts";
+import type { ImageStore } from "../image/store/store.ts";
+import { showTransfer } from "../image/transfer/display/mod.ts";
+import { warn } from "../trace.ts";
+import type { RunOptions } from "./options.ts";
+
+/**
+ * Pulls the image that is to run, which is told on standard error.
+ *
+ * @param isMissing whether it is pulled because it is not here: an error then says both
+ * @throws {ContainerError}
+ */
+export async function pullForRun(
+  store: ImageStore,
+  { image: name, imagesFolder, platform }: RunOptions,
+  isMissing: boolean,
+): Promise<void> {
+  const missing = noSuchImage(imagesFolder, name);
+  // A file of that name which cannot be read is what was meant.
+  if (isMissing && missing.code !== "NotFound") throw missing;
+  const reference = parseReference(name);
+  using show = showTransfer(undefined, reference);
+  try {
+    await pullImage(store, reference, {
+      ...platform !== undefined && { platform: parsePlatform(platform) },
+      warn,
+      observe: show.observe,
+    });
+  } catch (error) {
+    if (!(error instanceof ContainerError) || !isMissing) throw error;
+    throw new ContainerError(`${missing.message}, and to ${error.message}`, {
+      code: error.code,
+      hint: meantImage(imagesFolder, name) === undefined ? error.hint : missing.hint,
+      cause: error,
+    });
+  }
+}
