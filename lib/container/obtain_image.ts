@@ -22,19 +22,25 @@ import { storedImage } from "./stored_image.ts";
  * @throws {ContainerError}
  */
 export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
-  const { image: name, imagesFolder, pull } = options;
+  const { image: name, imagesFolder } = options;
   if (isImageName(name) && findSource(findSafeFolder(imagesFolder), name) !== undefined) {
     return plainImage((await extractRootfs(imagesFolder, name)).path);
   }
   assertImageName(name);
   using undo = new DisposableStack();
-  const store = pull === "never" ? ImageStore.find(imagesFolder) : ImageStore.open(imagesFolder);
-  if (store === undefined) throw noSuchImage(imagesFolder, name);
-  undo.use(store);
+  const store = undo.use(ImageStore.find(imagesFolder) ?? storeForPull(options));
   const image = await findOrPull(store, options);
   const ready = await storedImage(store, image, name);
   undo.move();
   return ready;
+}
+
+/** A store to pull into, where there is none yet. */
+function storeForPull({ image: name, imagesFolder, pull }: RunOptions): ImageStore {
+  const missing = noSuchImage(imagesFolder, name);
+  // A file of that name which cannot be read is what was meant.
+  if (pull === "never" || missing.code !== "NotFound") throw missing;
+  return ImageStore.open(imagesFolder);
 }
 
 async function findOrPull(store: ImageStore, options: RunOptions): Promise<StoredImage> {
