@@ -18,6 +18,9 @@ Commands (gocontainer COMMAND -h tells more; an image of such a name is run with
   images                list images; images check: look for damage in the store
   inspect, history      tell what is known of an image, how it was made
   tag, rmi              give an image a name, take it away
+  load, save            read images from archives and OCI layouts, write them there
+  import, export        make an image of a root file system, an archive of a container's
+  commit                make an image of a container
   prune, df             remove what nobody needs, tell what is on the disk
   gc                    take back what killed processes have left of containers
 
@@ -38,6 +41,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   prune: async () => (await import("./lib/cli/images/prune.ts")).command,
   df: async () => (await import("./lib/cli/images/df.ts")).command,
   pull: async () => (await import("./lib/cli/registry/pull.ts")).command,
+  load: async () => (await import("./lib/cli/images/load.ts")).command,
+  save: async () => (await import("./lib/cli/images/save.ts")).command,
+  import: async () => (await import("./lib/cli/images/import.ts")).command,
+  export: async () => (await import("./lib/cli/images/export.ts")).command,
+  commit: async () => (await import("./lib/cli/images/commit.ts")).command,
   gc: async () => (await import("./lib/cli/run.ts")).gc,
 };
 

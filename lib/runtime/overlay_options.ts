@@ -53,7 +53,7 @@ export function overlayOptions(
       ? [key, byFd(unescape(value!))] as const
       : [key, value] as const
   );
-  const layers = layersOf(lower);
+  const layers = unescapedLayers(lower);
   if (isSince(release, "6.5")) {
     return {
       options: [...layers.map((path) => ["lowerdir+", fitting(path)] as const), ...others],
@@ -74,7 +74,7 @@ export function overlayOptions(
 }
 
 /** The value of `lowerdir` as paths: colons are between them, backslashes before what is meant as it is. */
-function layersOf(lowerdir: string): string[] {
+export function unescapedLayers(lowerdir: string): string[] {
   return (lowerdir.match(/(?:\\.|[^:\\])+/gs) ?? []).map(unescape);
 }
 

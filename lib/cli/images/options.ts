@@ -18,3 +18,15 @@ export const PLATFORM_OPTION: OptionSpec = {
   value: "OS/ARCH",
   help: "the one for this platform (OS/ARCH[/VARIANT])",
 };
+
+/** The option for the containers folder. */
+export const CONTAINERS_OPTION: OptionSpec = {
+  name: "c",
+  value: "FOLDER",
+  help: "folder for containers (default containers)",
+};
+
+/** The containers folder that is meant. */
+export function containersFolderOf(args: Arguments): string {
+  return args.text("c") ?? "containers";
+}

@@ -1,4 +1,4 @@
-import { createGunzip } from "node:zlib";
+import { createGunzip, createGzip } from "node:zlib";
 import { ArchiveFault } from "../fault.ts";
 import { brokenData, ownBytes } from "./decompress.ts";
 
@@ -23,14 +23,31 @@ export async function* gunzip(
   }
 }
 
+/** Compresses by gzip: the same bytes for the same content, without time or name. */
+export async function* gzip(
+  content: Iterable<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const stream = createGzip({ chunkSize: 256 * 1024 });
+  const feeding = feed(stream, content);
+  try {
+    for await (const piece of stream) yield ownBytes(piece);
+  } finally {
+    stream.destroy();
+    await feeding;
+  }
+}
+
+/** A stream of node:zlib. */
+type Transform = ReturnType<typeof createGunzip | typeof createGzip>;
+
 /** Writes everything into the stream, which fails as reading does. */
 async function feed(
-  stream: ReturnType<typeof createGunzip>,
-  compressed: Iterable<Uint8Array<ArrayBuffer>>,
+  stream: Transform,
+  content: Iterable<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
   const closed = once(stream, "close");
   try {
-    for (const piece of compressed) {
+    for (const piece of content) {
       if (stream.destroyed) return;
       if (!stream.write(piece)) await Promise.race([once(stream, "drain"), closed]);
     }
@@ -40,6 +57,6 @@ async function feed(
   }
 }
 
-function once(stream: ReturnType<typeof createGunzip>, event: string): Promise<void> {
+function once(stream: Transform, event: string): Promise<void> {
   return new Promise((resolve) => stream.once(event, () => resolve()));
 }

@@ -1,6 +1,5 @@
 import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
-import { Fd, mkdirat, openat, read } from "../../../ffi/file.ts";
-import { alloc } from "../../../ffi/struct.ts";
+import { Fd, mkdirat, openat } from "../../../ffi/file.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
 import { ContainerError } from "../../errors.ts";
 import { step } from "../../trace.ts";
@@ -8,6 +7,7 @@ import { chainIds } from "../config.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf } from "../digest.ts";
 import { extractionError } from "../extraction_error.ts";
+import { piecesOf } from "../pieces.ts";
 import { PartialFolder, removePartials } from "../partial.ts";
 import type { StoredImage } from "../store/image.ts";
 import { layerPath, LAYERS } from "../store/layout.ts";
@@ -19,9 +19,6 @@ import { areWhole, DIFF, markFresh, removeStale } from "./fresh.ts";
 
 /** The most layers that overlayfs lays over each other (OVL_MAX_STACK, fs/overlayfs/params.h). */
 const LAYER_LIMIT = 500;
-
-/** Bytes of a blob that are read at a time. */
-const PIECE = 256 * 1024;
 
 /** Who follows an extraction. */
 export interface LayerProgress {
@@ -145,14 +142,6 @@ async function extractInto(partial: PartialFolder, store: ImageStore, task: Task
   } catch (error) {
     partial.remove();
     throw extractionError(error, `extract layer ${layer.digest}`, { archive: "it", member });
-  }
-}
-
-function* piecesOf(fd: number): Generator<Uint8Array<ArrayBuffer>> {
-  for (;;) {
-    const piece = read(fd, alloc(PIECE));
-    if (piece.length === 0) return;
-    yield piece;
   }
 }
 

@@ -1,8 +1,18 @@
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
-import { Fd, flock, fsync, LOCK_EX, openat, unlinkat, writeAll } from "../../../ffi/file.ts";
+import {
+  Fd,
+  flock,
+  fsync,
+  LOCK_EX,
+  lseekToStart,
+  openat,
+  unlinkat,
+  writeAll,
+} from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, Verifier } from "../digest.ts";
+import { readUpTo } from "../pieces.ts";
 import { placeBlob } from "./blobs.ts";
 import { PARTIAL } from "./layout.ts";
 import { lockStore } from "./lock.ts";
@@ -43,6 +53,12 @@ export class BlobWriter implements Disposable {
   /** The digest of all that was written; nothing is written any more. */
   digest(): Digest {
     return this.#digest ??= this.#verifier.digest();
+  }
+
+  /** All that was written, which the caller knows not to be much. */
+  read(): Uint8Array<ArrayBuffer> {
+    lseekToStart(this.#file.number);
+    return readUpTo(this.#file.number, this.#size);
   }
 
   /** Gives the content its place; it is on the disk then. */

@@ -180,6 +180,16 @@ export class ImageStore implements Disposable {
     });
   }
 
+  /** Lists an image without a name, where it is not listed yet: `prune` removes it. */
+  keepUnnamed(descriptor: Descriptor): void {
+    this.hold(descriptor);
+    this.changeReferences((entries) =>
+      entries.some((entry) => entry.descriptor.digest === descriptor.digest)
+        ? undefined
+        : [...entries, { descriptor }]
+    );
+  }
+
   /**
    * Removes a reference, and nothing that it leads to.
    *

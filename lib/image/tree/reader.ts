@@ -89,6 +89,7 @@ class TreeReader {
     const xattrs = keptXattrs(folder.number, "folder");
     yield tarHeader({ ...common(name, "folder", status), xattrs });
     const prefix = path === "" ? "" : name;
+    if (this.#options.layer) assertWhole(folder.number, name);
     const opaque = this.#options.layer && fgetxattr(folder.number, OPAQUE) !== undefined;
     if (opaque) yield whiteout(`${prefix}${OPAQUE_WHITEOUT}`);
     for (const leaf of namesIn(folder.number)) yield* this.#member(folder.number, prefix, leaf);
@@ -118,6 +119,7 @@ class TreeReader {
       yield tarHeader({ ...common(path, "hard link", status), linkname: first });
     } else if (type === "file") {
       using file = new Fd(openat(folder, toCString(leaf), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+      if (this.#options.layer) assertWhole(file.number, path);
       yield* fileMember(file.number, path);
     } else {
       const linkname = type === "symbolic link"
@@ -137,6 +139,17 @@ class TreeReader {
     if (first === undefined) this.#names.set(identity, path);
     return first ?? path;
   }
+}
+
+/** Attributes by which overlayfs keeps less than a whole file or folder in a layer. */
+const PARTIAL = ["trusted.overlay.redirect", "trusted.overlay.metacopy"];
+
+function assertWhole(fd: number, path: ByteString): void {
+  if (PARTIAL.every((name) => fgetxattr(fd, name) === undefined)) return;
+  throw new ContainerError(`read ${quoteName(path)}: a part of it lies in another layer`, {
+    code: "Unsupported",
+    hint: "Load the kernel's module overlay with redirect_dir=off and metacopy=off",
+  });
 }
 
 function* fileMember(fd: number, path: ByteString): Generator<Uint8Array<ArrayBuffer>> {

@@ -1,0 +1,39 @@
+import { commitContainer } from "../../container/commit.ts";
+import { findRoot } from "../../container/saved_root.ts";
+import { parseReference } from "../../image/reference.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import type { Command } from "../command.ts";
+import { CHANGE_OPTION, nameImage } from "./made.ts";
+import { CONTAINERS_OPTION, containersFolderOf, IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+
+/** `gocontainer commit CONTAINER [REF]`. */
+export const command: Command = {
+  synopsis: ["commit [OPTIONS] CONTAINER [REF]"],
+  summary:
+    "Makes an image of what a container has changed, and of the image that it was made from, and\n" +
+    "prints its id. The container runs, and stands still meanwhile, or has ended.",
+  options: [
+    IMAGES_OPTION,
+    CONTAINERS_OPTION,
+    CHANGE_OPTION,
+    { name: "a", alias: "author", value: "NAME", help: "who made it" },
+    { name: "m", alias: "message", value: "TEXT", help: "what the image's history says" },
+    { name: "pause", help: "let the container stand still (default; -pause=false: do not)" },
+  ],
+  words: { least: 1, most: 2 },
+  async run(args) {
+    const [container = "", name] = args.rest;
+    const reference = name === undefined ? undefined : parseReference(name);
+    const root = findRoot(containersFolderOf(args), container);
+    const [author, comment] = [args.text("a"), args.text("m")];
+    using store = ImageStore.open(imagesFolderOf(args));
+    const descriptor = await commitContainer(store, root, {
+      ...author === undefined ? {} : { author },
+      ...comment === undefined ? {} : { comment },
+      changes: args.texts("change"),
+      pause: args.flag("pause") ?? true,
+    });
+    nameImage(store, reference, descriptor);
+    return 0;
+  },
+};

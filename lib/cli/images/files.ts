@@ -1,0 +1,98 @@
+import {
+  AT_FDCWD,
+  O_CREAT,
+  O_EXCL,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_WRONLY,
+} from "../../../ffi/constants.ts";
+import { Fd, openat, renameat2, unlinkat, writeAll } from "../../../ffi/file.ts";
+import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
+import { quote } from "../../quote.ts";
+
+/** What a command reads: a file, or standard input. */
+export interface Input extends Disposable {
+  readonly fd: number;
+  /** For messages. */
+  readonly name: string;
+}
+
+/**
+ * Opens the file that a command reads.
+ *
+ * @param path `-` or nothing for standard input
+ * @throws {UsageError} when that is a terminal
+ */
+export function openInput(path: string | undefined): Input {
+  if (path === undefined || path === "-") {
+    if (Deno.stdin.isTerminal()) {
+      throw new UsageError("read standard input: it is a terminal", {
+        hint: "Give a file, or < FILE",
+      });
+    }
+    return { fd: 0, name: "standard input", [Symbol.dispose]() {} };
+  }
+  try {
+    const file = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY));
+    return { fd: file.number, name: quote(path), [Symbol.dispose]: () => file[Symbol.dispose]() };
+  } catch (error) {
+    throw new ContainerError(`read ${quote(path)}: ${reasonOf(error)}`, {
+      code: error instanceof SysError && error.code === "ENOENT" ? "NotFound" : "Failed",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Writes what a command gives, to a file, which has its name when it is whole, or to standard output.
+ *
+ * @param path `-` or nothing for standard output
+ * @throws {UsageError} when that is a terminal
+ */
+export function writeOutput(
+  path: string | undefined,
+  content: Iterable<Uint8Array<ArrayBuffer>>,
+): void {
+  if (path === undefined || path === "-") {
+    if (Deno.stdout.isTerminal()) {
+      throw new UsageError("write an archive: standard output is a terminal", {
+        hint: "Give a file by -o FILE, or > FILE",
+      });
+    }
+    return writeAllTo(1, "standard output", content);
+  }
+  const partial = `${path}.${crypto.randomUUID()}.partial`;
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  try {
+    using file = new Fd(openat(AT_FDCWD, partial, flags, 0o600));
+    writeAllTo(file.number, quote(path), content);
+    renameat2(AT_FDCWD, partial, AT_FDCWD, path);
+  } catch (error) {
+    tryUnlink(partial);
+    if (!(error instanceof SysError)) throw error;
+    throw new ContainerError(`write ${quote(path)}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function writeAllTo(
+  fd: number,
+  name: string,
+  content: Iterable<Uint8Array<ArrayBuffer>>,
+): void {
+  for (const piece of content) {
+    try {
+      writeAll(fd, piece);
+    } catch (error) {
+      throw new ContainerError(`write ${name}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+function tryUnlink(path: string): void {
+  try {
+    unlinkat(AT_FDCWD, path);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import { applyChange } from "../../image/change.ts";
+import type { ProcessConfig } from "../../image/config.ts";
+import { extractionError } from "../../image/extraction_error.ts";
+import { importRootfs } from "../../image/import.ts";
+import { piecesOf } from "../../image/pieces.ts";
+import { parseReference } from "../../image/reference.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import type { Command } from "../command.ts";
+import { openInput } from "./files.ts";
+import { CHANGE_OPTION, nameImage } from "./made.ts";
+import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+
+/** `gocontainer import FILE [REF]`. */
+export const command: Command = {
+  synopsis: ["import [OPTIONS] FILE|- [REF]"],
+  summary:
+    "Makes an image of the archive of a root file system, compressed or not, and prints its id.\n" +
+    "With - it reads standard input.",
+  options: [
+    IMAGES_OPTION,
+    CHANGE_OPTION,
+    { name: "m", value: "TEXT", help: "what the image's history says" },
+  ],
+  words: { least: 1, most: 2 },
+  async run(args) {
+    const [path, name] = args.rest;
+    const reference = name === undefined ? undefined : parseReference(name);
+    const config: ProcessConfig = {};
+    for (const change of args.texts("change")) applyChange(config, change);
+    using store = ImageStore.open(imagesFolderOf(args));
+    using input = openInput(path);
+    const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;
+    try {
+      const descriptor = await importRootfs(store, piecesOf(input.fd), { config, comment });
+      nameImage(store, reference, descriptor);
+    } catch (error) {
+      throw extractionError(error, "import a root file system", { archive: input.name });
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,61 @@
+import { extractionError } from "../../image/extraction_error.ts";
+import { piecesOf } from "../../image/pieces.ts";
+import { familiarReference } from "../../image/reference.ts";
+import { ArchiveFiles } from "../../image/saved/archive_files.ts";
+import type { SavedFiles } from "../../image/saved/files.ts";
+import { FolderFiles } from "../../image/saved/folder_files.ts";
+import { type LoadedImage, loadImages } from "../../image/saved/load.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import { quote } from "../../quote.ts";
+import type { Command } from "../command.ts";
+import { openInput } from "./files.ts";
+import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+
+/** `gocontainer load [FILE|FOLDER]`. */
+export const command: Command = {
+  synopsis: ["load [OPTIONS] [FILE|FOLDER|-]"],
+  summary:
+    "Puts images that were saved into the store, by the names that they were saved with, and\n" +
+    "prints those: an archive of docker save, podman save or gocontainer save, compressed or not,\n" +
+    "an OCI image layout as an archive or a folder. Without FILE it reads standard input.",
+  options: [IMAGES_OPTION],
+  words: { least: 0, most: 1 },
+  async run(args) {
+    const [path] = args.rest;
+    using store = ImageStore.open(imagesFolderOf(args));
+    for (const { reference, descriptor } of await load(store, path)) {
+      console.log(reference === undefined ? descriptor.digest : familiarReference(reference));
+    }
+    return 0;
+  },
+};
+
+async function load(store: ImageStore, path: string | undefined): Promise<LoadedImage[]> {
+  const isFolder = path !== undefined && path !== "-" && isDirectory(path);
+  const name = isFolder ? quote(path) : undefined;
+  using input = isFolder ? undefined : openInput(path);
+  try {
+    using files: SavedFiles = isFolder
+      ? new FolderFiles(path)
+      : await ArchiveFiles.read(store, piecesOf(input!.fd));
+    return await loadImages(store, files);
+  } catch (error) {
+    throw loadError(error, name ?? input!.name);
+  }
+}
+
+/** Errors of documents say themselves what they are about. */
+function loadError(error: unknown, archive: string): unknown {
+  return error instanceof Error && error.name === "ContainerError"
+    ? error
+    : extractionError(error, "load images", { archive });
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    // Whatever is wrong with it is told when it is opened.
+    return false;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Descriptor } from "../../image/descriptor.ts";
+import type { Reference } from "../../image/reference.ts";
+import { readImage } from "../../image/store/image.ts";
+import type { ImageStore } from "../../image/store/store.ts";
+import type { OptionSpec } from "../arguments.ts";
+
+/** The option that changes how an image wants to be run. */
+export const CHANGE_OPTION: OptionSpec = {
+  name: "change",
+  value: "INSTRUCTION",
+  many: true,
+  help: 'how the image wants to be run, as a Dockerfile says it: CMD ["nginx"], ENV KEY=VALUE',
+};
+
+/** Gives an image that was made its name, and prints its id. */
+export function nameImage(
+  store: ImageStore,
+  reference: Reference | undefined,
+  descriptor: Descriptor,
+): void {
+  if (reference === undefined) store.keepUnnamed(descriptor);
+  else store.setReference(reference, descriptor);
+  console.log(readImage(store, descriptor, "the image").id);
+}

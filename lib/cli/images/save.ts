@@ -1,0 +1,82 @@
+import { UsageError } from "../../errors.ts";
+import { parsePlatform } from "../../image/platform.ts";
+import type { Reference } from "../../image/reference.ts";
+import { savedArchive, savedFiles, type SavedImage } from "../../image/saved/save.ts";
+import { saveLayout } from "../../image/saved/save_layout.ts";
+import { notFound, resolveImage } from "../../image/store/resolve.ts";
+import { ImageStore } from "../../image/store/store.ts";
+import { ContainerError, reasonOf, SysError } from "../../errors.ts";
+import { quote } from "../../quote.ts";
+import type { Command } from "../command.ts";
+import { writeOutput } from "./files.ts";
+import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
+
+const FORMATS = ["docker", "oci", "layout"];
+
+/** `gocontainer save IMAGE...`. */
+export const command: Command = {
+  synopsis: ["save [OPTIONS] IMAGE..."],
+  summary:
+    "Writes images of the store to an archive that gocontainer, docker, podman and skopeo load,\n" +
+    "with the names that were given. Without -o it goes to standard output.",
+  options: [
+    IMAGES_OPTION,
+    PLATFORM_OPTION,
+    { name: "o", value: "FILE", help: "write to this file, or with -format layout folder" },
+    {
+      name: "format",
+      value: "FORMAT",
+      help:
+        "docker (default; an OCI layout too), oci, or layout: a folder that is an OCI image layout",
+    },
+  ],
+  words: { least: 1 },
+  async run(args) {
+    const format = args.text("format") ?? "docker";
+    const output = args.text("o");
+    if (!FORMATS.includes(format)) {
+      throw new UsageError(`save as ${quote(format)}: the formats are ${FORMATS.join(", ")}`);
+    }
+    if (format === "layout" && (output === undefined || output === "-")) {
+      throw new UsageError("save as a folder: it is missing", { hint: "Give it by -o FOLDER" });
+    }
+    using store = ImageStore.find(imagesFolderOf(args));
+    if (store === undefined) notFound(args.rest[0]!);
+    const images = await imagesOf(store, args.rest, args.text("platform"));
+    const files = savedFiles(images, { docker: format === "docker" });
+    if (format === "layout") save(store, files, output!);
+    else writeOutput(output, savedArchive(store, files));
+    return 0;
+  },
+};
+
+function save(store: ImageStore, files: ReturnType<typeof savedFiles>, folder: string): void {
+  try {
+    saveLayout(store, files, folder);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw new ContainerError(`write the folder ${quote(folder)}: ${reasonOf(error)}`, {
+      hint: error.code === "EEXIST"
+        ? "Give a folder that is empty, or that is not there yet"
+        : undefined,
+      cause: error,
+    });
+  }
+}
+
+/** Names that lead to the same image go together. */
+async function imagesOf(
+  store: ImageStore,
+  names: readonly string[],
+  platform: string | undefined,
+): Promise<SavedImage[]> {
+  const images = new Map<string, { image: SavedImage["image"]; references: Reference[] }>();
+  const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
+  for (const name of names) {
+    const { reference, ...image } = await resolveImage(store, name, options);
+    const saved = images.get(image.descriptor.digest) ?? { image, references: [] };
+    if (reference?.tag !== undefined) saved.references.push({ ...reference, digest: undefined });
+    images.set(image.descriptor.digest, saved);
+  }
+  return [...images.values()];
+}

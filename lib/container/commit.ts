@@ -1,0 +1,87 @@
+import type { FileStatus } from "../../ffi/file.ts";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { applyChange } from "../image/change.ts";
+import { commitImage } from "../image/commit.ts";
+import type { ProcessConfig } from "../image/config.ts";
+import type { Descriptor } from "../image/descriptor.ts";
+import type { ImageStore } from "../image/store/store.ts";
+import type { ByteString } from "../image/tar/bytes.ts";
+import { toByteString } from "../image/tar/bytes.ts";
+import type { Spec } from "../oci/spec.ts";
+import { cgroupOf } from "../runtime/container.ts";
+import type { ContainerRoot } from "./saved_root.ts";
+
+/** What the user says of an image that is made of a container. */
+export interface CommitWishes {
+  readonly author?: string;
+  readonly comment?: string;
+  /** Instructions of a Dockerfile. */
+  readonly changes: readonly string[];
+  /** Whether the container stands still meanwhile. */
+  readonly pause: boolean;
+}
+
+/**
+ * Makes an image of a container's changes and the image below them. How the image wants to be run is
+ * as the image below has it; where that is not known, as the container was run.
+ *
+ * @throws {ContainerError}
+ */
+export async function commitContainer(
+  store: ImageStore,
+  root: ContainerRoot,
+  wishes: CommitWishes,
+): Promise<Descriptor> {
+  using _still = wishes.pause ? standStill(root) : undefined;
+  return await commitImage(store, {
+    below: root.below,
+    upper: root.upper,
+    leaveOut: isMountPoint(root.spec),
+  }, {
+    ...wishes.author === undefined ? {} : { author: wishes.author },
+    ...wishes.comment === undefined ? {} : { comment: wishes.comment },
+    createdBy: `gocontainer commit ${root.id}`,
+    config(base) {
+      const config = { ...base ?? asItRan(root.spec) };
+      for (const change of wishes.changes) applyChange(config, change);
+      return config;
+    },
+  });
+}
+
+/** Freezes a container that runs, until it is disposed of. */
+function standStill({ running }: ContainerRoot): Disposable | undefined {
+  if (running === undefined) return undefined;
+  const cgroup = cgroupOf(running.record);
+  if (cgroup.isFrozen()) return undefined;
+  cgroup.freeze();
+  return { [Symbol.dispose]: () => cgroup.thaw() };
+}
+
+/**
+ * What gocontainer itself has put into the upper layer: empty files and folders that something is mounted
+ * on.
+ */
+function isMountPoint(spec: Spec): (path: ByteString, status: FileStatus) => boolean {
+  const points = new Set(
+    (spec.mounts ?? []).map(({ destination }) =>
+      toByteString(new TextEncoder().encode(destination.replace(/^\/+|\/+$/g, "")))
+    ),
+  );
+  return (path, { mode, size, nlink }) => {
+    if (!points.has(path)) return false;
+    const type = mode & S_IFMT;
+    return type === S_IFREG ? size === 0 : type === S_IFDIR && nlink <= 2;
+  };
+}
+
+/** How a container's program was run, as an image says it. */
+function asItRan({ process }: Spec): ProcessConfig {
+  if (process === undefined) return {};
+  const own = ["HOSTNAME", "TERM", "PS1", "HOME", "USER"];
+  return {
+    Cmd: process.args ?? [],
+    Env: (process.env ?? []).filter((entry) => !own.includes(entry.split("=", 1)[0]!)),
+    ...process.cwd === "/" ? {} : { WorkingDir: process.cwd },
+  };
+}

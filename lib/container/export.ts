@@ -1,0 +1,16 @@
+import { treeArchive } from "../image/tree/reader.ts";
+import { openMergedRoot } from "./merged_root.ts";
+import type { ContainerRoot } from "./saved_root.ts";
+
+/**
+ * A container's root file system as a tar archive: its image with its changes, without what is mounted
+ * in it.
+ *
+ * @throws {ContainerError}
+ */
+export function* exportRoot(
+  { upper, below }: Pick<ContainerRoot, "upper" | "below">,
+): Generator<Uint8Array<ArrayBuffer>> {
+  using root = openMergedRoot([upper, ...below]);
+  yield* treeArchive(root.number, { layer: false });
+}

@@ -1,0 +1,39 @@
+import {
+  AT_FDCWD,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_WRONLY,
+} from "../../../ffi/constants.ts";
+import { Fd, mkdirat, openat, writeAll } from "../../../ffi/file.ts";
+import { SysError } from "../../errors.ts";
+import type { ImageStore } from "../store/store.ts";
+import { contentOf, type SavedFile } from "./save.ts";
+
+/**
+ * Writes the files of saved images into a folder, which is made, or empty.
+ *
+ * @throws {SysError} EEXIST when one of the files is there already
+ */
+export function saveLayout(store: ImageStore, files: readonly SavedFile[], path: string): void {
+  tryMkdirat(AT_FDCWD, path);
+  using root = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  for (const [name, content] of files) {
+    for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) {
+      tryMkdirat(root.number, name.slice(0, at));
+    }
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    using file = new Fd(openat(root.number, name, flags, 0o644));
+    for (const piece of contentOf(store, content)) writeAll(file.number, piece);
+  }
+}
+
+function tryMkdirat(dirfd: number, path: string): void {
+  try {
+    mkdirat(dirfd, path, 0o755);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
+  }
+}
