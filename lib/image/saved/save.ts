@@ -2,7 +2,7 @@ import type { Descriptor } from "../descriptor.ts";
 import { type Digest, Verifier } from "../digest.ts";
 import { OCI_INDEX } from "../media_type.ts";
 import { piecesOf } from "../pieces.ts";
-import { familiarReference, formatReference, type Reference } from "../reference.ts";
+import { formatReference, type Reference } from "../reference.ts";
 import type { StoredImage } from "../store/image.ts";
 import { INDEX, LAYOUT_VERSION, OCI_LAYOUT, REF_NAME } from "../store/layout.ts";
 import type { ImageStore } from "../store/store.ts";
@@ -114,7 +114,8 @@ function listed(images: readonly SavedImage[]): Descriptor[] {
 function dockerImage({ image: { manifest }, references }: SavedImage) {
   return {
     Config: pathOf(manifest.config),
-    RepoTags: references.filter(({ tag }) => tag !== undefined).map(familiarReference),
+    // In full: podman takes a short one for one of its own.
+    RepoTags: references.map(formatReference),
     Layers: manifest.layers.map(pathOf),
   };
 }
@@ -124,9 +125,9 @@ function repositories(images: readonly SavedImage[]): Record<string, Record<stri
   const all: Record<string, Record<string, string>> = {};
   for (const { image, references } of images) {
     const top = image.manifest.layers.at(-1);
-    for (const { tag, ...repository } of references) {
+    for (const { tag, registry, repository } of references) {
       if (tag === undefined || top === undefined) continue;
-      const name = familiarReference({ ...repository, tag: undefined, digest: undefined });
+      const name = formatReference({ registry, repository });
       (all[name] ??= {})[tag] = top.digest.slice(top.digest.indexOf(":") + 1);
     }
   }
