@@ -16,6 +16,7 @@ import { readUpTo } from "../pieces.ts";
 import { placeBlob } from "./blobs.ts";
 import { PARTIAL } from "./layout.ts";
 import { lockStore } from "./lock.ts";
+import { storeError } from "./room.ts";
 import type { ImageStore } from "./store.ts";
 
 /** Writes content of which only in the end the digest is known; it becomes a blob when it is committed. */
@@ -45,7 +46,11 @@ export class BlobWriter implements Disposable {
 
   /** Takes the next bytes. */
   write(bytes: Uint8Array<ArrayBuffer>): void {
-    writeAll(this.#file.number, bytes);
+    try {
+      writeAll(this.#file.number, bytes);
+    } catch (error) {
+      throw storeError("add a blob to the store", error);
+    }
     this.#verifier.update(bytes);
     this.#size += bytes.length;
   }

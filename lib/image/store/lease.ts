@@ -6,6 +6,7 @@ import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { LEASES } from "./layout.ts";
 import { lockStore } from "./lock.ts";
+import { storeError } from "./room.ts";
 
 /** What a lease keeps: content by its digest, and what that refers to where it is a manifest. */
 export type Held = Pick<Descriptor, "digest" | "mediaType">;
@@ -52,7 +53,9 @@ export class Lease implements Disposable {
       this.#write(fresh);
     } catch (error) {
       // Where nothing can be written, nothing can be removed.
-      if (!(error instanceof SysError && error.code === "EROFS")) throw error;
+      if (!(error instanceof SysError && error.code === "EROFS")) {
+        throw storeError("note in the store what is in use", error);
+      }
     }
     for (const { digest } of fresh) this.#held.add(digest);
   }

@@ -16,11 +16,12 @@ import {
 } from "../../../ffi/file.ts";
 import { fstatfs } from "../../../ffi/statfs.ts";
 import { alloc } from "../../../ffi/struct.ts";
-import { ContainerError, reasonOf, SysError } from "../../errors.ts";
+import { ContainerError } from "../../errors.ts";
 import { type Digest, Verifier } from "../digest.ts";
 import { formatSize } from "../../size.ts";
 import { type Expected, isThere, placeBlob } from "./blobs.ts";
 import { partialPath } from "./layout.ts";
+import { isFull, ROOM_HINT, storeError } from "./room.ts";
 
 /** How often it is looked whether another process has done with a blob, in ms. */
 const INTERVAL = 100;
@@ -199,17 +200,10 @@ export class BlobReceiver implements Disposable {
 
   /** The error of a write. A full disk gets back what this took of it. */
   #failure(error: unknown): unknown {
-    if (!(error instanceof SysError)) return error;
-    const isFull = error.code === "ENOSPC" || error.code === "EDQUOT";
-    if (isFull) this.#remove();
-    return new ContainerError(`store ${this.#expected.digest}: ${reasonOf(error)}`, {
-      hint: isFull ? ROOM_HINT : undefined,
-      cause: error,
-    });
+    if (isFull(error)) this.#remove();
+    return storeError(`receive ${this.#expected.digest}`, error);
   }
 }
-
-const ROOM_HINT = "Make room (gocontainer df shows what takes it), or give another disk with -i";
 
 /** Opens what there is of a blob, and locks it; undefined while another one has it. */
 function lockPartial(root: number, digest: Digest): Fd | undefined {

@@ -24,6 +24,7 @@ import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
 import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, tryMkdirat } from "./blobs.ts";
+import { storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
 import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
 
@@ -215,7 +216,12 @@ export class ImageStore implements Disposable {
   ): void {
     using _lock = lockStore(this.root, "exclusive");
     const changed = change(this.references());
-    if (changed !== undefined) writeReferences(this.root, changed);
+    if (changed === undefined) return;
+    try {
+      writeReferences(this.root, changed);
+    } catch (error) {
+      throw storeError(`write ${quote(`${this.path}/${INDEX}`)}`, error);
+    }
   }
 
   /** What other processes work with. The caller has the store's lock, exclusive. */

@@ -21,6 +21,7 @@ import type { HeldBy } from "./lease.ts";
 import { lockStore } from "./lock.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import { type ReferenceEntry, writeReferences } from "./references.ts";
+import { isFull } from "./room.ts";
 import type { ImageStore } from "./store.ts";
 
 /** What other processes work with. */
@@ -124,8 +125,21 @@ function choose(
   };
 }
 
-function remove(root: number, { kept, dropped, blobs, layers, left }: Choice): void {
-  if (dropped.length > 0) writeReferences(root, kept);
+function remove(root: number, choice: Choice): void {
+  const { kept, dropped } = choice;
+  let isWritten = dropped.length === 0;
+  try {
+    if (!isWritten) writeReferences(root, kept);
+    isWritten = true;
+  } catch (error) {
+    // A full disk takes no file, however small, before something is gone from it.
+    if (!isFull(error)) throw error;
+  }
+  removeContent(root, choice);
+  if (!isWritten) writeReferences(root, kept);
+}
+
+function removeContent(root: number, { blobs, layers, left }: Choice): void {
   for (const { path, moved } of layers) renameat2(root, path, root, moved);
   for (const { path } of blobs) unlinkat(root, path);
   for (const { path } of left) removeLeft(root, path);

@@ -3,7 +3,7 @@ import { chainIds } from "../../config.ts";
 import type { Descriptor } from "../../descriptor.ts";
 import { hashOf } from "../../digest.ts";
 import { isImageIndex, MANIFEST_LIMIT, parseManifest } from "../../manifest.ts";
-import { isImageConfig } from "../../media_type.ts";
+import { isImageConfig, isIndex, isManifest } from "../../media_type.ts";
 import { isThere, readBlob } from "../blobs.ts";
 import { imageInWords, presentManifests, readImage } from "../image.ts";
 import { listLayers } from "../inventory.ts";
@@ -50,6 +50,11 @@ interface Lacking {
 
 async function look(store: ImageStore, { descriptor }: ReferenceEntry): Promise<Lacking> {
   const lacking: Lacking = { lost: [], missing: [] };
+  if (!isManifest(descriptor.mediaType) && !isIndex(descriptor.mediaType)) {
+    // A layout may list anything: that it is there is all that can be asked of it.
+    if (!isThere(store.root, descriptor)) lacking.lost.push("has lost its content");
+    return lacking;
+  }
   try {
     const manifests = await presentManifests(store, descriptor, "it");
     if (manifests.length === 0) lacking.lost.push("has lost its manifest");

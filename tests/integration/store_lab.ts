@@ -1,0 +1,42 @@
+/** Blobs made for tests of the store: the same for the same seed, in every process. */
+
+import type { Descriptor } from "../../lib/image/descriptor.ts";
+import { digestOf } from "../../lib/image/digest.ts";
+import { OCI_LAYER } from "../../lib/image/media_type.ts";
+import { Random } from "../unit/oci/random.ts";
+
+/** Pseudo-random content. */
+export function bytesOf(seed: number, size: number): Uint8Array<ArrayBuffer> {
+  const random = new Random(seed);
+  const words = new Uint32Array(new ArrayBuffer(Math.ceil(size / 4) * 4));
+  for (let at = 0; at < words.length; at++) words[at] = random.below(2 ** 32);
+  return new Uint8Array(words.buffer, 0, size);
+}
+
+/** What that content is. */
+export function descriptorOf(
+  seed: number,
+  size: number,
+  mediaType: string = OCI_LAYER,
+): Descriptor {
+  return { mediaType, digest: digestOf(bytesOf(seed, size)), size };
+}
+
+/** Starts a process of store_child.ts. */
+export function startChild(...args: (string | number)[]): Deno.ChildProcess {
+  const script = new URL("store_child.ts", import.meta.url).pathname;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-config", "--no-lock", "--no-check", "--quiet", script]
+      .concat(args.map(String)),
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** What a process said until its end; throws when it failed. */
+export async function said(child: Deno.ChildProcess): Promise<string> {
+  const { success, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(text.decode(stderr));
+  return text.decode(stdout).trim();
+}
