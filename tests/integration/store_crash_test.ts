@@ -1,8 +1,7 @@
 /** Processes that work with a store are killed at random times: what is left is sound, and goes on. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Descriptor } from "../../lib/image/descriptor.ts";
-import { ensureLayers } from "../../lib/image/layer/ensure.ts";
+import { ensureLayers, findLayers } from "../../lib/image/layer/ensure.ts";
 import { checkStore } from "../../lib/image/store/check/mod.ts";
 import { resolveImage } from "../../lib/image/store/resolve.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
@@ -10,7 +9,8 @@ import { Random } from "../unit/oci/random.ts";
 import { TrialFolder } from "./image_lab.ts";
 import { putImage } from "./layer_lab.ts";
 import { bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
-import { BINARY, entriesOf } from "./support/project.ts";
+import { testWith } from "../engines/support/skip.ts";
+import { BINARY, entriesOf, isInstalled } from "./support/project.ts";
 
 const ROUNDS = 100;
 const SEED = Number(Deno.env.get("GOCONTAINER_SEED") ?? 20260101);
@@ -69,42 +69,98 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: `${ROUNDS} kills of prune`,
-  ignore,
-  async fn() {
-    using trial = new TrialFolder();
-    const images = trial.folder("images");
-    const random = new Random(SEED + 1);
-    await fill(images, "kept", 3, random);
-    const kept = await allOf(images, 3);
-    const prune = () =>
-      new Deno.Command(BINARY, { args: ["prune", "-i", images], stdout: "null", stderr: "piped" })
-        .spawn();
-    await fill(images, "first", 6, random);
-    const start = performance.now();
-    assertEquals((await prune().output()).code, 0);
-    const usual = performance.now() - start;
-    let killed = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      // Every few rounds there is something new to remove; in between what was left of it.
-      if (round % 4 === 0) await fill(images, `round${round}`, 6, random);
-      if (await killAfter(prune(), usual * (0.3 + random.below(900) / 1000))) killed++;
-      using store = ImageStore.open(images);
-      await assertSound(store, `after round ${round}`);
-      assertEquals(await allOf(images, 3), kept);
-    }
-    assert(killed > ROUNDS / 3, `${killed} were killed in time`);
-    assertEquals((await prune().output()).code, 0);
-    using store = ImageStore.open(images);
+/** What `prune` is to leave, and what there is for it to remove. */
+class PruneTrial implements Disposable {
+  readonly #trial = new TrialFolder();
+  readonly images = this.#trial.folder("images");
+  readonly random = new Random(SEED + 1);
+  #kept: string[] = [];
+
+  async begin(): Promise<void> {
+    await fill(this.images, "kept", 3, this.random);
+    this.#kept = await keptIn(this.images);
+  }
+
+  /** Puts something there that is to be removed. */
+  async fill(name: string): Promise<void> {
+    await fill(this.images, name, 3, this.random);
+  }
+
+  /** Makes sure that what was to stay is there, and that the rest is no worse than unneeded. */
+  async assertSound(when: string): Promise<void> {
+    using store = ImageStore.open(this.images);
+    await assertSound(store, when);
+    assertEquals(await keptIn(this.images), this.#kept, when);
+  }
+
+  /** Makes sure that another `prune` leaves nothing but that. */
+  async assertPrunable(): Promise<void> {
+    const { code, stderr } = await this.prune().output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    await this.assertSound("at the end");
+    using store = ImageStore.open(this.images);
     assertEquals(store.references().length, 3);
     for (const folder of ["removed", "partial", "leases"]) {
       assertEquals(entriesOf(`${store.path}/${folder}`), [], folder);
     }
     assertEquals(entriesOf(`${store.path}/layers`).length, 3 * 2);
     assertEquals(entriesOf(`${store.path}/blobs/sha256`).length, 3 * 4);
+  }
+
+  prune(through: readonly string[] = []): Deno.ChildProcess {
+    const [program = "", ...args] = [...through, BINARY, "prune", "-i", this.images];
+    return new Deno.Command(program, { args, stdout: "piped", stderr: "piped" }).spawn();
+  }
+
+  [Symbol.dispose](): void {
+    this.#trial[Symbol.dispose]();
+  }
+}
+
+Deno.test({
+  name: `${ROUNDS} kills of prune`,
+  ignore,
+  async fn() {
+    using trial = new PruneTrial();
+    await trial.begin();
+    const took: number[] = [];
+    let killed = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      // In between there is what the one before has left.
+      if (round % 2 === 0) await trial.fill(`round${round}`);
+      const usual = took.length === 0 ? 1000 : took.reduce((a, b) => a + b) / took.length;
+      const start = performance.now();
+      const after = usual * (0.2 + trial.random.below(900) / 1000);
+      if (await killAfter(trial.prune(), after)) killed++;
+      else took.push(performance.now() - start);
+      await trial.assertSound(`after round ${round}`);
+    }
+    assert(killed > ROUNDS / 3, `${killed} were killed in time`);
+    await trial.assertPrunable();
   },
 });
+
+for (const call of ["renameat2", "unlinkat", "fsync", "write", "flock"]) {
+  testWith(
+    { root: !ignore, strace: isInstalled("strace") },
+    `prune is killed at each ${call}(2) of it`,
+    async () => {
+      using trial = new PruneTrial();
+      await trial.begin();
+      let at = 1;
+      for (; at < 1000; at += at < 20 ? 1 : 25) {
+        await trial.fill(`${call}${at}`);
+        const inject = `-einject=${call}:signal=SIGKILL:when=${at}`;
+        const strace = ["strace", "-f", "-qqq", "-o", "/dev/null", `-etrace=${call}`, inject];
+        const { signal } = await trial.prune(strace).output();
+        await trial.assertSound(`killed at ${call} ${at}`);
+        if (signal !== "SIGKILL") break;
+      }
+      assert(at > 1 && at < 1000, `${call} was called ${at - 1} times`);
+      await trial.assertPrunable();
+    },
+  );
+}
 
 /** Puts images into the store and extracts them; all but those called `kept` lose their names. */
 async function fill(images: string, name: string, count: number, random: Random): Promise<void> {
@@ -127,14 +183,15 @@ async function fill(images: string, name: string, count: number, random: Random)
   );
 }
 
-/** The manifests of the images that have names, each with its layers extracted and all blobs there. */
-async function allOf(images: string, count: number): Promise<Descriptor["digest"][]> {
+/** The manifests of the images that are to stay, which have all their blobs. */
+async function keptIn(images: string): Promise<string[]> {
   using store = ImageStore.open(images);
-  const digests: Descriptor["digest"][] = [];
-  for (let n = 0; n < count; n++) {
-    const { descriptor, manifest } = await resolveImage(store, `kept:${n}`);
-    for (const layer of manifest.layers) assert(store.hasBlob(layer));
-    digests.push(descriptor.digest);
+  const digests: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const image = await resolveImage(store, `kept:${n}`);
+    for (const layer of image.manifest.layers) assert(store.hasBlob(layer));
+    assert(findLayers(store, image) !== undefined);
+    digests.push(image.descriptor.digest);
   }
   return digests;
 }
