@@ -53,14 +53,9 @@ export async function withCodeCache(
 ): Promise<CachedProgram> {
   const program = `${folder}/program`;
   Deno.mkdirSync(program);
-  const modules = readModules(bundle);
-  const needed = closure(modules, [ENTRY, ...modules.map(({ name }) => name).filter(isRun)]);
-  const scripts = {
-    hot: modules.filter(({ name }) => needed.has(name)),
-    cold: modules.filter(({ name }) => !needed.has(name)),
-  };
-  for (const [name, members] of Object.entries(scripts)) {
-    Deno.writeTextFileSync(`${program}/${name}.js`, asScript(members));
+  const scripts = scriptsOf(bundle);
+  for (const [name, script] of Object.entries(scripts)) {
+    Deno.writeTextFileSync(`${program}/${name}.js`, script);
   }
   const maker = `${folder}/maker`;
   const flags = ["--no-config", "--no-lock"];
@@ -87,6 +82,21 @@ export async function withCodeCache(
   }
   Deno.writeTextFileSync(main, loaderOfSpliced(cached, base));
   return { main, includes: [], spliced: piecesOf(cached) };
+}
+
+/**
+ * The scripts that a bundle is made into: `hot` is what every `run` needs.
+ *
+ * @param bundle the folder of the bundled modules.
+ * @throws ToolError for what a script cannot have.
+ */
+export function scriptsOf(bundle: string): { readonly hot: string; readonly cold: string } {
+  const modules = readModules(bundle);
+  const needed = closure(modules, [ENTRY, ...modules.map(({ name }) => name).filter(isRun)]);
+  return {
+    hot: asScript(modules.filter(({ name }) => needed.has(name))),
+    cold: asScript(modules.filter(({ name }) => !needed.has(name))),
+  };
 }
 
 function readModules(folder: string): BundledModule[] {

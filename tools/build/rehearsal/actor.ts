@@ -102,7 +102,10 @@ const LIBC = Deno.dlopen("libc.so.6", {
 const FACTS = [
   "build",
   "errors",
+  "hostname",
+  "inspect",
   "mainModule",
+  "osRelease",
   "pid",
   "SeekMode",
   "UnsafePointer",

@@ -1,0 +1,26 @@
+import { Script } from "node:vm";
+import { assertEquals } from "@std/assert";
+import { bundle } from "../../tools/build/bundle.ts";
+import { scriptsOf } from "../../tools/build/code_cache.ts";
+import { compilerFor } from "../../tools/build/compiler.ts";
+import type { Modules } from "../../tools/build/rehearsal/actor.ts";
+import { rehearse } from "../../tools/build/rehearsal/scenes.ts";
+import { targetNamed } from "../../tools/build/target.ts";
+import { moduleFlags } from "../../tools/modules.ts";
+
+Deno.test("every rehearsal comes to its end, so that the program has what it needs compiled", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const compiler = await compilerFor(targetNamed());
+    const bundled = await bundle(compiler, await moduleFlags(), `${folder}/bundle`);
+    if (bundled === undefined) throw new Error("there is no bundler");
+    const { hot, cold } = scriptsOf(bundled);
+    const modules: Modules = Object.assign(
+      {},
+      ...[hot, cold].map((script) => new Script(script).runInThisContext()),
+    );
+    assertEquals(await rehearse(modules, `${folder}/stage`), []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
