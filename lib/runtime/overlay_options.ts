@@ -32,7 +32,7 @@ const FOLDERS: readonly string[] = ["upperdir", "workdir"];
 export function overlayOptions(
   data: readonly string[],
   open: (path: string) => number,
-  release: string = Deno.osRelease(),
+  release?: string,
 ): OverlayOptions | undefined {
   const pairs = data.map(keyAndValue);
   const lower = pairs.find(([key]) => key === "lowerdir")?.[1];
@@ -54,7 +54,7 @@ export function overlayOptions(
       : [key, value] as const
   );
   const layers = unescapedLayers(lower);
-  if (isSince(release, "6.5")) {
+  if (isSince(release ?? Deno.osRelease(), "6.5")) {
     return {
       options: [...layers.map((path) => ["lowerdir+", fitting(path)] as const), ...others],
       folders,

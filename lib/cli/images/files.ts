@@ -6,8 +6,10 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_WRONLY,
+  S_IFMT,
+  S_IFREG,
 } from "../../../ffi/constants.ts";
-import { Fd, openat, renameat2, unlinkat, writeAll } from "../../../ffi/file.ts";
+import { Fd, openat, renameat2, tryStatx, unlinkat, writeAll } from "../../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 
@@ -62,16 +64,33 @@ export function writeOutput(
     }
     return writeAllTo(1, "standard output", content);
   }
+  try {
+    if (isSpecial(path)) {
+      using file = new Fd(openat(AT_FDCWD, path, O_WRONLY | O_NOCTTY));
+      writeAllTo(file.number, quote(path), content);
+    } else writeWhole(path, content);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw new ContainerError(`write ${quote(path)}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Whether there is something that is written to, not replaced: a device, a fifo. */
+function isSpecial(path: string): boolean {
+  const there = tryStatx(AT_FDCWD, path);
+  return there !== undefined && (there.mode & S_IFMT) !== S_IFREG;
+}
+
+function writeWhole(path: string, content: Iterable<Uint8Array<ArrayBuffer>>): void {
   const partial = `${path}.${crypto.randomUUID()}.partial`;
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  using file = new Fd(openat(AT_FDCWD, partial, flags, 0o600));
   try {
-    using file = new Fd(openat(AT_FDCWD, partial, flags, 0o600));
     writeAllTo(file.number, quote(path), content);
     renameat2(AT_FDCWD, partial, AT_FDCWD, path);
   } catch (error) {
-    tryUnlink(partial);
-    if (!(error instanceof SysError)) throw error;
-    throw new ContainerError(`write ${quote(path)}: ${reasonOf(error)}`, { cause: error });
+    unlinkat(AT_FDCWD, partial);
+    throw error;
   }
 }
 
@@ -86,13 +105,5 @@ function writeAllTo(
     } catch (error) {
       throw new ContainerError(`write ${name}: ${reasonOf(error)}`, { cause: error });
     }
-  }
-}
-
-function tryUnlink(path: string): void {
-  try {
-    unlinkat(AT_FDCWD, path);
-  } catch (error) {
-    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
   }
 }

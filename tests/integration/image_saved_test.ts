@@ -1,0 +1,251 @@
+/** Images that were saved, by gocontainer, docker, podman and skopeo, are loaded, and the other way round. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { gunzipSync } from "node:zlib";
+import { testWith } from "../engines/support/skip.ts";
+import { type Member } from "../unit/image/tar_builder.ts";
+import { run, sh } from "./image_lab.ts";
+import { GZIP, hasProgram, PLAIN, putImage, type TestLayer } from "./layer_lab.ts";
+import { alpineArchive, entriesOf } from "./support/project.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const alpine = alpineArchive();
+const ignore = alpine === undefined || Deno.uid() !== 0;
+const ALPINE: TestLayer = alpine === undefined
+  ? []
+  : new Uint8Array(gunzipSync(Deno.readFileSync(alpine)));
+const MORE: readonly Member[] = [
+  { name: "etc/.wh.motd" },
+  { name: "hello", content: "hi\n", mode: 0o644 },
+  { name: "again", type: "1", linkname: "hello" },
+];
+const CONFIG = { config: { Cmd: ["/bin/cat", "/hello"], Env: ["A=b c"] } };
+
+function test(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: `image saved: ${name}`, ignore, fn: body });
+}
+
+/** Runs a command that goes well; gives what it printed. */
+async function says(args: readonly string[], stdin?: Uint8Array<ArrayBuffer>): Promise<string> {
+  const { code, stdout, stderr } = await workspace.run(args, stdin && { stdin });
+  assertEquals([code, stderr], [0, ""], args.join(" "));
+  return stdout.replace(/\n$/, "");
+}
+
+let count = 0;
+
+/** A folder of images with one image, saved as it is asked for. */
+async function saved(
+  format: string,
+  ending = ".tar",
+  form = GZIP,
+): Promise<{ images: string; file: string }> {
+  const images = workspace.path(`images-${++count}`);
+  Deno.mkdirSync(images);
+  await putImage(images, "registry.test/box:1", [ALPINE, MORE], { form, config: CONFIG });
+  const file = workspace.path(`saved-${count}${ending}`);
+  await says(["save", "-i", images, "-o", file, "-format", format, "registry.test/box:1"]);
+  return { images, file };
+}
+
+/** Loads into a new folder, and runs what was loaded. */
+async function loadsAndRuns(
+  words: readonly string[],
+  name = "registry.test/box:1",
+  stdin?: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  const images = workspace.path(`loaded-${++count}`);
+  assertEquals(await says(["load", "-i", images, ...words], stdin), name);
+  assertEquals(await says(["run", "-i", images, "-net", "none", name]), "hi");
+  assertEquals(entriesOf(`${images}/.store/partial`), []);
+  return images;
+}
+
+for (const format of ["docker", "oci", "layout"]) {
+  test(`what is saved as ${format} is loaded, the very same image`, async () => {
+    const { images, file } = await saved(format, format === "layout" ? "" : ".tar");
+    const other = await loadsAndRuns([file]);
+    const digest = (folder: string) => says(["images", "-i", folder, "--format", "{{.Digest}}"]);
+    assertEquals(await digest(other), await digest(images));
+  });
+}
+
+test("an archive is loaded from standard input, compressed in whatever way", async () => {
+  const { file } = await saved("docker", ".tar", PLAIN);
+  await loadsAndRuns([], undefined, Deno.readFileSync(file));
+  for (const program of ["gzip", "xz", "zstd"]) {
+    sh(`${program} -c ${file} > ${file}.${program}`);
+    await loadsAndRuns(["-"], undefined, Deno.readFileSync(`${file}.${program}`));
+    await loadsAndRuns([`${file}.${program}`]);
+  }
+});
+
+test("an archive is written to standard output, always the same", async () => {
+  const { images, file } = await saved("docker");
+  const again = `${file}.again`;
+  const { code, stderr } = await workspace.run(["save", "-i", images, "registry.test/box:1"], {
+    through: ["sh", "-c", 'exec "$@" > "$0"', again],
+  });
+  assertEquals(code, 0, stderr);
+  assertEquals(Deno.readFileSync(again), Deno.readFileSync(file));
+});
+
+test("an archive that cannot be written leaves nothing", async () => {
+  const { images } = await saved("docker");
+  for (const output of ["/dev/full", workspace.path("no/such/folder")]) {
+    const { code, stderr } = await workspace.run(
+      ["save", "-i", images, "-o", output, "registry.test/box:1"],
+    );
+    assertEquals(code, 125);
+    assertMatch(stderr, /^gocontainer: write "/);
+  }
+  assertEquals(entriesOf("/dev").filter(({ name }) => name.endsWith(".partial")), []);
+});
+
+test("a folder that has something in it is not saved to", async () => {
+  const { images } = await saved("docker");
+  const folder = workspace.path("not-empty");
+  Deno.mkdirSync(folder);
+  Deno.writeTextFileSync(`${folder}/index.json`, "mine");
+  const { code, stderr } = await workspace.run(
+    ["save", "-i", images, "-o", folder, "-format", "layout", "registry.test/box:1"],
+  );
+  assertEquals([code, Deno.readTextFileSync(`${folder}/index.json`)], [125, "mine"], stderr);
+});
+
+test("several images share their layers in one archive", async () => {
+  const { images } = await saved("docker");
+  await putImage(images, "registry.test/base:2", [ALPINE], { form: GZIP, config: CONFIG });
+  const file = workspace.path("both.tar");
+  const names = ["registry.test/box:1", "registry.test/base:2"];
+  await says(["tag", "-i", images, names[0]!, "registry.test/other:3"]);
+  await says(["save", "-i", images, "-o", file, ...names, "registry.test/other:3"]);
+  const blobs = run("tar", ["-tf", file]).split("\n").filter((name) => /sha256\/./.test(name));
+  assertEquals(blobs.length, 2 + 2 + 2);
+  const loaded = await says(["load", "-i", workspace.path("both"), file]);
+  assertEquals(loaded.split("\n").sort(), [...names, "registry.test/other:3"].sort());
+});
+
+const skopeo = { skopeo: hasProgram("skopeo"), alpine: !ignore };
+const podman = { podman: hasProgram("podman"), alpine: !ignore };
+
+testWith(skopeo, "image saved: skopeo reads what is saved", async () => {
+  const docker = await saved("docker");
+  const oci = await saved("oci");
+  const layout = await saved("layout", "");
+  for (
+    const source of [
+      `docker-archive:${docker.file}:registry.test/box:1`,
+      `oci-archive:${oci.file}`,
+      `oci-archive:${docker.file}`,
+      `oci:${layout.file}`,
+    ]
+  ) {
+    const { Env, Layers, Os } = JSON.parse(run("skopeo", ["inspect", source]));
+    assertEquals([Env, Layers.length, Os], [["A=b c"], 2, "linux"], source);
+  }
+});
+
+testWith(skopeo, "image saved: what skopeo copies is loaded", async () => {
+  const { images } = await saved("docker");
+  const source = `oci:${images}/.store:registry.test/box:1`;
+  const target = (name: string) => workspace.path(`skopeo-${name}`);
+  const copy = (to: string) => run("skopeo", ["copy", "-q", source, to]);
+  copy(`docker-archive:${target("docker.tar")}:registry.test/box:1`);
+  await loadsAndRuns([target("docker.tar")]);
+  copy(`oci-archive:${target("oci.tar")}:registry.test/box:1`);
+  await loadsAndRuns([target("oci.tar")]);
+  copy(`oci:${target("layout")}:registry.test/box:1`);
+  await loadsAndRuns([target("layout")]);
+  run("skopeo", [
+    "copy",
+    "-q",
+    "--dest-compress-format",
+    "zstd",
+    source,
+    `oci:${target("zstd")}:z`,
+  ]);
+  await loadsAndRuns([target("zstd")], "z:latest");
+});
+
+testWith(
+  podman,
+  "image saved: podman runs what is saved, and what it saves is loaded",
+  async () => {
+    const store = workspace.path("podman");
+    const args = [
+      "--root",
+      `${store}/root`,
+      "--runroot",
+      `${store}/run`,
+      "--storage-driver",
+      "vfs",
+    ];
+    const cgroups = ["--cgroups", "disabled"];
+    const name = "registry.test/box:1";
+    for (const format of ["docker", "oci"]) {
+      const { file } = await saved(format);
+      assertMatch(run("podman", [...args, "load", "-q", "-i", file]), /registry\.test\/box:1/);
+      const said = run("podman", [...args, "run", "--rm", "--net", "none", ...cgroups, name]);
+      assertEquals(said, "hi\n");
+      for (const theirs of ["docker-archive", "oci-archive", "oci-dir"]) {
+        const target = workspace.path(`by-podman-${format}-${theirs}`);
+        run("podman", [...args, "save", "-q", "--format", theirs, "-o", target, name]);
+        await loadsAndRuns([target], theirs === "oci-dir" ? undefined : name).catch((error) => {
+          throw new Error(`${format} ${theirs}`, { cause: error });
+        });
+      }
+      run("podman", [...args, "rmi", "-f", name]);
+    }
+  },
+);
+
+test("the archive of a root file system becomes an image", async () => {
+  const images = workspace.path("imported");
+  const changes = [
+    'CMD ["/bin/sh", "-c", "cat /etc/alpine-release; echo $A; pwd; id -u"]',
+    'ENV A="b  c" D=e',
+    "WORKDIR /tmp",
+    "USER nobody",
+    "LABEL x=y",
+    "EXPOSE 80 53/udp",
+  ].flatMap((change) => ["-change", change]);
+  const id = await says(["import", "-i", images, ...changes, alpine!, "mine:1"]);
+  const [release, a, folder, user] = (await says(["run", "-i", images, "-net", "none", "mine:1"]))
+    .split("\n");
+  assertMatch(release!, /^\d+\.\d+/);
+  assertEquals([a, folder, user], ["b c", "/tmp", "65534"]);
+  const list = JSON.parse(await says(["images", "-i", images, "--format", "json"]));
+  assertEquals(list.find(({ Name }: { Name: string }) => Name === "mine:1").Id, id);
+  for (const program of ["xz", "zstd", "cat"]) {
+    const file = workspace.path(`alpine.${program}`);
+    sh(`gzip -dc ${alpine} | ${program} > ${file}`);
+    const args = ["import", "-i", images, "-change", "CMD ls /etc/hosts", "-"];
+    const other = await says([...args, `mine:${program}`], Deno.readFileSync(file));
+    assert(other !== id);
+    assertEquals(
+      await says(["run", "-i", images, "-net", "none", `mine:${program}`]),
+      "/etc/hosts",
+    );
+  }
+});
+
+const REFUSED: Readonly<Record<string, readonly [words: string[], reason: RegExp]>> = {
+  "a root file system to load": [["load", alpine ?? ""], /holds no image\n.*gocontainer import/s],
+  "no such file": [["load", "/no/such/file"], /^gocontainer: read "\/no\/such\/file": .*ENOENT/],
+  "an empty standard input": [["load"], /load images: standard input is empty/],
+  "a change that is none": [["import", "-change", "RUN x", "-"], /begins with none of CMD/],
+  "a name that is none": [["import", "-", "UPPER"], /"UPPER"/],
+  "no such image": [["save", "no/such:1"], /no\/such:1/],
+  "a format that is none": [["save", "-format", "zip", "x"], /the formats are docker, oci, layout/],
+  "no such container": [["commit", "nobody"], /find container "nobody"/],
+};
+
+for (const [name, [words, reason]] of Object.entries(REFUSED)) {
+  test(`refuses ${name}`, async () => {
+    const { code, stdout, stderr } = await workspace.run(words);
+    assertMatch(stderr, reason);
+    assertEquals([code === 125 || code === 1, stdout], [true, ""]);
+  });
+}
