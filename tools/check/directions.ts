@@ -76,7 +76,11 @@ const PARTS: readonly Part[] = [
   { name: "tools/offline", mayImport: ["tools"], packages: false },
   { name: "tools/offline/tests", mayImport: ["tools/offline", "tools"], packages: true },
   // It takes the kernel's place, so it knows the calls; and it is a program of its own.
-  { name: "tools/build/rehearsal", mayImport: ["tools", "ffi"], packages: true },
+  {
+    name: "tools/build/rehearsal",
+    mayImport: ["tools", "ffi", "lib/image/media_type.ts"],
+    packages: true,
+  },
   // The layout of what the build embeds is defined where it is read.
   { name: "tools", mayImport: ["lib/image/embedded.ts"], packages: false },
 ];

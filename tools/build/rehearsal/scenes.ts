@@ -28,6 +28,7 @@ function scenes(props: Props): Scene[] {
     { words: ["-version"] },
     { words: [...run, "embedded", program], acts: FORK },
     { words: [...run, "-net", "none", "-rm", "folder", program], acts: FORK },
+    { words: ["run", ...run, "-net", "none", "stored:1", program], acts: FORK },
     { words: ["spec", "--bundle", props.bundle] },
     {
       before: () => detach(`${props.bundle}/config.json`, program),
