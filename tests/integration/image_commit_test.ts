@@ -1,0 +1,177 @@
+/** Images and archives of containers, that run or have ended. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { gunzipSync } from "node:zlib";
+import { testWith } from "../engines/support/skip.ts";
+import { difference, manifest, run, TrialFolder } from "./image_lab.ts";
+import { hasProgram, putImage, type TestLayer, unpackByUmoci } from "./layer_lab.ts";
+import { alpineArchive } from "./support/project.ts";
+import { until } from "./support/wait.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const alpine = alpineArchive();
+const ignore = alpine === undefined || Deno.uid() !== 0;
+const ALPINE: TestLayer = alpine === undefined
+  ? []
+  : new Uint8Array(gunzipSync(Deno.readFileSync(alpine)));
+
+/** What a container does to its root: everything that a layer has to keep. */
+const CHANGES = `
+  echo hi > /hello; ln /hello /again; rm /etc/motd; rm -r /opt; mkdir -m 1777 /opt; echo x > /opt/x
+  ln -s /etc/passwd /link; mkfifo /fifo; chmod 4755 /bin/busybox; chown 5:6 /etc/hosts
+  truncate -s 9M /sparse; printf end >> /sparse; touch -d '2001-02-03 04:05:06' /hello
+  rm -r /media; echo file > /media; mkdir /srv/a; rmdir /srv/a`;
+
+function test(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: `image commit: ${name}`, ignore, fn: body });
+}
+
+async function says(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await workspace.run(args);
+  assertEquals([code, stderr], [0, ""], args.join(" "));
+  return stdout.replace(/\n$/, "");
+}
+
+/** Runs a script in a container that stays; gives its id. */
+async function ended(image: string, script: string): Promise<string> {
+  const before = new Set(workspace.ids());
+  await says(["run", "-net", "none", image, "/bin/sh", "-euc", script]);
+  const [id, ...more] = workspace.ids().filter((one) => !before.has(one));
+  assert(id !== undefined && more.length === 0);
+  return id;
+}
+
+/** A container's export, extracted by GNU tar. */
+async function exported(trial: TrialFolder, id: string): Promise<Map<string, string>> {
+  const folder = trial.folder(`export-${crypto.randomUUID()}`);
+  const file = `${folder}.tar`;
+  await says(["export", "-o", file, id]);
+  run("tar", ["-xpf", file, "-C", folder, "--numeric-owner", "--xattrs", "--xattrs-include=*"]);
+  return await manifest(folder);
+}
+
+const look =
+  "cat /hello /opt/x /media; ls -d /etc/motd /srv/a 2>&1 || true; stat -c '%a %u:%g %h %s' " +
+  "/opt /bin/busybox /hello /sparse; stat -c %Y /hello; readlink /link; test -p /fifo && echo fifo";
+
+for (const base of ["of the store", "of a plain archive"]) {
+  test(`an ended container from an image ${base}`, async () => {
+    using trial = new TrialFolder();
+    const stored = base === "of the store";
+    if (stored) await putImage(workspace.path("images"), "test/base:1", [ALPINE]);
+    const id = await ended(stored ? "test/base:1" : "alpine", `${CHANGES}; ${look}`);
+    const before = await says([
+      "run",
+      "-net",
+      "none",
+      "alpine",
+      "/bin/sh",
+      "-c",
+      `${CHANGES}; ${look}`,
+    ]);
+    const name = `test/committed-${stored}:1`;
+    const args = [
+      "-m",
+      "why",
+      "-a",
+      "who",
+      "-change",
+      "ENV X=1",
+      "-change",
+      'CMD ["cat","/hello"]',
+    ];
+    const made = await says(["commit", ...args, id, name]);
+    assertMatch(made, /^sha256:[0-9a-f]{64}$/);
+    assertEquals(await says(["run", "-net", "none", name, "/bin/sh", "-c", look]), before);
+    assertEquals(await says(["run", "-net", "none", name]), "hi");
+    const history = JSON.parse(await says(["history", "--format", "json", name]));
+    assertEquals([history[0].Comment, history[0].Author], ["why", "who"]);
+    assertEquals(history[0].CreatedBy, `gocontainer commit ${id}`);
+
+    // A container of the new image that has done nothing is the old one.
+    const copy = await ended(name, "true");
+    const [a, b] = [await exported(trial, id), await exported(trial, copy)];
+    // Every container has a root of its own, and files that gocontainer mounts.
+    const differing = difference(a, b).filter((line) =>
+      !/^. \.(?:\/etc(?:\/resolv.conf)?)? /.test(line)
+    );
+    assertEquals(differing, []);
+    assert(a.get("./hello")!.includes("same=./again"));
+    assert(!a.has("./etc/motd") && a.get("./sparse")!.includes("size=9437187"));
+  });
+}
+
+testWith(
+  { umoci: hasProgram("umoci"), alpine: !ignore },
+  "image commit: umoci unpacks what the container had",
+  async () => {
+    using trial = new TrialFolder();
+    const images = workspace.path("images");
+    await putImage(images, "test/base:1", [ALPINE]);
+    const id = await ended("test/base:1", CHANGES);
+    await says(["commit", id, "test/byumoci:1"]);
+    const found = await manifest(unpackByUmoci(trial, images, "byumoci"));
+    const own = await exported(trial, id);
+    // What files were mounted on in the container is no change.
+    own.delete("./etc/resolv.conf");
+    assertEquals(difference(own, found), []);
+  },
+);
+
+test("a running container stands still meanwhile, and goes on", async () => {
+  await putImage(workspace.path("images"), "test/base:1", [ALPINE]);
+  const script =
+    "i=0; while :; do i=$((i+1)); for f in n m; do echo $i > /t; mv /t /$f; done; done";
+  const running = workspace.start(
+    ["run", "-net", "none", "-name", "box", "test/base:1", "/bin/sh", "-c", script],
+  );
+  try {
+    await until(
+      "it runs",
+      async () => (await workspace.run(["export", "-o", "/dev/null", "box"])).code === 0,
+    );
+    for (let round = 0; round < 3; round++) {
+      await says(["commit", "box", "test/moment:1"]);
+      const [n, m] = (await says(["run", "-net", "none", "test/moment:1", "/bin/cat", "/n", "/m"]))
+        .split("\n").map(Number);
+      assert(n! - m! === 0 || n! - m! === 1, `${n} ${m}`);
+    }
+    await says(["export", "box", "-o", workspace.path("box.tar")]);
+    assertMatch(run("tar", ["-tf", workspace.path("box.tar")]), /^n$/m);
+  } finally {
+    running.kill("SIGKILL");
+    await running.end();
+  }
+});
+
+test("mount points that gocontainer made are no changes", async () => {
+  const folder = { type: "5", mode: 0o755 };
+  const busybox = Deno.readFileSync(`${await workspace.alpine()}/bin/busybox`);
+  const musl = Deno.readFileSync(`${await workspace.alpine()}/lib/ld-musl-${Deno.build.arch}.so.1`);
+  await putImage(workspace.path("images"), "test/bare:1", [[
+    { name: "bin/", ...folder },
+    { name: "bin/sh", content: busybox, mode: 0o755 },
+    { name: "lib/", ...folder },
+    { name: `lib/ld-musl-${Deno.build.arch}.so.1`, content: musl, mode: 0o755 },
+  ]]);
+  const id = await ended("test/bare:1", "echo x > /x");
+  await says(["commit", id, "test/barer:1"]);
+  const store = workspace.path("images/.store");
+  await says(["run", "-net", "none", "test/barer:1", "/bin/sh", "-c", "test -f /x"]);
+  const layers = [...Deno.readDirSync(`${store}/layers`)].map(({ name }) =>
+    [...Deno.readDirSync(`${store}/layers/${name}/diff`)].map((entry) => entry.name).sort().join()
+  );
+  // Folders that had to be made for files that were mounted stay.
+  assert(layers.includes("etc,x"), layers.join("\n"));
+});
+
+test("the same changes are the same layer", async () => {
+  await putImage(workspace.path("images"), "test/base:1", [ALPINE]);
+  const id = await ended("test/base:1", "echo hi > /hello; mkdir /d; touch /d/a /d/b /d/c");
+  const layer = async (name: string) => {
+    await says(["commit", id, name]);
+    return JSON.parse(await says(["history", "--format", "json", name]))[0].Layer;
+  };
+  assertEquals(await layer("test/one:1"), await layer("test/two:1"));
+});
