@@ -4,6 +4,8 @@ import { nearest } from "../nearest.ts";
 import { readEmbeddedImage } from "./embedded.ts";
 import { listImages } from "./list.ts";
 import { ARCHIVE_ENDINGS } from "./source.ts";
+import { nameOf } from "./store/listing.ts";
+import { ImageStore } from "./store/store.ts";
 
 /** How many images are named at most. */
 const NAMED = 10;
@@ -36,7 +38,19 @@ export function meantImage(imagesFolder: string, name: string): string | undefin
 }
 
 function namesIn(imagesFolder: string): string[] {
-  return [...new Set(listImages(imagesFolder).map((image) => image.name))];
+  const plain = listImages(imagesFolder).map((image) => image.name);
+  return [...new Set([...plain, ...storedNames(imagesFolder)])];
+}
+
+/** A store that cannot be read is told of elsewhere. */
+function storedNames(imagesFolder: string): string[] {
+  try {
+    using store = ImageStore.find(imagesFolder);
+    return store?.references().flatMap((entry) => nameOf(entry) ?? []).sort() ?? [];
+  } catch (error) {
+    if (error instanceof ContainerError) return [];
+    throw error;
+  }
 }
 
 function whatIsThere(imagesFolder: string, name: string): string {

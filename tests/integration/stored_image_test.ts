@@ -276,6 +276,26 @@ test("what cannot be run is told in a sentence", async () => {
   assertMatch(stderr, /^gocontainer: warning: image "test\/image\d+:1" is for linux\/s390x, this/);
 });
 
+test("a name that is not there is told with what is, of the store too", async () => {
+  const cwd = workspace.path("elsewhere");
+  for (const name of ["app:1", "team/web:2"]) await putImage(`${cwd}/images`, name, [ALPINE]);
+  const hints: Record<string, string> = {
+    "app": 'Did you mean "app:1"? There are: "app:1", ',
+    "team/wbe:2": 'Did you mean "team/web:2"? There are: "team/web:2", ',
+    "other:1": "There are: ",
+  };
+  for (const [name, hint] of Object.entries(hints)) {
+    const { code, stderr } = await run(["-pull=never", name], { cwd });
+    assertEquals(code, 125);
+    const [error, told = ""] = stderr.split("\n");
+    assertMatch(
+      error!,
+      new RegExp(`^gocontainer: use image "${name}": there is no such image in "`),
+    );
+    assert(told.startsWith(hint) && told.includes('"app:1"'), told);
+  }
+});
+
 test("an archive of the folder is found before an image of the store", async () => {
   await putImage(workspace.path("images"), "alpine", [ALPINE, [{ name: "stored" }]]);
   assertEquals(await says(["alpine", "ls", "/etc/alpine-release"]), "/etc/alpine-release");
