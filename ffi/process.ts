@@ -190,6 +190,16 @@ export function setresgid(gid: number): void {
   syscall("setresgid", `${gid}`, gid, gid, gid);
 }
 
+/** setfsuid(2): who this process is to file systems. Takes the capabilities for them off the effective ones. */
+export function setfsuid(uid: number): void {
+  trySyscall("setfsuid", uid);
+}
+
+/** setfsgid(2). */
+export function setfsgid(gid: number): void {
+  trySyscall("setfsgid", gid);
+}
+
 /** setgroups(2). */
 export function setgroups(gids: readonly number[]): void {
   const list = new Uint32Array(new ArrayBuffer(Math.max(4, gids.length * 4)));

@@ -5,6 +5,7 @@ import { ContainerError, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
 import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
+import { readSecurityOptions, SECURITY_OPTIONS } from "./security_options.ts";
 
 /** The options of `run`, in the order of the usage. */
 export const RUN_OPTIONS: readonly OptionSpec[] = [
@@ -44,12 +45,12 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     name: "v",
     value: "SRC:DST[:ro]",
     many: true,
-    help: "show a file or folder of the host inside",
+    help: "show a file or folder of the host inside; :idmap maps its owners as -userns says",
   },
   { name: "net", value: "MODE", help: "bridge (default), none, host or container:ID" },
   { name: "t", help: "give it a terminal (default when yours is one; -t=false: never)" },
   { name: "rm", help: "remove the container's folder at the end" },
-  { name: "no-new-privileges", help: "let no program inside gain privileges (setuid)" },
+  ...SECURITY_OPTIONS,
   { name: "explain", help: "tell each step, the call behind it and how to check it" },
   { name: "trace", value: "FILE", help: "write a timeline for a trace viewer" },
   { name: "debug", help: "show stack traces of errors" },
@@ -66,6 +67,7 @@ export function readRunOptions(args: Arguments): RunOptions {
     const text = args.text(name);
     return text === undefined ? undefined : read(text);
   };
+  const security = readSecurityOptions(args);
   return {
     image,
     pull: given("pull", parsePull) ?? "missing",
@@ -86,10 +88,10 @@ export function readRunOptions(args: Arguments): RunOptions {
     env: args.texts("e").flatMap(parseVariable),
     workingFolder: given("w", parseWorkingFolder),
     user: args.text("u"),
-    volumes: args.texts("v").map(parseVolume),
+    volumes: args.texts("v").map((text) => parseVolume(text, security.userns !== "host")),
     terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1)),
     remove: args.flag("rm") ?? false,
-    noNewPrivileges: args.flag("no-new-privileges") ?? false,
+    ...security,
   };
 }
 
@@ -138,14 +140,21 @@ function parseWorkingFolder(text: string): string {
   });
 }
 
-function parseVolume(text: string): VolumeOption {
-  const [source, destination, mode, ...more] = text.split(":");
+function parseVolume(text: string, hasUserns: boolean): VolumeOption {
+  const [source, destination, words = "rw", ...more] = text.split(":");
+  const modes = words.split(",");
   const hint = "Give SRC:DST or SRC:DST:ro, DST from / on";
   if (!source || !destination?.startsWith("/") || more.length > 0) {
     throw new UsageError(`read "-v ${text}": not a volume`, { hint });
   }
-  if (mode !== undefined && mode !== "ro" && mode !== "rw") {
-    throw new UsageError(`read "-v ${text}": "${mode}" is neither ro nor rw`, { hint });
+  const unknown = modes.find((mode) => !["ro", "rw", "idmap"].includes(mode));
+  if (unknown !== undefined) {
+    throw new UsageError(`read "-v ${text}": "${unknown}" is none of ro, rw, idmap`, { hint });
+  }
+  if (modes.includes("idmap") && !hasUserns) {
+    throw new UsageError(`read "-v ${text}": idmap without -userns has no mapping`, {
+      hint: "Give -userns auto or a mapping, or leave idmap out",
+    });
   }
   if (resolve(destination) === "/") {
     throw new UsageError(`read "-v ${text}": the root itself cannot be replaced`, { hint });
@@ -164,5 +173,10 @@ function parseVolume(text: string): VolumeOption {
       },
     );
   }
-  return { source: path, destination: resolve(destination), readonly: mode === "ro" };
+  return {
+    source: path,
+    destination: resolve(destination),
+    readonly: modes.includes("ro"),
+    idmap: modes.includes("idmap"),
+  };
 }

@@ -1,15 +1,16 @@
 import type { ResolvedUser } from "../image/user.ts";
 import {
-  DEFAULT_CAPABILITIES,
+  ALL_DEVICES,
   DEFAULT_DEVICE_RULES,
-  DEFAULT_MOUNTS,
   DEFAULT_PATH,
   MASKED_PATHS,
   READONLY_PATHS,
 } from "../oci/defaults.ts";
-import type { Mount, Namespace, Resources, Spec } from "../oci/spec.ts";
+import type { IDMapping, Namespace, Resources, Seccomp, Spec } from "../oci/spec.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
+import { hostDevices } from "./host_devices.ts";
 import type { ImageDefaults } from "./image.ts";
+import { containerMounts } from "./mounts.ts";
 import type { RunOptions } from "./options.ts";
 
 /** What of a container was worked out before its config is written. */
@@ -31,6 +32,11 @@ export interface ConfigParts {
   readonly volumes: readonly (readonly [source: string, destination: string])[];
   /** Files that are laid over those of the image: [on the host, in the container]. */
   readonly files: readonly (readonly [source: string, destination: string])[];
+  /** Names as `CAP_CHOWN`. */
+  readonly capabilities: readonly string[];
+  readonly seccomp?: Seccomp;
+  /** Of users and groups alike, where it has a user namespace. */
+  readonly mappings?: readonly IDMapping[];
 }
 
 /**
@@ -38,10 +44,11 @@ export interface ConfigParts {
  * see what was asked for, and all that the runtime is told.
  */
 export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
-  const { user } = parts;
+  const { user, capabilities, seccomp, mappings } = parts;
+  const { privileged } = options;
   return {
     ociVersion: OCI_VERSION_MAX,
-    root: { path: "rootfs" },
+    root: { path: "rootfs", ...(options.readonlyRoot ? { readonly: true } : {}) },
     hostname: parts.hostname,
     process: {
       terminal: options.terminal,
@@ -52,57 +59,28 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
       env: environment(options, parts),
       cwd: options.workingFolder ?? parts.defaults.workingFolder,
       capabilities: {
-        bounding: [...DEFAULT_CAPABILITIES],
+        bounding: [...capabilities],
         // A program of another user starts without any; what is permitted is root's.
-        effective: user.uid === 0 ? [...DEFAULT_CAPABILITIES] : [],
-        permitted: user.uid === 0 ? [...DEFAULT_CAPABILITIES] : [],
+        effective: user.uid === 0 ? [...capabilities] : [],
+        permitted: user.uid === 0 ? [...capabilities] : [],
         inheritable: [],
         ambient: [],
       },
       noNewPrivileges: options.noNewPrivileges,
     },
-    mounts: [
-      overlay(parts),
-      ...DEFAULT_MOUNTS,
-      ...parts.volumes.map(([source, destination]) => bind(source, destination, false)),
-      ...parts.files.map(([source, destination]) => bind(source, destination, false)),
-      ...options.volumes.map((volume) => bind(volume.source, volume.destination, volume.readonly)),
-    ],
+    mounts: containerMounts(options, parts),
     linux: {
       namespaces: namespaces(options, parts),
       cgroupsPath: `/go_containers/${parts.id}`,
       resources: resources(options),
-      maskedPaths: [...MASKED_PATHS],
-      readonlyPaths: [...READONLY_PATHS],
+      ...(mappings ? { uidMappings: [...mappings], gidMappings: [...mappings] } : {}),
+      ...(seccomp ? { seccomp } : {}),
+      ...(privileged
+        ? { devices: hostDevices() }
+        : { maskedPaths: [...MASKED_PATHS], readonlyPaths: [...READONLY_PATHS] }),
     },
     ...hasAny(parts.defaults.annotations) ? { annotations: parts.defaults.annotations } : {},
   };
-}
-
-/**
- * The root as a mount at "/": the image below, the container's changes above. The kernel takes a
- * backslash for an escape, and in `lowerdir` reads `:` as a border between layers.
- */
-function overlay(parts: ConfigParts): Mount {
-  const escape = (path: string) => path.replaceAll("\\", "\\\\");
-  const lowerdir = parts.lowerdirs.map((path) => escape(path).replaceAll(":", "\\:")).join(":");
-  const folder = escape(parts.folder);
-  return {
-    destination: "/",
-    type: "overlay",
-    source: "overlay",
-    options: [
-      `lowerdir=${lowerdir}`,
-      `upperdir=${folder}/upper`,
-      `workdir=${folder}/work`,
-    ],
-  };
-}
-
-/** A bind mount with what is mounted below; read-only means all of it (mount_setattr, AT_RECURSIVE). */
-function bind(source: string, destination: string, readonly: boolean): Mount {
-  const options = ["rbind", "rprivate", ...(readonly ? ["ro", "rro"] : [])];
-  return { destination, type: "bind", source, options };
 }
 
 function namespaces(options: RunOptions, parts: ConfigParts): Namespace[] {
@@ -116,6 +94,7 @@ function namespaces(options: RunOptions, parts: ConfigParts): Namespace[] {
   if (parts.networkNamespace !== undefined) {
     own.push({ type: "network", path: parts.networkNamespace });
   } else if (options.network.mode !== "host") own.push({ type: "network" });
+  if (parts.mappings !== undefined) own.push({ type: "user" });
   return own;
 }
 
@@ -127,7 +106,7 @@ function resources(options: RunOptions): Resources {
     ...(cpus === undefined ? {} : { quota: Math.round(cpus * period), period }),
   };
   return {
-    devices: [...DEFAULT_DEVICE_RULES],
+    devices: [...(options.privileged ? ALL_DEVICES : DEFAULT_DEVICE_RULES)],
     ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
     ...(memory === undefined ? {} : { memory: { limit: memory, swap: 2 * memory } }),
     ...(pids === undefined ? {} : { pids: { limit: pids } }),

@@ -1,8 +1,12 @@
-/** One `-v SRC:DST[:ro]`; both paths absolute. */
+import type { IDMapping } from "../oci/spec.ts";
+
+/** One `-v SRC:DST[:ro,idmap]`; both paths absolute. */
 export interface VolumeOption {
   readonly source: string;
   readonly destination: string;
   readonly readonly: boolean;
+  /** Whether its files show through the mapping of the container's user namespace. */
+  readonly idmap: boolean;
 }
 
 /** Where a container's network comes from. */
@@ -13,8 +17,24 @@ export type NetworkOption =
 /** When an image is pulled: where there is none, every time, or not at all. */
 export type PullPolicy = "missing" | "always" | "never";
 
+/** What a container may do, and what keeps it from doing more. */
+export interface SecurityOptions {
+  /** Names as `CAP_CHOWN`, or `ALL`. */
+  readonly addedCapabilities: readonly string[];
+  readonly droppedCapabilities: readonly string[];
+  /** The policy for system calls: docker's, none, or that of a file. */
+  readonly seccomp: "default" | "unconfined" | { readonly file: string };
+  readonly noNewPrivileges: boolean;
+  /** All capabilities and devices, nothing hidden, no policy. */
+  readonly privileged: boolean;
+  /** Whether nothing of the root file system can be changed. */
+  readonly readonlyRoot: boolean;
+  /** Whose ids the container has: the host's, some of its own that are free, or those of a mapping. */
+  readonly userns: "host" | "auto" | readonly IDMapping[];
+}
+
 /** What `run` was asked for, checked and in the units of the kernel. */
-export interface RunOptions {
+export interface RunOptions extends SecurityOptions {
   readonly image: string;
   /** When it is pulled from its registry. */
   readonly pull: PullPolicy;
@@ -47,5 +67,4 @@ export interface RunOptions {
   readonly volumes: readonly VolumeOption[];
   readonly terminal: boolean;
   readonly remove: boolean;
-  readonly noNewPrivileges: boolean;
 }

@@ -7,11 +7,13 @@ import { resolveUser } from "../image/user.ts";
 import { create } from "../runtime/create.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
 import { formatBytes } from "../runtime/format.ts";
+import { hostIdsOf } from "../runtime/id_mappings.ts";
 import { identify } from "../runtime/process_identity.ts";
 import { checkId, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
-import type { Resources, Spec } from "../oci/spec.ts";
+import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
+import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
 import { ContainerFolder, removeContainerFolder } from "./folder.ts";
 import { collectGarbage } from "./gc.ts";
@@ -19,7 +21,9 @@ import { type ImageDefaults, obtainImage, type ReadyImage } from "./image.ts";
 import { follow, holdSignals } from "./monitor.ts";
 import { type Network, prepareNetwork } from "./network.ts";
 import type { RunOptions } from "./options.ts";
+import { chooseSeccomp, type SeccompChoice } from "./seccomp.ts";
 import { TerminalRelay } from "./terminal.ts";
+import { chooseMappings } from "./userns.ts";
 
 /** How a container ended. */
 export interface RunResult {
@@ -42,8 +46,21 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   Deno.umask(0o022);
   if (options.name !== undefined) checkId(options.name, "name");
   const containersFolder = safeFolder(options.containersFolder, { create: 0o700 });
+  const capabilities = containerCapabilities(options);
+  const seccomp = await chooseSeccomp(options, capabilities);
   using image = await obtainImage(options);
-  return runFrom(image, commandOf(options, image.defaults), containersFolder, options, observer);
+  const command = commandOf(options, image.defaults);
+  return runFrom({ image, command, containersFolder, capabilities, seccomp }, options, observer);
+}
+
+/** What was found out for a container before anything of it is made. */
+interface Prepared {
+  readonly image: ReadyImage;
+  /** The program with its arguments. */
+  readonly command: readonly string[];
+  readonly containersFolder: string;
+  readonly capabilities: readonly string[];
+  readonly seccomp?: SeccompChoice;
 }
 
 /** A command takes the place of the image's; an entrypoint takes that of both. */
@@ -59,9 +76,7 @@ function commandOf(
 }
 
 function runFrom(
-  image: ReadyImage,
-  args: readonly string[],
-  containersFolder: string,
+  { image, command, containersFolder, capabilities, seccomp }: Prepared,
   options: RunOptions,
   observer?: ChildObserver,
 ): RunResult {
@@ -73,7 +88,7 @@ function runFrom(
   const signals = undo.use(holdSignals());
 
   const root = StateRoot.open();
-  const { state, network } = register(root, containersFolder, options);
+  const { state, network, mappings } = register(root, containersFolder, options);
   const { record } = state;
   image.keepFor(record.name);
   const parts = new DisposableStack();
@@ -97,7 +112,7 @@ function runFrom(
     folder: folder.path,
     lowerdirs: image.lowerdirs,
     defaults: image.defaults,
-    args,
+    args: command,
     user,
     networkNamespace: network.join,
     volumes: image.makeVolumes(
@@ -106,6 +121,9 @@ function runFrom(
       options.volumes.map(({ destination }) => destination),
     ),
     files: network.files(folder, hostname),
+    capabilities,
+    seccomp: seccomp?.config,
+    mappings,
   });
   imageRoot[Symbol.dispose]();
   folder.writeConfig(spec);
@@ -118,6 +136,7 @@ function runFrom(
     dieWithParent: true,
     meanwhile: network.attach,
     observer,
+    seccomp: seccomp?.filter,
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
   container.start();
@@ -133,7 +152,7 @@ function register(
   root: StateRoot,
   containersFolder: string,
   options: RunOptions,
-): { state: ContainerState; network: Network } {
+): { state: ContainerState; network: Network; mappings?: readonly IDMapping[] } {
   using _lock = root.lock();
   collectGarbage(root);
   const id = crypto.randomUUID();
@@ -146,6 +165,7 @@ function register(
     });
   }
   const network = prepareNetwork(root, id, options, live);
+  const mappings = chooseMappings(options.userns, live);
   const state = root.register({
     ociVersion: OCI_VERSION_MAX,
     id,
@@ -156,9 +176,10 @@ function register(
     owner: identify(Deno.pid),
     cgroups: planCgroup(`/go_containers/${id}`).folders,
     network: network.lease,
+    hostIds: hostIdsOf(mappings),
     removeBundle: options.remove,
   });
-  return { state, network };
+  return { state, network, mappings };
 }
 
 function makeCgroup(spec: Spec, undo: DisposableStack): Cgroup {

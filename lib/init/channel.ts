@@ -50,6 +50,8 @@ export interface ExecFailure {
 /** What the child says. */
 export type ChildMessage =
   | { readonly type: "born"; readonly pid: number }
+  /** From a process that has made a mount, which comes with it (mapped_overlay.ts). */
+  | { readonly type: "mounted" }
   | { readonly type: "built" }
   | { readonly type: "console" }
   | { readonly type: "ready" }

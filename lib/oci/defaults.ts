@@ -92,5 +92,8 @@ export const DEFAULT_MOUNTS: readonly Mount[] = [
 /** Nothing but the standard devices; the runtime adds those by itself. */
 export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [{ allow: false, access: "rwm" }];
 
+/** All devices of the host, for any use. */
+export const ALL_DEVICES: readonly DeviceRule[] = [{ allow: true, access: "rwm" }];
+
 /** Where programs are looked for when an image says nothing else. */
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -3,8 +3,13 @@ import { Fd, openat, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { jsonText, parseJSON } from "../json.ts";
-import type { Process, Resources, Spec } from "./spec.ts";
-import { validateProcess, validateResources, validateSpec } from "./validate/mod.ts";
+import type { Process, Resources, Seccomp, Spec } from "./spec.ts";
+import {
+  validateProcess,
+  validateResources,
+  validateSeccomp,
+  validateSpec,
+} from "./validate/mod.ts";
 
 /** No real configuration comes near it: the largest have some hundred KiB of seccomp rules. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -49,6 +54,16 @@ export function loadResources(path: string): Resources {
   if (path !== "-") return validateResources(load(path), path);
   const options = { what: "standard input", maxBytes: MAX_BYTES };
   return validateResources(parseJSON(readAll(STDIN), options), options.what);
+}
+
+/**
+ * Reads and checks a seccomp profile in a file of its own, as engines take them. Throws as {@link loadSpec}
+ * does.
+ *
+ * @param resolve makes of it what `linux.seccomp` has.
+ */
+export function loadSeccomp(path: string, resolve: (profile: unknown) => unknown): Seccomp {
+  return validateSeccomp(resolve(load(path)), path);
 }
 
 function load(path: string): unknown {

@@ -3,7 +3,8 @@ import { fchownat } from "../../ffi/file.ts";
 import { SysError } from "../errors.ts";
 import type { CgroupLayout } from "../cgroup/detect.ts";
 import { parseMountOptions } from "../oci/mount_options.ts";
-import type { IDMapping, Spec } from "../oci/spec.ts";
+import type { Spec } from "../oci/spec.ts";
+import { hostId } from "./id_mappings.ts";
 import { MS_RDONLY } from "../../ffi/mount_flags.ts";
 import { resolve } from "@std/path/posix/resolve";
 
@@ -33,15 +34,8 @@ export function delegate(spec: Spec, layout: CgroupLayout): number | undefined {
     (parseMountOptions(options).flags & MS_RDONLY) === 0
   );
   if (layout.kind !== "v2" || !isNew || !writable) return undefined;
-  return hostId(process?.user?.uid ?? 0, linux.uidMappings);
-}
-
-function hostId(id: number, mappings: readonly IDMapping[] | undefined): number | undefined {
-  if (mappings === undefined) return id;
-  for (const { containerID, hostID, size } of mappings) {
-    if (id >= containerID && id < containerID + size) return hostID + id - containerID;
-  }
-  return undefined;
+  const { uid } = process?.user ?? { uid: 0 };
+  return linux.uidMappings === undefined ? uid : hostId(uid, linux.uidMappings);
 }
 
 function delegatable(): readonly string[] {

@@ -59,6 +59,9 @@ function hintFor(kind: string, errno: string): string | undefined {
   if (errno === "ENODEV" && (kind === "mount" || kind === "root")) {
     return "The kernel does not know this file system: load its module (modprobe) or use another kernel";
   }
+  if (errno === "EINVAL" && kind === "become user") {
+    return "The container's user namespace maps no such user or group: choose another, or map it";
+  }
   if (kind === "root" && errno === "EINVAL") {
     return "The images and containers folders must lie on a file system that overlay can use (ext4, xfs, btrfs, tmpfs)";
   }

@@ -5,6 +5,7 @@ import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../.
 import { ContainerError } from "../errors.ts";
 import { findProgram, runProgram } from "../program.ts";
 import type { IDMapping } from "../oci/spec.ts";
+import type { IdRange } from "./state.ts";
 
 /**
  * Writes the id mappings of a new user namespace (user_namespaces(7)): one write each, as the kernel
@@ -28,6 +29,19 @@ export function mapIds(
     Deno.writeTextFileSync(`/proc/${pid}/setgroups`, "deny", { create: false });
     writeMap(pid, "gid", gids);
   } else runMapper(pid, "gid", gids);
+}
+
+/** The host's id of one of a container's; undefined where the mappings do not have it. */
+export function hostId(id: number, mappings: readonly IDMapping[] = []): number | undefined {
+  for (const { containerID, hostID, size } of mappings) {
+    if (id >= containerID && id < containerID + size) return hostID + id - containerID;
+  }
+  return undefined;
+}
+
+/** The ids of the host that mappings use, for a container's record. */
+export function hostIdsOf(mappings: readonly IDMapping[] | undefined): IdRange[] | undefined {
+  return mappings?.map(({ hostID, size }) => ({ first: hostID, size }));
 }
 
 /** Makes a user namespace that nobody is in, for its mappings alone (mount_setattr(2), MOUNT_ATTR_IDMAP). */

@@ -19,6 +19,7 @@ import { warn } from "../trace.ts";
 import { configOf, endContainer, statusOf } from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { runPoststartHooks, runPoststopHooks } from "./hooks.ts";
+import { hostIdsOf } from "./id_mappings.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
@@ -63,7 +64,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const { spec, text, warnings } = loadSpec(bundle);
   warnings.forEach(warn);
   checkTerminal(spec, options);
-  const seccomp = await containerFilter(spec);
+  const seccomp = await containerFilter(spec.linux?.seccomp);
 
   // Before the cgroup, whose path is made of it.
   checkId(id);
@@ -78,6 +79,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     created: new Date().toISOString(),
     owner: options.owner,
     cgroups: cgroup.folders,
+    hostIds: hostIdsOf(spec.linux?.uidMappings),
     annotations: spec.annotations,
   });
   // A container whose hooks have run has been one: it is stopped and taken back as any other.

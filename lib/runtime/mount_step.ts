@@ -49,6 +49,7 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
     recursiveClear: options.recursiveClear,
     propagation: options.propagation,
     copyUp: false,
+    ...(prepared.tree === undefined ? {} : { tree: prepared.tree }),
   } as const;
   if (options.flags & MS_REMOUNT) {
     return {
@@ -66,7 +67,6 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
       kind: "bind",
       label: `bind "${source}" on "${mount.destination}"`,
       source: prepared.source ?? source,
-      tree: prepared.tree,
       spread: prepared.spread,
       ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
     };

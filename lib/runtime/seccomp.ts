@@ -5,7 +5,7 @@ import { connect, sendmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import type { SeccompFilter } from "../init/plan.ts";
-import type { Spec } from "../oci/spec.ts";
+import type { Seccomp, Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -13,13 +13,14 @@ import type { ContainerRecord } from "./state.ts";
 export type ContainerFilter = SeccompFilter & { readonly notify: boolean };
 
 /**
- * The filter of a config, for create and exec; undefined when it has none. To be had before the fork, as
+ * The filter of a config's `linux.seccomp`, for create and exec; undefined when it has none. To be had before the fork, as
  * the compiler is loaded only when there is something to compile.
  *
  * @throws {ContainerError} InvalidSpec for rules that cannot be compiled, or a listener that is missing.
  */
-export async function containerFilter({ linux }: Spec): Promise<ContainerFilter | undefined> {
-  const config = linux?.seccomp;
+export async function containerFilter(
+  config: Seccomp | undefined,
+): Promise<ContainerFilter | undefined> {
   if (config === undefined) return undefined;
   const { seccompFilter } = await import("../seccomp/filter.ts");
   const { program, flags, notify, warnings } = await seccompFilter(config);

@@ -58,10 +58,18 @@ export interface ContainerRecord {
   resctrl?: readonly string[];
   /** Addresses are in CIDR form; `veth` is the host's end. */
   readonly network?: { readonly bridge: string; readonly address: string; readonly veth: string };
+  /** The ids of the host that its user namespace maps, so that no other container gets them. */
+  readonly hostIds?: readonly IdRange[];
   /** The config's annotations. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Whether the bundle's folder goes with the container (-rm). */
   readonly removeBundle?: boolean;
+}
+
+/** A range of user or group ids of the host. */
+export interface IdRange {
+  readonly first: number;
+  readonly size: number;
 }
 
 /** The form of ids and names: they become names of folders and cgroups. */

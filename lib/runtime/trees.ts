@@ -1,4 +1,4 @@
-import { AT_FDCWD, S_IFMT } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_PATH, S_IFMT } from "../../ffi/constants.ts";
 import { Fd, openat, statx } from "../../ffi/file.ts";
 import {
   MNT_DETACH,
@@ -8,25 +8,20 @@ import {
   umount2,
   UMOUNT_NOFOLLOW,
 } from "../../ffi/mount.ts";
-import {
-  MOUNT_ATTR_IDMAP,
-  MS_PRIVATE,
-  MS_REC,
-  MS_REMOUNT,
-  MS_SHARED,
-  MS_SLAVE,
-} from "../../ffi/mount_flags.ts";
-import { O_PATH } from "../../ffi/constants.ts";
+import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE } from "../../ffi/mount_flags.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { newMount } from "../init/steps/mounts.ts";
 import type { DeviceNode, MountStep } from "../init/plan.ts";
-import { isBind, parseMountOptions } from "../oci/mount_options.ts";
 import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import type { Mount, Spec } from "../oci/spec.ts";
-import { makeUserNamespace } from "./id_mappings.ts";
 import { mountStep, type PreparedMount } from "./mount_step.ts";
-import type { NamespaceChoice } from "./namespaces.ts";
-import { type OverlayOptions, overlayOptions } from "./overlay_options.ts";
+import {
+  type CloneTree,
+  Mappings,
+  named,
+  type PreparationOptions,
+  prepareMount,
+} from "./prepared_mounts.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /**
@@ -50,16 +45,11 @@ export interface Trees {
 }
 
 /** What {@link openTrees} goes by. */
-export interface TreeOptions {
-  /** Absolute. */
-  readonly bundle: string;
-  readonly namespaces: NamespaceChoice;
+export interface TreeOptions extends PreparationOptions {
   /** The container's cgroup folders, by their hierarchies' mount points. */
   readonly cgroups: ReadonlyMap<string, string>;
   /** The nodes that the container gets. */
   readonly nodes: readonly DeviceNode[];
-  /** What to close once the child has been made. */
-  readonly acquired: DisposableStack;
   /** What to undo when the container cannot be made. */
   readonly undo: DisposableStack;
 }
@@ -86,9 +76,10 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     return fd;
   };
   const overlay = rootOverlay(mounts);
+  const mappings = new Mappings(spec, options);
   const prepared = new Map<Mount, PreparedMount>();
   for (const mount of mounts) {
-    prepared.set(mount, prepareMount(mount, spec, options, byChild ? spread : clone));
+    prepared.set(mount, prepareMount(mount, options, mappings, byChild ? spread : clone));
   }
   const cgroups = new Map<string, number>();
   if (!namespaces.has("cgroup") && mounts.some(({ type }) => type === "cgroup")) {
@@ -111,8 +102,6 @@ export function rootOverlay(mounts: readonly Mount[]): Mount | undefined {
   return first?.destination === "/" && first.type === "overlay" ? first : undefined;
 }
 
-type CloneTree = (path: string, recursive: boolean) => number;
-
 /** Taken away with all below it: what {@link openTrees} attached in the host's own mount namespace. */
 export function detachRoot(path: string): void {
   try {
@@ -132,11 +121,11 @@ function openRoot(
   const { namespaces, bundle, acquired } = options;
   const path = resolve(bundle, spec.root.path);
   const own = namespaces.has("mount");
-  if (overlay !== undefined && own && !namespaces.has("user")) return undefined;
+  if (overlay !== undefined && own && !namespaces.has("user")) return overlay.tree;
   return named(`make the container's root of "${path}"`, () => {
     const root = overlay === undefined
       ? clone(path, true)
-      : acquired.use(new Fd(newMount({ ...overlay, legacy: undefined }))).number;
+      : overlay.tree ?? acquired.use(new Fd(newMount({ ...overlay, legacy: undefined }))).number;
     if (own) return root;
     // Nothing of it may spread: the mounts of the host beside it are the very ones that everybody sees.
     mount_setattr(root, { propagation: MS_PRIVATE }, true);
@@ -145,57 +134,6 @@ function openRoot(
     options.undo.defer(() => detachRoot(path));
     return root;
   });
-}
-
-/** @param how clones a tree right now, or is the propagation of the clone that the child makes. */
-function prepareMount(
-  mount: Mount,
-  spec: Spec,
-  { bundle, namespaces, acquired }: TreeOptions,
-  how: CloneTree | number,
-): PreparedMount {
-  const options = parseMountOptions(mount.options);
-  const bind = isBind(options) && (options.flags & MS_REMOUNT) === 0;
-  const mapped = options.idmap !== undefined || mount.uidMappings !== undefined;
-  const idmap = mapped
-    ? { userns: mapping(mount, spec, namespaces, acquired), recursive: options.idmap === "ridmap" }
-    : undefined;
-  if (!bind) return { idmap, overlay: prepareOverlay(mount, options.data, acquired) };
-  const source = resolve(bundle, mount.source ?? "");
-  if (typeof how === "number") return { source, spread: how, idmap };
-  return named(`bind "${mount.source}" on "${mount.destination}"`, () => {
-    const tree = how(source, (options.flags & MS_REC) !== 0);
-    if (idmap) {
-      mount_setattr(tree, { set: MOUNT_ATTR_IDMAP, userns: idmap.userns }, idmap.recursive);
-    }
-    return { tree };
-  });
-}
-
-function prepareOverlay(
-  { type, destination }: Mount,
-  data: readonly string[],
-  acquired: DisposableStack,
-): OverlayOptions | undefined {
-  if (type !== "overlay") return undefined;
-  return named(
-    `mount an overlay on "${destination}"`,
-    () =>
-      overlayOptions(data, (path) => acquired.use(new Fd(openat(AT_FDCWD, path, O_PATH))).number),
-  );
-}
-
-/** A user namespace with the mapping of a mount, else that of the container. */
-function mapping(
-  mount: Mount,
-  spec: Spec,
-  namespaces: NamespaceChoice,
-  acquired: DisposableStack,
-): number {
-  const { uidMappings, gidMappings } = mount.uidMappings === undefined ? spec.linux! : mount;
-  const joined = namespaces.join.find(({ type }) => type === "user");
-  if (mount.uidMappings === undefined && joined !== undefined) return joined.fd;
-  return acquired.use(makeUserNamespace(uidMappings ?? [], gidMappings ?? [])).number;
 }
 
 function openNodes(nodes: readonly DeviceNode[], clone: CloneTree): Map<string, number> {
@@ -219,16 +157,4 @@ function openNodes(nodes: readonly DeviceNode[], clone: CloneTree): Map<string, 
     trees.set(path, tree);
   }
   return trees;
-}
-
-function named<T>(action: string, body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    if (!(cause instanceof SysError)) throw cause;
-    throw new ContainerError(`${action}: ${cause.message}`, {
-      code: cause.code === "ENOSYS" ? "Unsupported" : "Failed",
-      cause,
-    });
-  }
 }

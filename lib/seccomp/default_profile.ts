@@ -1,6 +1,5 @@
 import type { Seccomp, SeccompCondition, SeccompRule } from "../oci/spec.ts";
 import type { Machine } from "./compile.ts";
-import { isSince } from "./kernel_release.ts";
 import { wordsOf } from "./tables.ts";
 
 /**
@@ -71,13 +70,19 @@ const ALLOWED_WITH = {
   CAP_SYS_TTY_CONFIG: "vhangup",
 } as const;
 
+/** The capabilities that the policy depends on. */
+export const DECIDING_CAPABILITIES: readonly string[] = Object.keys(ALLOWED_WITH);
+
 /** What only some machines have. */
 const ALLOWED_ON = {
   x86_64: "arch_prctl modify_ldt",
   aarch64: "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2",
 } as const satisfies Record<Machine, string>;
 
-/** Before Linux 4.8 a tracer could get past a filter. */
+/**
+ * What was for tracing only with a capability before Linux 4.8, when a tracer could get past a filter: this
+ * program needs a later one.
+ */
 const ALLOWED_SINCE_4_8 = "process_vm_readv process_vm_writev ptrace";
 
 const ARCHITECTURES = {
@@ -106,12 +111,10 @@ const PERSONALITIES = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
  * that cannot be told of socketcall(2) of i386, which has its arguments in memory.
  *
  * @param capabilities the bounding set, names as `CAP_CHOWN`.
- * @param kernel the kernel's release, as uname(2) has it.
  */
 export function defaultProfile(
   capabilities: readonly string[],
   machine: Machine = Deno.build.arch,
-  kernel: string = Deno.osRelease(),
 ): Seccomp {
   const names = wordsOf(ALLOWED);
   const add = (list: string) => {
@@ -121,7 +124,7 @@ export function defaultProfile(
     if (capabilities.includes(capability)) add(list);
   }
   add(ALLOWED_ON[machine]);
-  if (isSince(kernel, "4.8")) add(ALLOWED_SINCE_4_8);
+  add(ALLOWED_SINCE_4_8);
   const syscalls: SeccompRule[] = [
     { names, action: "SCMP_ACT_ALLOW" },
     allow("socket", { index: 0, value: AF_ALG, op: "SCMP_CMP_LT" }),

@@ -1,7 +1,7 @@
 import type { Seccomp } from "../oci/spec.ts";
 import type { CompiledSeccomp, Machine } from "./compile.ts";
-import { defaultProfile } from "./default_profile.ts";
-import { PRECOMPILED } from "./precompiled.ts";
+import { DECIDING_CAPABILITIES, defaultProfile } from "./default_profile.ts";
+import { PRECOMPILED, type Precompiled } from "./precompiled.ts";
 
 /**
  * The filter for `linux.seccomp`: looked up for the default profile, whose compilation would cost every
@@ -19,14 +19,28 @@ export async function seccompFilter(
   return compileSeccomp(config, machine);
 }
 
+/** The filter of the default profile, where it has been compiled for these capabilities. */
+export function defaultFilter(
+  capabilities: readonly string[],
+  machine: Machine = Deno.build.arch,
+): CompiledSeccomp | undefined {
+  const deciding = DECIDING_CAPABILITIES.filter((name) => capabilities.includes(name));
+  const entry = PRECOMPILED.find((entry) =>
+    entry.machine === machine && entry.capabilities.join() === deciding.join()
+  );
+  return entry && compiled(entry);
+}
+
 /** The filter for a configuration that is the default profile for usual capabilities. */
 export function precompiledFilter(config: Seccomp, machine: Machine): CompiledSeccomp | undefined {
   const entry = PRECOMPILED.find((entry) =>
     entry.machine === machine && same(config, defaultProfile(entry.capabilities, machine))
   );
-  if (entry === undefined) return undefined;
-  const program = Uint8Array.fromBase64(entry.program);
-  return { program, flags: entry.flags, notify: false, warnings: [] };
+  return entry && compiled(entry);
+}
+
+function compiled({ program, flags }: Precompiled): CompiledSeccomp {
+  return { program: Uint8Array.fromBase64(program), flags, notify: false, warnings: [] };
 }
 
 /** Whether two values of JSON are the same, whatever the order of members. */

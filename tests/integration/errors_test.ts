@@ -704,7 +704,7 @@ const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, 
   [
     ["/etc", 1, /read "-v \/etc": not a volume$/, /SRC:DST/],
     ["/etc:relative", 1, /read "-v \/etc:relative": not a volume$/, /SRC:DST/],
-    ["/etc:/x:rx", 1, /read "-v \/etc:\/x:rx": "rx" is neither ro nor rw$/, /SRC:DST/],
+    ["/etc:/x:rx", 1, /read "-v \/etc:\/x:rx": "rx" is none of ro, rw, idmap$/, /SRC:DST/],
     ["/etc:/", 1, /the root itself cannot be replaced$/, /SRC:DST/],
     ["/no/such:/x", 125, /mount "\/no\/such" in the container: there is no such/, /mkdir -p/],
     ["/etc:/proc/x", 125, /bind "\/etc" on "\/proc\/x": nothing may be mounted over \/proc$/],

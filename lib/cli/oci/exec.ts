@@ -1,8 +1,7 @@
 import { resolve } from "@std/path/posix/resolve";
 import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
-import { ContainerError, UsageError } from "../../errors.ts";
-import { isCapability } from "../../oci/capabilities.ts";
+import { UsageError } from "../../errors.ts";
 import { loadProcess } from "../../oci/load.ts";
 import type { Process } from "../../oci/spec.ts";
 import { validateProcess } from "../../oci/validate/mod.ts";
@@ -13,6 +12,7 @@ import { sendConsole } from "../../runtime/launch.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
+import { parseCapability } from "../capability_name.ts";
 import { parseWhole } from "../quantity.ts";
 import { writePidFile } from "./bundle.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
@@ -51,7 +51,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
     });
   }
   const spec = configOf(state);
-  const seccomp = await containerFilter(spec);
+  const seccomp = await containerFilter(spec.linux?.seccomp);
   using signals = holdSignals();
   using spawned = execInContainer({
     state,
@@ -88,7 +88,7 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
   }
   if (command.length === 0) throw new UsageError("read the arguments: the command is missing");
   const own: Process = configOf(state).process ?? { cwd: "/", args: command };
-  const capabilities = args.texts("cap").map(capabilityName);
+  const capabilities = args.texts("cap").map(parseCapability);
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
   const process: Process = {
     ...own,
@@ -127,13 +127,4 @@ function readUser(args: Arguments, own: Process): Process["user"] {
     gid: gid === undefined ? user.gid : parseWhole(gid, "--user", 0, 2 ** 31 - 1),
     additionalGids,
   };
-}
-
-function capabilityName(text: string): string {
-  const upper = text.toUpperCase();
-  const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-  if (isCapability(name)) return name;
-  throw new ContainerError(`add the capability "${text}": there is none of that name`, {
-    code: "InvalidArgument",
-  });
 }

@@ -62,7 +62,7 @@ function openRootFolder(path: string): number {
 /** One mount of the container, in the order of the config. */
 export function mountInside(context: InitContext, step: MountStep): void {
   if (step.kind === "remount") return remount(context, step);
-  const tree = step.kind === "bind" ? step.tree ?? cloneSource(step) : undefined;
+  const tree = step.tree ?? (step.kind === "bind" ? cloneSource(step) : undefined);
   const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
   const target = openTarget(context.root, step, tree);
   const fd = tree ??

@@ -1,4 +1,4 @@
-import type { Process, Resources, Root, Spec } from "../spec.ts";
+import type { Process, Resources, Root, Seccomp, Spec } from "../spec.ts";
 import { isSupported, OCI_VERSION_MAX, OCI_VERSION_MIN, parseVersion } from "../version.ts";
 import { hooks } from "./hooks.ts";
 import { linux } from "./linux.ts";
@@ -7,6 +7,7 @@ import { namespaceOf } from "./namespaces.ts";
 import { Place } from "./place.ts";
 import { process } from "./process.ts";
 import { resources } from "./resources.ts";
+import { seccomp } from "./seccomp.ts";
 import { boolean, mapOf, object, required, unlessEmpty } from "./schema.ts";
 import { anyText, nodeName, nonEmptyText } from "./texts.ts";
 
@@ -86,4 +87,9 @@ export function validateProcess(
 /** As {@link validateSpec}, for the resources of `update --resources`. */
 export function validateResources(value: unknown, what: string): Resources {
   return resources(value, new Place(what));
+}
+
+/** As {@link validateSpec}, for a seccomp profile by itself. */
+export function validateSeccomp(value: unknown, what: string): Seccomp {
+  return seccomp(value, new Place(what));
 }
