@@ -44,11 +44,21 @@ export class ContainerFolder {
   }
 }
 
-/** Removes a container's folder with all that is in it; one that is gone already is fine. */
+/**
+ * Removes a container's folder with all that is in it; one that is gone already is fine. Links in it are
+ * removed, not followed, whatever is exchanged for them meanwhile: each folder is gone through by its
+ * descriptor.
+ *
+ * @throws {ContainerError} when something of it stays.
+ */
 export function removeContainerFolder(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return;
+    throw new ContainerError(
+      `remove the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
+      { hint: "What is left goes with the next container, or with gocontainer gc", cause },
+    );
   }
 }

@@ -13,6 +13,9 @@ export interface Decoy {
   readonly secret: string;
 }
 
+/** Folders below that of the decoy, where the mounts of an attack would fit. */
+export const PLACES = ["tmp", "bound", "made/deeper"];
+
 /**
  * Runs an attack and asserts that neither the decoy nor the host's mounts, cgroups, links,
  * namespaces, records and processes have changed.
@@ -30,6 +33,8 @@ export async function attack(
   await Deno.mkdir(`${folder}/sub`);
   await Deno.symlink("file", `${folder}/ptmx`);
   await Deno.symlink("file", `${folder}/stdin`);
+  // Whatever an attack aims at may have a place here.
+  for (const place of PLACES) await Deno.mkdir(`${folder}/${place}`, { recursive: true });
   const [files, before] = [await listing(folder), lookAtHost()];
   await body({ folder, file, secret });
   assertEquals(await listing(folder), files);
