@@ -18,6 +18,25 @@ export type ErrorCode =
   | "OutOfMemory"
   | "Failed";
 
+/** The most characters of a message: what is quoted in it may be of any length. */
+const LONGEST_MESSAGE = 2000;
+
+/** Characters that would end the line, or that a terminal would act upon. */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/**
+ * A message in one line that can be shown, whatever is quoted in it: without its middle where it is too long,
+ * as the action stands first and the reason last.
+ */
+export function oneLine(message: string): string {
+  const half = LONGEST_MESSAGE / 2;
+  const short = message.length <= LONGEST_MESSAGE
+    ? message
+    : `${message.slice(0, half)} … ${message.slice(-half)}`;
+  return short.replace(CONTROL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /**
  * A failure told to the user in one sentence: the action that failed first, values quoted, no final
  * period. `hint` is the second line, what to do about it, where that is known.
@@ -28,7 +47,7 @@ export class ContainerError extends Error {
   readonly hint?: string;
 
   constructor(message: string, options: { code?: ErrorCode; hint?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+    super(oneLine(message), { cause: options.cause });
     this.code = options.code ?? "Failed";
     this.hint = options.hint;
   }
@@ -40,7 +59,7 @@ export class UsageError extends Error {
   readonly hint?: string;
 
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+    super(oneLine(message), { cause: options.cause });
     this.hint = options.hint;
   }
 }

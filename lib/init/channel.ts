@@ -91,15 +91,28 @@ export interface Refused {
 }
 
 const MAX_MESSAGE = 16384;
+
+/** How long texts of a message may be, and its lists: the first of these with which it fits. */
+const LENGTHS = [4096, 500, 50];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Says something to the parent, with descriptors if given. */
+/** Says something to the parent, with descriptors if given. What a config makes too long for a message is cut. */
 export function tell(channel: number, message: ChildMessage, fds: number[] = []): void {
-  const text = encoder.encode(JSON.stringify(message));
+  const text = LENGTHS.map((length) => encode(message, length))
+    .find(({ length }) => length <= MAX_MESSAGE)!;
   const bytes = new Uint8Array(new ArrayBuffer(text.length));
   bytes.set(text);
   sendmsg(channel, bytes, fds);
+}
+
+function encode(message: ChildMessage, longest: number): Uint8Array {
+  return encoder.encode(JSON.stringify(message, (_, value) => {
+    if (Array.isArray(value)) return value.slice(0, longest);
+    return typeof value === "string" && value.length > longest
+      ? `${value.slice(0, longest)}…`
+      : value;
+  }));
 }
 
 /** Waits for the child's next message; undefined when it has closed its end. */

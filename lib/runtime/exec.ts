@@ -63,10 +63,7 @@ export function execInContainer(options: ExecOptions): Spawned {
   const root = namespaces.has("mount") ? undefined : transient.use(
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
   ).number;
-  const folders = options.cgroup === undefined
-    ? record.cgroups
-    : record.cgroups.map((folder) => `${folder}/${options.cgroup}`);
-  const cgroup = openCgroup(folders);
+  const cgroup = openCgroup(foldersBelow(record.cgroups, options.cgroup));
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
@@ -99,6 +96,25 @@ export function execInContainer(options: ExecOptions): Spawned {
   }
   undo.move();
   return spawned;
+}
+
+/**
+ * The cgroup of a process of its own below the container's, in each hierarchy.
+ *
+ * @throws {ContainerError} InvalidArgument for a path that leads out of it.
+ */
+function foldersBelow(folders: readonly string[], path = ""): string[] {
+  const components = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (components.includes("..")) {
+    throw new ContainerError(
+      `join the cgroup ${JSON.stringify(path)}: it leads out of the container`,
+      {
+        code: "InvalidArgument",
+        hint: "Give a path below the container's own cgroup, without ..",
+      },
+    );
+  }
+  return folders.map((folder) => [folder, ...components].join("/"));
 }
 
 /** All namespaces of the container's first process that are not this process's own. */
