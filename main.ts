@@ -14,7 +14,8 @@ const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
 Runs a command in a new container made from an image. Needs root.
 
 Commands (gocontainer COMMAND -h tells more; an image of such a name is run with: run -- NAME):
-  pull                  get an image from its registry
+  pull, push, search    get an image from a registry, send one there, look for one
+  login, logout         keep, forget user name and password for a registry
   images                list images; images check: look for damage in the store
   inspect, history      tell what is known of an image, how it was made
   tag, rmi              give an image a name, take it away
@@ -46,6 +47,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import("./lib/cli/images/import.ts")).command,
   export: async () => (await import("./lib/cli/images/export.ts")).command,
   commit: async () => (await import("./lib/cli/images/commit.ts")).command,
+  push: async () => (await import("./lib/cli/registry/push.ts")).command,
+  search: async () => (await import("./lib/cli/registry/search.ts")).command,
+  login: async () => (await import("./lib/cli/registry/login.ts")).command,
+  logout: async () => (await import("./lib/cli/registry/logout.ts")).command,
   gc: async () => (await import("./lib/cli/run.ts")).gc,
 };
 

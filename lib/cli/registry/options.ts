@@ -5,17 +5,20 @@ import type { SessionOptions } from "../../registry/session.ts";
 import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 
-/** The options of every command that speaks with a registry. */
+/** The option for a registry that may do without TLS. */
+export const TLS_OPTION: OptionSpec = {
+  name: "tls-verify",
+  help: "-tls-verify=false: let this registry have any certificate, or no TLS",
+};
+
+/** The options of the commands that speak with a registry in somebody's name. */
 export const REGISTRY_OPTIONS: readonly OptionSpec[] = [
   {
     name: "creds",
     value: "USER:PASSWORD",
     help: "who to say one is; better: gocontainer login",
   },
-  {
-    name: "tls-verify",
-    help: "-tls-verify=false: let this registry have any certificate, or no TLS",
-  },
+  TLS_OPTION,
 ];
 
 /** The option for how the progress is shown. */

@@ -1,0 +1,59 @@
+import { ContainerError, UsageError } from "../../errors.ts";
+import { DEFAULT_REGISTRY, parseRegistry } from "../../image/reference.ts";
+import { credentialsFrom } from "../../registry/credentials/credentials.ts";
+import { login } from "../../registry/login.ts";
+import { quote } from "../../quote.ts";
+import { tell, warn } from "../../trace.ts";
+import type { Arguments } from "../arguments.ts";
+import type { Command } from "../command.ts";
+import { TLS_OPTION } from "./options.ts";
+import { ask, askSecret, readStdin } from "./secret.ts";
+
+/** `gocontainer login [REGISTRY]`. */
+export const command: Command = {
+  synopsis: ["login [OPTIONS] [REGISTRY]"],
+  summary:
+    "Makes sure that a registry (docker.io unless told) takes a user name and password, and\n" +
+    "keeps them in docker's config.json, or the file in REGISTRY_AUTH_FILE, or by the credential\n" +
+    "helper that the file names.",
+  options: [
+    {
+      name: "u",
+      alias: "username",
+      value: "USER",
+      help: "the user; <token> for an identity token",
+    },
+    { name: "password-stdin", help: "read the password from standard input" },
+    TLS_OPTION,
+  ],
+  words: { least: 0, most: 1 },
+  async run(args) {
+    const registry = parseRegistry(args.rest[0] ?? DEFAULT_REGISTRY);
+    const { username, password } = await askFor(registry, args);
+    const { path, by } = await login(registry, credentialsFrom(username, password), {
+      isInsecureAllowed: args.flag("tls-verify") === false,
+      warn,
+    });
+    const where = by === "file" ? quote(path) : `the helper that ${quote(path)} names`;
+    tell(`gocontainer: logged in to ${registry}; the credentials are kept by ${where}`);
+    return 0;
+  },
+};
+
+async function askFor(
+  registry: string,
+  args: Arguments,
+): Promise<{ username: string; password: string }> {
+  const isPiped = args.flag("password-stdin") ?? false;
+  const given = args.text("u");
+  if (isPiped && given === undefined) {
+    throw new UsageError("read the password: whose it is is missing", { hint: "Give -u USER" });
+  }
+  const username = given ?? ask(`User of ${registry}: `);
+  if (username === "" || username.includes(":")) {
+    throw new UsageError(`log in as ${quote(username)}: this is no user name`);
+  }
+  const password = isPiped ? await readStdin() : askSecret(`Password of ${username}: `);
+  if (password === "") throw new ContainerError("log in: the password is empty");
+  return { username, password };
+}
