@@ -189,8 +189,10 @@ export class RegistrySession implements Disposable {
     } catch (error) {
       const mayDoWithout = this.#given === undefined &&
         (this.#isInsecureAllowed || isLoopback(base.hostname));
+      // Servers without TLS refuse it, hang up, or wait for the end of what they take for a request.
       const isWithout = error instanceof ExchangeFault &&
-        (error.kind === "not-tls" || (error.kind === "unreachable" && base.port === ""));
+        (error.kind === "not-tls" || error.kind === "broken" ||
+          (error.kind === "unreachable" && base.port === ""));
       if (!mayDoWithout || !isWithout) throw error;
       return await this.#ping(new URL(`http://${host}/`)).catch((other) => {
         // What is told is why there is no TLS, unless something else is the matter.

@@ -3,7 +3,12 @@ import { HttpClient } from "../../../lib/registry/http/client.ts";
 import { ExchangeFault, type FaultKind } from "../../../lib/registry/http/fault.ts";
 import { contentFrom, contentOfAtMost } from "../../../lib/registry/http/message.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../lib/registry/http/patience.ts";
-import { answer, say, type Script, ScriptedServer } from "./scripted_server.ts";
+import {
+  answer,
+  say,
+  type Script,
+  ScriptedServer,
+} from "../../integration/registry/scripted_server.ts";
 
 function client(limits: Partial<Limits> = {}): HttpClient {
   return new HttpClient(() => ({ authorities: [], verify: true }), {

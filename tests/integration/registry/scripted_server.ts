@@ -11,7 +11,7 @@ export type Script = (
 ) => Promise<void> | void;
 
 export class ScriptedServer implements AsyncDisposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #listener: Deno.TcpListener;
   readonly #script: Script;
   readonly #running: Promise<void>;
   readonly #conns = new Set<Deno.TcpConn>();
@@ -20,7 +20,8 @@ export class ScriptedServer implements AsyncDisposable {
   /** How many connections there were. */
   connections = 0;
 
-  constructor(script: Script) {
+  constructor(script: Script, readonly hostname = "127.0.0.1") {
+    this.#listener = Deno.listen({ hostname, port: 0 });
     this.#script = script;
     this.#running = this.#accept();
   }
@@ -30,13 +31,18 @@ export class ScriptedServer implements AsyncDisposable {
   }
 
   get url(): URL {
-    return new URL(`http://127.0.0.1:${this.port}/`);
+    return new URL(`http://${this.hostname}:${this.port}/`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const conn of this.#conns) closeQuietly(conn);
+    this.cut();
     await this.#running;
+  }
+
+  /** Ends all connections that there are. */
+  cut(): void {
+    for (const conn of this.#conns) closeQuietly(conn);
   }
 
   async #accept(): Promise<void> {
@@ -69,6 +75,11 @@ export class ScriptedServer implements AsyncDisposable {
     };
     try {
       while (true) {
+        // A client that tries whether there is TLS here.
+        if (text.startsWith("\x16\x03")) {
+          await say(conn, "HTTP/1.0 400 Bad Request\r\n\r\n");
+          break;
+        }
         const end = text.indexOf("\r\n\r\n");
         if (end >= 0) {
           const request = text.slice(0, end + 4);
@@ -88,7 +99,8 @@ export class ScriptedServer implements AsyncDisposable {
 
 /** Says a text as it is. */
 export async function say(conn: Deno.TcpConn, text: string): Promise<void> {
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
