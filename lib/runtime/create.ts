@@ -98,7 +98,7 @@ export function create(options: CreateOptions): CreatedContainer {
   const devices = linux.netDevices ?? {};
   const passedFds = options.passedFds ?? 0;
   const plan = buildPlan(spec, {
-    id: record.id,
+    keyring: record.keepsKeyring ? undefined : record.id,
     bundle: record.bundle,
     cgroupFiles,
     layout: detectCgroups(),

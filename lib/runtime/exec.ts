@@ -14,13 +14,14 @@ import { programOptions } from "./program_options.ts";
 import { type ContainerFilter, sendListener } from "./seccomp.ts";
 import { DiedEarly, spawn, type Spawned } from "./spawn.ts";
 import type { ContainerState } from "./state.ts";
+import { subFolders } from "./sub_cgroup.ts";
 
 /** What one more process in a container is made from. */
 export interface ExecOptions {
   readonly state: ContainerState;
   readonly process: Process;
-  /** A cgroup below the container's to be born in. */
-  readonly cgroup?: string;
+  /** Cgroups below the container's to be born in, see {@link subFolders}. */
+  readonly cgroups: readonly string[];
   readonly ignorePaused: boolean;
   readonly dieWithParent: boolean;
   readonly passedFds: number;
@@ -63,11 +64,12 @@ export function execInContainer(options: ExecOptions): Spawned {
   const root = namespaces.has("mount") ? undefined : transient.use(
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
   ).number;
-  const cgroup = openCgroup(foldersBelow(record.cgroups, options.cgroup));
+  const cgroup = openCgroup(subFolders(record.cgroups, options.cgroups));
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
   const plan = buildExecPlan(process, {
+    keyring: record.keepsKeyring ? undefined : record.id,
     cgroupFiles,
     dieWithParent: options.dieWithParent,
     passedFds: options.passedFds,
@@ -96,25 +98,6 @@ export function execInContainer(options: ExecOptions): Spawned {
   }
   undo.move();
   return spawned;
-}
-
-/**
- * The cgroup of a process of its own below the container's, in each hierarchy.
- *
- * @throws {ContainerError} InvalidArgument for a path that leads out of it.
- */
-function foldersBelow(folders: readonly string[], path = ""): string[] {
-  const components = path.split("/").filter((part) => part !== "" && part !== ".");
-  if (components.includes("..")) {
-    throw new ContainerError(
-      `join the cgroup ${JSON.stringify(path)}: it leads out of the container`,
-      {
-        code: "InvalidArgument",
-        hint: "Give a path below the container's own cgroup, without ..",
-      },
-    );
-  }
-  return folders.map((folder) => [folder, ...components].join("/"));
 }
 
 /** All namespaces of the container's first process that are not this process's own. */

@@ -35,6 +35,10 @@ export interface BundleOptions {
   readonly consoleSocket?: string;
   /** How many descriptors from 3 on the program gets. */
   readonly passedFds: number;
+  /** Variables for the program besides those of the config. */
+  readonly env: readonly string[];
+  /** Whether the caller's session keyring is the container's too. */
+  readonly keepKeyring: boolean;
   /** The process that follows the container, where one does. */
   readonly owner?: ProcessIdentity;
   /** Whether `start` comes from another process. */
@@ -64,6 +68,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const { spec, text, warnings } = loadSpec(bundle);
   warnings.forEach(warn);
   checkTerminal(spec, options);
+  if (spec.process) spec.process.env = [...spec.process.env ?? [], ...options.env];
   const seccomp = await containerFilter(spec.linux?.seccomp);
 
   // Before the cgroup, whose path is made of it.
@@ -79,6 +84,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     created: new Date().toISOString(),
     owner: options.owner,
     cgroups: cgroup.folders,
+    ...(options.keepKeyring ? { keepsKeyring: true } : {}),
     hostIds: hostIdsOf(spec.linux?.uidMappings),
     annotations: spec.annotations,
   });

@@ -20,8 +20,8 @@ import { resolve } from "@std/path/posix/resolve";
 
 /** What the plan needs to know besides the config. */
 export interface PlanOptions {
-  /** The container's id, the name of its keyring. */
-  readonly id: string;
+  /** The name of its session keyring; without, it has the caller's. */
+  readonly keyring?: string;
   /** The bundle's folder, absolute: `root.path` and sources of bind mounts are relative to it. */
   readonly bundle: string;
   /** Descriptors of v1 `tasks` files that the process writes itself into. */
@@ -89,7 +89,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
       flags: namespaces.unshare,
     });
   }
-  plan.push({ do: "join session keyring", label: "take a keyring of its own", name: options.id });
+  plan.push(...sessionKeyring(options.keyring));
   if (options.loopback) plan.push({ do: "lo up", label: "set the loopback interface up" });
 
   plan.push(...rootfs(spec, options));
@@ -120,6 +120,11 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
 }
 
 const START_LABEL = "start a new session, signals as at boot";
+
+function sessionKeyring(name: string | undefined): Step[] {
+  if (name === undefined) return [];
+  return [{ do: "join session keyring", label: "take a keyring of its own", name }];
+}
 
 const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
 
@@ -264,6 +269,8 @@ function terminalStep({ user, consoleSize }: Process, console: boolean): Step {
 
 /** What the plan of one more process in a container needs to know. */
 export interface ExecPlanOptions {
+  /** The name of the container's session keyring; without, the process has the caller's. */
+  readonly keyring?: string;
   readonly cgroupFiles: readonly number[];
   readonly dieWithParent: boolean;
   readonly passedFds: number;
@@ -284,6 +291,7 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   if (options.cgroupFiles.length > 0) {
     plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
   }
+  plan.push(...sessionKeyring(options.keyring));
   const cpus = parseList(process.execCPUAffinity?.final ?? "");
   if (cpus?.length) {
     plan.push({

@@ -60,6 +60,8 @@ export interface ContainerRecord {
   readonly network?: { readonly bridge: string; readonly address: string; readonly veth: string };
   /** The ids of the host that its user namespace maps, so that no other container gets them. */
   readonly hostIds?: readonly IdRange[];
+  /** Whether its processes have the session keyring of whoever started them. */
+  readonly keepsKeyring?: boolean;
   /** The config's annotations. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Whether the bundle's folder goes with the container (-rm). */

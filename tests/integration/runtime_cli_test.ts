@@ -417,9 +417,22 @@ Deno.test("descriptors: --preserve-fds and LISTEN_FDS pass them on, none otherwi
   assertMatch((await run([])).stdout, /^0 1 2 3 none$|^0 1 2 3 $/m);
   assertMatch((await run(["--preserve-fds", "1"])).stdout, /from descriptor 3$/);
   assertMatch((await run([], { LISTEN_FDS: "1" })).stdout, /from descriptor 3$/);
+  // Those of another process are nobody's here.
+  assertMatch((await run([], { LISTEN_FDS: "1", LISTEN_PID: "1" })).stdout, /none$|^0 1 2 3 $/m);
+  const telling = await runtime.bundle(["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID $$; cat <&3"]);
+  const told = await runtime.run(["run", "--bundle", telling, "told"], {
+    through,
+    env: { LISTEN_FDS: "1" },
+  });
+  assertEquals(told.stdout, "1 1 1\nfrom descriptor 3");
   await runtime.sleeper("ex");
   const exec = (...options: string[]) =>
     runtime.run(["exec", ...options, "ex", "sh", "-c", "cat <&3"], { through });
+  const listening = await runtime.run(["exec", "ex", "sh", "-c", "echo $LISTEN_FDS; cat <&3"], {
+    through,
+    env: { LISTEN_FDS: "1" },
+  });
+  assertEquals(listening.stdout, "1\nfrom descriptor 3");
   assertEquals((await exec("--preserve-fds", "1")).stdout, "from descriptor 3");
   assertNotEquals((await exec()).code, 0);
   await runtime.delete("ex");
@@ -622,6 +635,31 @@ Deno.test("spec: what it writes is run, by this and by other runtimes", async ()
   const own = JSON.parse(await Deno.readTextFile(`${rootless}/config.json`));
   assertEquals(own.linux.uidMappings, [{ containerID: 0, hostID: 0, size: 1 }]);
   assert(own.linux.namespaces.some(({ type }: { type: string }) => type === "user"));
+});
+
+Deno.test("spec and features are for anybody, everything else is root's", async () => {
+  const binary = workspace.path("binary");
+  await Deno.copyFile(BINARY, binary);
+  await Deno.chmod(binary, 0o755);
+  await Deno.chmod(workspace.folder, 0o755);
+  const folder = workspace.path("anybody");
+  await Deno.mkdir(folder);
+  await Deno.chown(folder, 65534, 65534);
+  const through = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const as = (...args: string[]) => workspace.run(args, { through, binary });
+  const made = await as("spec", "--rootless", "--bundle", folder);
+  assertEquals([made.code, made.stderr], [0, ""]);
+  const { linux } = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+  assertEquals(linux.uidMappings, [{ containerID: 0, hostID: 65534, size: 1 }]);
+  assertEquals((await as("features")).code, 0);
+  for (const command of [["list"], ["run", "--bundle", folder, "x"], ["state", "x"]]) {
+    const { code, stderr } = await as(...command);
+    assertEquals([code, stderr.split("\n")[0]], [
+      1,
+      `gocontainer: run "${command[0]}": only root may`,
+    ]);
+  }
+  await Deno.chmod(workspace.folder, 0o700);
 });
 
 Deno.test("features tells what is recognised", async () => {

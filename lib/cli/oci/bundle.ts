@@ -7,9 +7,9 @@ import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
 import { UsageError } from "../../errors.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
-import { parseWhole } from "../quantity.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
+import { passedFds } from "./passed_fds.ts";
 
 /** The options of `create`, as runc has them. */
 export const CREATE_OPTIONS: readonly OptionSpec[] = [
@@ -80,24 +80,20 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
   if (args.flag("no-pivot")) {
     throw new UsageError(`read "--no-pivot": not supported, the root is always pivoted`);
   }
+  const fds = passedFds(args);
   const detached = later || args.flag("detach") === true;
   return await createFromBundle({
     root: openRoot(global),
     id: onlyId(args),
     bundle: Deno.realPathSync(resolve(args.text("bundle") ?? ".")),
     consoleSocket: args.text("console-socket"),
-    passedFds: passedFds(args),
+    passedFds: fds.count,
+    env: fds.env,
+    keepKeyring: args.flag("no-new-keyring") ?? false,
     owner: detached ? undefined : identify(Deno.pid),
     startedLater: later,
     detached,
   });
-}
-
-/** Descriptors asked for by option, and those of socket activation (sd_listen_fds(3)). */
-function passedFds(args: Arguments): number {
-  const asked = parseWhole(args.text("preserve-fds") ?? "0", "--preserve-fds", 0, 1024);
-  const activated = Number(Deno.env.get("LISTEN_FDS") ?? "0");
-  return asked + (Number.isInteger(activated) && activated > 0 ? activated : 0);
 }
 
 /** Writes the pid file, whole or not at all. */

@@ -16,6 +16,7 @@ import { parseCapability } from "../capability_name.ts";
 import { parseWhole } from "../quantity.ts";
 import { writePidFile } from "./bundle.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
+import { passedFds } from "./passed_fds.ts";
 
 /** The options of `exec`, as runc has them. */
 export const EXEC_OPTIONS: readonly OptionSpec[] = [
@@ -31,7 +32,12 @@ export const EXEC_OPTIONS: readonly OptionSpec[] = [
   { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on" },
   { name: "console-socket", value: "PATH", help: "unix socket that gets the terminal" },
   { name: "pid-file", value: "FILE", help: "file to write the process's number to" },
-  { name: "cgroup", value: "PATH", help: "cgroup below the container's" },
+  {
+    name: "cgroup",
+    value: "[CONTROLLERS:]PATH",
+    many: true,
+    help: "cgroup below the container's",
+  },
   { name: "ignore-paused", help: "also in a paused container" },
   { name: "apparmor", value: "PROFILE", help: "AppArmor profile" },
   { name: "process-label", value: "LABEL", help: "SELinux label" },
@@ -42,7 +48,9 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   const [id, ...command] = args.rest;
   if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
   const state = getContainer(openRoot(global), id);
+  const fds = passedFds(args);
   const process = readProcess(args, state, command);
+  process.env = [...process.env ?? [], ...fds.env];
   const socket = args.text("console-socket");
   const detached = args.flag("detach") ?? false;
   if (process.terminal && detached && socket === undefined) {
@@ -56,12 +64,12 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   using spawned = execInContainer({
     state,
     process,
-    cgroup: args.text("cgroup"),
+    cgroups: args.texts("cgroup"),
     ignorePaused: args.flag("ignore-paused") ?? false,
     dieWithParent: false,
     spec,
     seccomp,
-    passedFds: parseWhole(args.text("preserve-fds") ?? "0", "--preserve-fds", 0, 1024),
+    passedFds: fds.count,
   });
   const master = spawned.master?.number;
   if (socket !== undefined && master !== undefined) sendConsole(socket, master);

@@ -36,7 +36,7 @@ function spec(change: Partial<Spec> = {}): Spec {
 
 function plan(config: Spec, change: Partial<PlanOptions> = {}): Plan {
   return buildPlan(config, {
-    id: "test",
+    keyring: "test",
     bundle: "/bundle",
     cgroupFiles: [],
     layout: LAYOUT,
