@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
+import { setAttribute } from "./image_lab.ts";
 import { putImage, type TestLayer } from "./layer_lab.ts";
 import type { Outcome } from "./support/process.ts";
 import { alpineArchive, entriesOf, exists } from "./support/project.ts";
@@ -32,7 +33,7 @@ function run(images: string, command: string, ...args: string[]): Promise<Outcom
 /** As {@link run}, for what goes well: what it printed. */
 async function says(images: string, command: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(images, command, ...args);
-  assertEquals([code, stderr], [0, ""], command);
+  assertEquals([code, stderr], [0, ""], `${command}: ${stdout}`);
   return stdout;
 }
 
@@ -392,6 +393,69 @@ test("check tells what is damaged, and repairs what can be", async () => {
   assertEquals(await names(images), ["whole:1"]);
   await says(images, "prune");
   assertEquals(blobs(images).length, 3);
+});
+
+const DAMAGES: Record<string, string> = {
+  "another content": "printf hacked > etc/issue.new; touch -r etc/issue etc/issue.new; " +
+    "cat etc/issue.new > etc/issue; touch -r etc/issue.new etc/issue; rm etc/issue.new",
+  "another size": "echo >> etc/issue",
+  "another time": "touch etc/issue",
+  "another mode": "chmod 4755 bin/busybox",
+  "another owner": "chown -h 7 bin/sh",
+  "another target": "ln -snf /bin/false bin/sh; touch -h -d @0 bin/sh",
+  "a file too many": "echo > etc/new",
+  "a file too few": "rm etc/issue",
+  "a name too many": "ln etc/issue etc/issue2",
+  "an attribute": "",
+};
+
+test("check -layers finds what was done to extracted layers", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "x:1", [ALPINE, [
+    { name: "etc/issue", content: "content" },
+    { name: "etc/.wh.motd" },
+  ]]);
+  const start = () =>
+    workspace.run(["run", "-net=none", "-rm", "-i", images, "x:1", "cat", "/etc/issue"]);
+  assertEquals((await start()).stdout, "content");
+  assertMatch(
+    await says(images, "images check", "-layers"),
+    /^Sound: 1 images, 4 blobs, 2 extracted/,
+  );
+  const whole = layers(images);
+  for (const [what, script] of Object.entries(DAMAGES)) {
+    for (const name of whole) {
+      const root = workspace.path(`${images}/.store/layers/${name}/diff`);
+      if (script === "") setAttribute(`${root}/etc`, "user.x", new Uint8Array([1]));
+      else await new Deno.Command("bash", { args: ["-c", script], cwd: root }).output();
+    }
+    const found = await run(images, "images check", "-layers");
+    assertEquals(found.code, 2, what);
+    assertMatch(found.stdout, /^layer \w{64} +is not as it was extracted: ".*" \w/m, what);
+    assertEquals((await run(images, "images check", "-layers", "-repair")).code, 0, what);
+    assertEquals((await start()).stdout, "content", what);
+    assertEquals(layers(images), whole);
+  }
+  assertMatch(await says(images, "images check", "-layers"), /^Sound: /);
+});
+
+test("check -layers leaves to a container what it runs on", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "x:1", [ALPINE]);
+  const running = workspace.start(["run", "-net=none", "-i", images, "x:1", "sleep", "1000"]);
+  await running.becomes("sleep");
+  const [name] = layers(images);
+  await Deno.writeTextFile(workspace.path(`${images}/.store/layers/${name}/diff/new`), "");
+  const { code, stdout } = await run(images, "images check", "-layers", "-repair");
+  assertEquals(code, 2);
+  assertMatch(stdout, /"new" is in one of them only, and is in use +-$/m);
+  assertEquals(layers(images), [name]);
+  running.kill("SIGKILL");
+  await running.gone();
+  await until(
+    "it can be repaired",
+    async () => (await run(images, "images check", "-layers", "-repair")).code === 0,
+  );
 });
 
 test("a damaged image can be removed by its name", async () => {

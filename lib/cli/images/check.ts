@@ -1,6 +1,7 @@
 import { checkStore } from "../../image/store/check/mod.ts";
 import { ProgressLine } from "../../image/progress.ts";
 import { ImageStore } from "../../image/store/store.ts";
+import type { Arguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
@@ -13,6 +14,7 @@ export const command: Command = {
     "is, or all of it was repaired, else 2. What -repair removes comes back with the next pull.",
   options: [
     IMAGES_OPTION,
+    { name: "layers", help: "compare extracted layers with what their archives unpack to" },
     { name: "repair", help: "remove what is damaged, and the names of images that cannot be run" },
     FORMAT_OPTION,
   ],
@@ -23,7 +25,7 @@ export const command: Command = {
       console.log("There is no store yet");
       return 0;
     }
-    const { faults, blobs, images, layers } = await check(store, args.flag("repair") ?? false);
+    const { faults, blobs, images, layers } = await check(store, args);
     const rows = faults.map(({ where, what, repair }) => ({
       Where: where,
       Fault: what,
@@ -43,7 +45,11 @@ export const command: Command = {
   },
 };
 
-async function check(store: ImageStore, repair: boolean) {
+async function check(store: ImageStore, args: Arguments) {
   using progress = new ProgressLine("check the store");
-  return await checkStore(store, { repair, progress: (share) => progress.update(share) });
+  return await checkStore(store, {
+    repair: args.flag("repair") ?? false,
+    content: args.flag("layers") ?? false,
+    progress: (share) => progress.update(share),
+  });
 }

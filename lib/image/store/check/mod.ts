@@ -22,19 +22,25 @@ export interface CheckOptions {
    * they are pulled anew.
    */
   readonly repair: boolean;
+  /** Whether each extracted layer is compared with what its blob unpacks to. */
+  readonly content?: boolean;
   /** Is told the share of the blobs' bytes that has been read, 0 to 1. */
   readonly progress?: (share: number) => void;
 }
 
 /**
- * Checks all of a store: that each blob is what its name says, that the images have all they need, and
- * that what is extracted is whole. Others may work with the store meanwhile.
+ * Checks all of a store: that each blob is what its name says, that what is extracted is whole, and that
+ * the images have all they need. Others may work with the store meanwhile.
  */
 export async function checkStore(store: ImageStore, options: CheckOptions): Promise<CheckResult> {
   const faults: Fault[] = [];
   const hasIndex = checkLayout(store, options.repair, faults);
   const blobs = await checkBlobs(store, options, faults);
-  const layers = checkLayers(store, options.repair, faults);
+  const layers = await checkLayers(
+    store,
+    { ...options, content: options.content && hasIndex },
+    faults,
+  );
   const images = hasIndex ? await checkImages(store, options.repair, faults) : 0;
   return { faults, blobs, images, layers };
 }
