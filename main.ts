@@ -75,7 +75,7 @@ async function manage(words: readonly string[]): Promise<number> {
   const least = words[0] === "run" ? 1 : 2;
   if (args.rest.length < least) {
     const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
-    throw new UsageError(`run a container: ${missing} missing`);
+    throw new UsageError(`run a container: ${missing} missing`, { allOptions: true });
   }
   requireRoot();
   const { runContainer } = await import("./lib/cli/run.ts");
@@ -149,10 +149,15 @@ function report(error: unknown, debug: boolean): number {
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
-    tell(`\n${usage}`);
+    tell(`\n${error.allOptions ? usage : synopsisOf(usage)}`);
     return 1;
   }
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
+}
+
+/** The forms of a command without its options: an error before it stays in view. */
+function synopsisOf(usage: string): string {
+  return `${usage.slice(0, usage.indexOf("\n\n"))}\n\nThe option -h tells more.`;
 }
 
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {

@@ -57,10 +57,16 @@ export class ContainerError extends Error {
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly hint?: string;
+  /** Whether the usage is told with all options: for who typed too little to know what there is. */
+  readonly allOptions: boolean;
 
-  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(oneLine(message), { cause: options.cause });
+  constructor(
+    message: string,
+    options: { hint?: string; allOptions?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
     this.hint = options.hint;
+    this.allOptions = options.allOptions ?? false;
   }
 }
 
