@@ -1,3 +1,5 @@
+import { visible } from "./quote.ts";
+
 /** A step as it is told to the user: what is done, the call behind it and how to check it by hand. */
 export interface StepInfo {
   /** What is done, in words, e.g. `make the cgroup go_containers/4f… under memory`. */
@@ -40,10 +42,13 @@ export function step<T>(info: StepInfo | (() => StepInfo), action: () => T): T {
   return result;
 }
 
-/** Prints on stderr. That nobody reads there any more (EPIPE, EIO) changes nothing. */
+/**
+ * Prints on stderr; on a terminal nothing in it but line ends acts on that, whoever the words are of.
+ * That nobody reads there any more (EPIPE, EIO) changes nothing.
+ */
 export function tell(text: string): void {
   try {
-    console.error(text);
+    console.error(Deno.stderr.isTerminal() ? text.split("\n").map(visible).join("\n") : text);
   } catch {
     // There is nobody left to tell.
   }

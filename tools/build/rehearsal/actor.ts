@@ -77,6 +77,7 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
     ...Object.fromEntries([...looks, ...deeds]),
     args: act.words,
     env: { get: (name: string) => name === "TERM" ? "xterm" : undefined },
+    stderr: { isTerminal: () => false },
     uid: () => 0,
     gid: () => 0,
     cwd: () => props.folder,
