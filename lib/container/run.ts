@@ -72,7 +72,7 @@ function commandOf(
     ? [...entrypoint === "" ? [] : [entrypoint], ...command]
     : [...defaults.entrypoint, ...command.length > 0 ? command : defaults.command];
   if (args.length > 0) return args;
-  throw new UsageError("run a container: a command is missing");
+  throw new UsageError("run a container: a command is missing", { allOptions: true });
 }
 
 function runFrom(

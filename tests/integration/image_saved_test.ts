@@ -81,6 +81,13 @@ test("an archive is loaded from standard input, compressed in whatever way", asy
   }
 });
 
+test("an archive given as docker's -i FILE is told how to be given", async () => {
+  const { file } = await saved("docker");
+  const { code, stderr } = await workspace.run(["load", "-i", file]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /it is no folder\nWith -i the images folder is chosen; .* load \//);
+});
+
 test("an archive is written to standard output, always the same", async () => {
   const { images, file } = await saved("docker");
   const again = `${file}.again`;

@@ -6,6 +6,7 @@ import type { SavedFiles } from "../../image/saved/files.ts";
 import { FolderFiles } from "../../image/saved/folder_files.ts";
 import { type LoadedImage, loadImages } from "../../image/saved/load.ts";
 import { ImageStore } from "../../image/store/store.ts";
+import { UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
 import { openInput } from "./files.ts";
@@ -22,7 +23,13 @@ export const command: Command = {
   words: { least: 0, most: 1 },
   async run(args) {
     const [path] = args.rest;
-    using store = ImageStore.open(imagesFolderOf(args));
+    const folder = imagesFolderOf(args);
+    if (path === undefined && isFile(folder)) {
+      throw new UsageError(`load images into ${quote(folder)}: it is no folder`, {
+        hint: `With -i the images folder is chosen; an archive is given alone: load ${folder}`,
+      });
+    }
+    using store = ImageStore.open(folder);
     for (const { reference, descriptor } of await load(store, path)) {
       console.log(reference === undefined ? descriptor.digest : familiarReference(reference));
     }
@@ -52,10 +59,19 @@ function loadError(error: unknown, archive: string): unknown {
 }
 
 function isDirectory(path: string): boolean {
+  return statusOf(path)?.isDirectory ?? false;
+}
+
+/** As `docker load -i FILE` has it. */
+function isFile(path: string): boolean {
+  return statusOf(path)?.isFile ?? false;
+}
+
+function statusOf(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(path).isDirectory;
+    return Deno.statSync(path);
   } catch {
     // Whatever is wrong with it is told when it is opened.
-    return false;
+    return undefined;
   }
 }
