@@ -12,28 +12,31 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../ffi/constants.ts";
-import { fromCString } from "../../ffi/cstring.ts";
+import { fromCString, type Name } from "../../ffi/cstring.ts";
 import { getdents64 } from "../../ffi/directory.ts";
 import {
   close,
   fchmod,
+  fchmodat,
   fchownat,
   type FileStatus,
   mkdirat,
   mknodat,
   openat,
   read,
-  readlinkat,
+  readlinkatBytes,
   statx,
   symlinkat,
   utimensat,
   writeAll,
 } from "../../ffi/file.ts";
+import { SysError } from "../../ffi/errno.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { fgetxattr, flistxattr, fsetxattr } from "../../ffi/xattr.ts";
 
 /**
- * Copies what is in a folder, with all below it, into an empty one: content, owners, modes and times. A
- * symbolic link is copied as such, and nothing is looked up by more than one name at a time.
+ * Copies what is in a folder, with all below it, into an empty one: content, owners, modes, times and
+ * extended attributes. A symbolic link is copied as such, and nothing is looked up by more than one name at a time.
  *
  * @param source the folder, open; O_PATH will do.
  * @param target the empty folder, likewise.
@@ -43,14 +46,14 @@ export function copyFolder(source: number, target: number, withAttributes: boole
   const list = openat(source, ".", O_RDONLY | O_DIRECTORY);
   const into = openat(target, ".", O_RDONLY | O_DIRECTORY);
   for (let entries = getdents64(list); entries.length > 0; entries = getdents64(list)) {
-    for (const { name } of entries) copyEntry(list, into, fromCString(name));
+    for (const { name } of entries) copyEntry(list, into, name);
   }
-  if (withAttributes) takeAttributes(into, statx(source));
+  if (withAttributes) takeAttributes(list, into, statx(source));
   close(into);
   close(list);
 }
 
-function copyEntry(source: number, target: number, name: string): void {
+function copyEntry(source: number, target: number, name: Name): void {
   const status = statx(source, name, AT_SYMLINK_NOFOLLOW);
   switch (status.mode & S_IFMT) {
     case S_IFDIR: {
@@ -65,30 +68,65 @@ function copyEntry(source: number, target: number, name: string): void {
     case S_IFREG:
       return copyFile(source, target, name, status);
     case S_IFLNK:
-      symlinkat(readlinkat(source, name), target, name);
-      return fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW);
+      symlinkat(terminated(readlinkatBytes(source, name)), target, name);
+      break;
     default:
       mknodat(target, name, status.mode, status.rdev.major, status.rdev.minor);
-      fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW);
   }
+  fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW);
+  // A mask took from the mode what a link has not.
+  if ((status.mode & S_IFMT) !== S_IFLNK) fchmodat(target, name, status.mode & 0o7777);
+  setTime(target, name, status, AT_SYMLINK_NOFOLLOW);
 }
 
-function copyFile(source: number, target: number, name: string, status: FileStatus): void {
+/** A name as the kernel takes it: its bytes, whatever they are, and a closing NUL. */
+function terminated(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = alloc(bytes.length + 1);
+  text.set(bytes);
+  return text;
+}
+
+function copyFile(source: number, target: number, name: Name, status: FileStatus): void {
   const from = openat(source, name, O_RDONLY | O_NOFOLLOW);
   const to = openat(target, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   const buffer = alloc(65536);
   for (let bytes = read(from, buffer); bytes.length > 0; bytes = read(from, buffer)) {
     writeAll(to, bytes);
   }
-  takeAttributes(to, status);
+  takeAttributes(from, to, status);
   close(to);
   close(from);
 }
 
-/** The owner first: changing it takes the set-user-ID bits away. */
-function takeAttributes(fd: number, { uid, gid, mode, mtime }: FileStatus): void {
+/** File capabilities, access control lists and users' own; where they cannot be, the copy goes without. */
+function takeXattrs(from: number, to: number): void {
+  for (const name of flistxattr(from)) {
+    const text = fromCString(name);
+    if (!/^(?:user\.|security\.capability$|system\.posix_acl_)/.test(text)) continue;
+    const value = fgetxattr(from, text);
+    try {
+      if (value !== undefined) fsetxattr(to, text, value);
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+    }
+  }
+}
+
+/** The owner first: changing it takes the set-user-ID bits away, and file capabilities. */
+function takeAttributes(from: number, fd: number, { uid, gid, mode, mtime }: FileStatus): void {
   const AT_EMPTY_PATH = 0x1000;
   fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+  takeXattrs(from, fd);
   fchmod(fd, mode & 0o7777);
-  utimensat(fd, null, Number(mtime / 1_000_000_000n), Number(mtime % 1_000_000_000n));
+  setTime(fd, null, { mtime });
+}
+
+function setTime(
+  fd: number,
+  name: Name | null,
+  { mtime }: Pick<FileStatus, "mtime">,
+  flags = 0,
+): void {
+  const seconds = Number(mtime / 1_000_000_000n);
+  utimensat(fd, name, seconds, Number(mtime % 1_000_000_000n), flags);
 }

@@ -3,6 +3,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ImageConfig, ProcessConfig } from "../../lib/image/config.ts";
 import { gunzipSync } from "node:zlib";
+import { findLayers } from "../../lib/image/layer/ensure.ts";
+import { resolveImage } from "../../lib/image/store/resolve.ts";
+import { ImageStore } from "../../lib/image/store/store.ts";
+import { manifest } from "./image_lab.ts";
 import { putImage, type TestLayer } from "./layer_lab.ts";
 import { alpineArchive, entriesOf, exists } from "./support/project.ts";
 import type { Outcome } from "./support/process.ts";
@@ -209,6 +213,34 @@ test("volumes begin with what the image has there, and stay out of the container
   await says(["-rm", name]);
   assertEquals(workspace.ids(), ids);
 });
+
+test("what a volume begins with has names, links and attributes of all kinds", async () => {
+  const layer: TestLayer = [
+    { name: "v/", type: "5", mode: 0o700, pax: { "SCHILY.xattr.user.folder": "f" } },
+    { name: new Uint8Array([0x76, 0x2f, 0x6e, 0xff, 0x0a]), content: "odd\n" },
+    { name: "v/link", type: "2", linkname: new Uint8Array([0x74, 0xfe]) },
+    { name: "v/xattr", content: "x", pax: { "SCHILY.xattr.user.file": "\u0001" } },
+    { name: "v/fifo", type: "6", mode: 0o666 },
+    { name: "v/deep/er/", type: "5" },
+    { name: "v/deep/er/f", content: "deep\n", mode: 0o4711, mtime: 1_000_000_000 },
+  ];
+  const name = await image({ Cmd: ["true"], Volumes: { "/v": {} } }, [layer]);
+  const before = new Set(workspace.ids());
+  await says([name]);
+  const [id] = workspace.ids().filter((id) => !before.has(id));
+  const seen = await manifest(workspace.path(`containers/${id}/volumes/0`));
+  const extracted = await manifest(await topLayerOf(name));
+  const wanted = [...extracted].filter(([path]) => path.startsWith("./v"))
+    .map(([path, line]) => [path.replace(/^\.\/v/, "."), line] as const);
+  assertEquals(seen, new Map(wanted));
+  assert(wanted.length === 8 && wanted.some(([, line]) => line.includes("user.file=01")));
+});
+
+/** The folder of an image's top layer. */
+async function topLayerOf(name: string): Promise<string> {
+  using store = ImageStore.open(workspace.path("images"));
+  return findLayers(store, await resolveImage(store, name))![0]!;
+}
 
 test("labels become annotations, which change nothing", async () => {
   const name = await image(
