@@ -15,7 +15,7 @@ export function fsetxattr(fd: number, name: Name, value: Uint8Array<ArrayBuffer>
  */
 export function fgetxattr(fd: number, name: Name): Uint8Array<ArrayBuffer> | undefined {
   const text = cstring(name);
-  const value = alloc(VALUE_LIMIT);
+  const value = answer();
   const length = trySyscall("fgetxattr", fd, text, value, value.length);
   if (length !== -1) return value.slice(0, length);
   const number = errno();
@@ -26,7 +26,7 @@ export function fgetxattr(fd: number, name: Name): Uint8Array<ArrayBuffer> | und
 
 /** flistxattr(2): the names of an open file's extended attributes, each with its closing NUL. */
 export function flistxattr(fd: number): Uint8Array<ArrayBuffer>[] {
-  const names = alloc(VALUE_LIMIT);
+  const names = answer();
   const length = trySyscall("flistxattr", fd, names, names.length);
   if (length === -1) {
     if (errnoName(errno()) === "EOPNOTSUPP") return [];
@@ -43,6 +43,13 @@ export function flistxattr(fd: number): Uint8Array<ArrayBuffer>[] {
 
 /** The most bytes of a value, and of a list of names (xattr(7)). */
 const VALUE_LIMIT = 65536;
+
+let memory: Uint8Array<ArrayBuffer> | undefined;
+
+/** Memory for one answer at a time: most are asked for in vain. */
+function answer(): Uint8Array<ArrayBuffer> {
+  return memory ??= alloc(VALUE_LIMIT);
+}
 
 /**
  * Removes a folder's default access control list, which new files in it take over (acl(5)), by

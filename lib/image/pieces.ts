@@ -4,13 +4,24 @@ import { alloc } from "../../ffi/struct.ts";
 /** Bytes that are read at a time. */
 const PIECE = 256 * 1024;
 
-/** What is left of an open file, a pipe or whatever can be read, in pieces that are the receiver's own. */
+/** What is left of an open file, a pipe or whatever can be read, in pieces; each lasts until the next one. */
 export function* piecesOf(fd: number): Generator<Uint8Array<ArrayBuffer>> {
+  let last: Uint8Array<ArrayBuffer> | undefined;
   for (;;) {
     const piece = read(fd, alloc(PIECE));
     if (piece.length === 0) return;
+    if (last !== undefined) release(last);
+    last = piece;
     yield piece;
   }
+}
+
+/**
+ * Gives back the memory of a piece that is worked off, where nothing comes after it in its buffer. The
+ * collector would be long in coming: what lies outside its heap weighs little to it.
+ */
+export function release(piece: Uint8Array<ArrayBuffer>): void {
+  if (piece.byteOffset + piece.length === piece.buffer.byteLength) piece.buffer.transfer(0);
 }
 
 /** The next bytes of an open file, fewer than `size` only at its end. */

@@ -1,7 +1,7 @@
 import { ArchiveFault } from "../fault.ts";
 import { type Compression, compressionOf, MAGIC_LENGTH } from "./kind.ts";
 
-/** Bytes in pieces, each the receiver's own. */
+/** Bytes in pieces, each of which lasts until the next one. */
 export type Pieces = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
 
 /**

@@ -1,5 +1,6 @@
 import { createGunzip, createGzip } from "node:zlib";
 import { ArchiveFault } from "../fault.ts";
+import { release } from "../pieces.ts";
 import { brokenData, ownBytes } from "./decompress.ts";
 
 /** Undoes gzip, also of several members one after another, as parallel compressors write it (RFC 1952). */
@@ -9,7 +10,11 @@ export async function* gunzip(
   const stream = createGunzip({ chunkSize: 256 * 1024 });
   const feeding = feed(stream, compressed);
   try {
-    for await (const piece of stream) yield ownBytes(piece);
+    for await (const piece of stream) {
+      const bytes = ownBytes(piece);
+      yield bytes;
+      release(bytes);
+    }
   } catch (error) {
     if (error instanceof Error && error.message === "unexpected end of file") {
       throw new ArchiveFault("is truncated", { cause: error });
@@ -40,23 +45,20 @@ export async function* gzip(
 /** A stream of node:zlib. */
 type Transform = ReturnType<typeof createGunzip | typeof createGzip>;
 
-/** Writes everything into the stream, which fails as reading does. */
+/** Writes everything into the stream, each piece when the one before is worked off; fails as reading does. */
 async function feed(
   stream: Transform,
   content: Iterable<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const closed = once(stream, "close");
+  const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
   try {
     for (const piece of content) {
       if (stream.destroyed) return;
-      if (!stream.write(piece)) await Promise.race([once(stream, "drain"), closed]);
+      const done = new Promise<void>((resolve) => stream.write(piece, () => resolve()));
+      await Promise.race([done, closed]);
     }
     stream.end();
   } catch (error) {
     stream.destroy(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-function once(stream: Transform, event: string): Promise<void> {
-  return new Promise((resolve) => stream.once(event, () => resolve()));
 }
