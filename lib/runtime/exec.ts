@@ -56,10 +56,8 @@ export function execInContainer(options: ExecOptions): Spawned {
     throw new ContainerError("apply linux.seccomp: it has not been compiled");
   }
   const affinity = parseList(process.execCPUAffinity?.initial ?? "") ?? [];
-  const namespaces = {
-    ...namespacesOf(record.init!, transient),
-    ...(affinity.length > 0 ? { affinity } : {}),
-  };
+  const { cgroupNamespace, ...choice } = namespacesOf(record.init!, transient);
+  const namespaces = { ...choice, ...(affinity.length > 0 ? { affinity } : {}) };
   const inUserNamespace = namespaces.has("user");
   const root = namespaces.has("mount") ? undefined : transient.use(
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
@@ -69,6 +67,7 @@ export function execInContainer(options: ExecOptions): Spawned {
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
   const plan = buildExecPlan(process, {
+    cgroupNamespace,
     keyring: record.keepsKeyring ? undefined : record.id,
     cgroupFiles,
     dieWithParent: options.dieWithParent,
@@ -100,8 +99,15 @@ export function execInContainer(options: ExecOptions): Spawned {
   return spawned;
 }
 
-/** All namespaces of the container's first process that are not this process's own. */
-function namespacesOf(init: ProcessIdentity, acquired: DisposableStack): NamespaceChoice {
+/**
+ * All namespaces of the container's first process that are not this process's own. The cgroup namespace is
+ * for the process itself to join: from inside of it nobody who is not below its root can make a process in
+ * the container's cgroup, where cgroup v2 is mounted with nsdelegate (cgroups(7)).
+ */
+function namespacesOf(
+  init: ProcessIdentity,
+  acquired: DisposableStack,
+): NamespaceChoice & { readonly cgroupNamespace?: number } {
   const join: { type: NamespaceType; fd: number; flag: number }[] = [];
   for (const [type, { flag, file }] of Object.entries(NAMESPACES)) {
     const theirs = acquired.use(new Fd(openat(AT_FDCWD, `/proc/${init.pid}/ns/${file}`, O_RDONLY)));
@@ -118,7 +124,8 @@ function namespacesOf(init: ProcessIdentity, acquired: DisposableStack): Namespa
   return {
     clone: 0,
     unshare: 0,
-    join: join.sort(joinOrder),
+    join: join.filter(({ type }) => type !== "cgroup").sort(joinOrder),
+    cgroupNamespace: join.find(({ type }) => type === "cgroup")?.fd,
     needsJoiner: true,
     has: (type) => join.some((namespace) => namespace.type === type),
     isNew: () => false,

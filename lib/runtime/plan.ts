@@ -3,6 +3,7 @@ import type { CapabilityMasks, Plan, SeccompFilter, Step } from "../init/plan.ts
 import { parseList } from "../oci/list_format.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../oci/memory_policy.ts";
 import { parseMountOptions } from "../oci/mount_options.ts";
+import { NAMESPACES } from "../oci/namespaces.ts";
 import { PERSONALITY_DOMAINS } from "../oci/personality.ts";
 import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import { RLIMITS } from "../oci/rlimits.ts";
@@ -269,6 +270,8 @@ function terminalStep({ user, consoleSize }: Process, console: boolean): Step {
 
 /** What the plan of one more process in a container needs to know. */
 export interface ExecPlanOptions {
+  /** The container's cgroup namespace, open, where it has one. */
+  readonly cgroupNamespace?: number;
   /** The name of the container's session keyring; without, the process has the caller's. */
   readonly keyring?: string;
   readonly cgroupFiles: readonly number[];
@@ -290,6 +293,14 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   if (options.inUserNamespace) plan.push(BECOME_ROOT);
   if (options.cgroupFiles.length > 0) {
     plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
+  }
+  if (options.cgroupNamespace !== undefined) {
+    plan.push({
+      do: "join namespace",
+      label: "join the cgroup namespace",
+      fd: options.cgroupNamespace,
+      flag: NAMESPACES.cgroup.flag,
+    });
   }
   plan.push(...sessionKeyring(options.keyring));
   const cpus = parseList(process.execCPUAffinity?.final ?? "");
