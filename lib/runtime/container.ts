@@ -11,6 +11,7 @@ import { runPoststopHooks } from "./hooks.ts";
 import { removeRdtGroups } from "./intel_rdt.ts";
 import { isAlive } from "./process_identity.ts";
 import type { ContainerState, StateRoot } from "./state.ts";
+import { removeScope } from "./systemd_scope.ts";
 import { detachRoot } from "./trees.ts";
 
 /**
@@ -124,6 +125,7 @@ export function deleteContainer(state: ContainerState, force = false): void {
   if (record.hostRoot !== undefined) detachRoot(record.hostRoot);
   removeRdtGroups(record.resctrl ?? []);
   cgroup.remove();
+  if (record.scope !== undefined) removeScope(record.cgroups);
   state.remove();
   if (spec !== undefined) runPoststopHooks(spec, record);
 }

@@ -11,6 +11,8 @@ import {
 } from "../../ffi/socket.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { detectCgroups } from "../cgroup/detect.ts";
+import { scopePath } from "../cgroup/systemd/path.ts";
 import { ContainerError } from "../errors.ts";
 import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
@@ -23,6 +25,7 @@ import { hostIdsOf } from "./id_mappings.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
+import { makeScope, pathInScope, removeScope } from "./systemd_scope.ts";
 import { checkId, type ContainerState, type StateRoot } from "./state.ts";
 
 /** What the runtime's `create` and `run` take. */
@@ -39,6 +42,8 @@ export interface BundleOptions {
   readonly env: readonly string[];
   /** Whether the caller's session keyring is the container's too. */
   readonly keepKeyring: boolean;
+  /** Whether systemd makes the cgroup. */
+  readonly systemd: boolean;
   /** The process that follows the container, where one does. */
   readonly owner?: ProcessIdentity;
   /** Whether `start` comes from another process. */
@@ -74,7 +79,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   // Before the cgroup, whose path is made of it.
   checkId(id);
   using undo = new DisposableStack();
-  const cgroup = planCgroup(spec.linux?.cgroupsPath ?? `/go_containers/${id}`);
+  const cgroupsPath = spec.linux?.cgroupsPath;
+  const scope = options.systemd ? scopePath(cgroupsPath, id) : undefined;
+  const cgroup = planCgroup(
+    scope === undefined ? cgroupsPath ?? `/go_containers/${id}` : pathInScope(scope),
+  );
   const state = root.register({
     ociVersion: spec.ociVersion,
     id,
@@ -84,6 +93,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     created: new Date().toISOString(),
     owner: options.owner,
     cgroups: cgroup.folders,
+    ...(scope === undefined ? {} : { scope: scope.scope }),
     ...(options.keepKeyring ? { keepsKeyring: true } : {}),
     hostIds: hostIdsOf(spec.linux?.uidMappings),
     annotations: spec.annotations,
@@ -96,11 +106,15 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
 
+  using holder = scope && makeScope(scope, id);
   cgroup.create();
   undo.defer(() => {
     cgroup.kill();
     cgroup.remove();
+    if (scope !== undefined) removeScope(cgroup.folders);
   });
+  // Cgroup v2 hands controllers down only from where no process is.
+  if (holder !== undefined && detectCgroups().kind === "v2") cgroup.attach(holder.pid);
   state.record.spared = cgroup.spared;
   cgroup.apply(spec.linux?.resources ?? {});
   using listener = options.startedLater ? new Fd(listen(state)) : undefined;

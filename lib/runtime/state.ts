@@ -52,6 +52,8 @@ export interface ContainerRecord {
   readonly cgroups: readonly string[];
   /** Those of them that were there before it, and stay. */
   spared?: readonly string[];
+  /** systemd's unit, where that has made the cgroup above it. */
+  readonly scope?: string;
   /** Its root in the host's own mount namespace, absolute, where it has none of its own. */
   hostRoot?: string;
   /** Its folder in the file system resctrl, and its monitoring group, where they are its own. */

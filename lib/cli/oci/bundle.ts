@@ -91,6 +91,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
     env: fds.env,
     keepKeyring: args.flag("no-new-keyring") ?? false,
     owner: detached ? undefined : identify(Deno.pid),
+    systemd: global.systemd,
     startedLater: later,
     detached,
   });

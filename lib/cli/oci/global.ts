@@ -25,6 +25,8 @@ export interface GlobalOptions {
   readonly log?: string;
   readonly logFormat: "text" | "json";
   readonly debug: boolean;
+  /** Whether systemd makes the cgroups. */
+  readonly systemd: boolean;
 }
 
 /** Reads the options before the command; `rest` begins with the command. */
@@ -36,13 +38,15 @@ export function readGlobalOptions(
   if (logFormat !== "text" && logFormat !== "json") {
     throw new UsageError(`read "--log-format ${logFormat}": it is text or json`);
   }
-  if (args.flag("systemd-cgroup")) requireSystemd();
+  const systemd = args.flag("systemd-cgroup") ?? false;
+  if (systemd) requireSystemd();
   return {
     options: {
       rootPath: args.text("root"),
       log: args.text("log"),
       logFormat,
       debug: args.flag("debug") ?? false,
+      systemd,
     },
     args,
   };
@@ -57,10 +61,6 @@ function requireSystemd(): void {
       hint: "Leave out --systemd-cgroup: gocontainer makes cgroups itself",
     });
   }
-  throw new ContainerError("let systemd make the cgroups: gocontainer cannot do that yet", {
-    code: "Unsupported",
-    hint: "Leave out --systemd-cgroup: gocontainer makes cgroups itself",
-  });
 }
 
 /** The folder of the containers' state. */

@@ -179,3 +179,48 @@ kill -KILL "$(file cgroup.procs)"
 wait "$pid_emptied"
 check "a program killed from outside ends in 137" equal $? 137
 check "a program killed from outside leaves nothing" same_as_before
+
+# --- a scope of systemd's ---
+
+mkdir bundle
+"$gocontainer" spec --bundle bundle
+sed -i -e "s|\"path\": \"rootfs\"|\"path\": \"$(echo /root/work/images/.rootfs/alpine-*)\"|" \
+    -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"sleep", "1000"|' \
+    -e 's|"resources": {|"resources": { "memory": { "limit": 67108864 }, "pids": { "limit": 50 },|' \
+    -e 's|"maskedPaths"|"cgroupsPath": "vm-test.slice:gct:one", "maskedPaths"|' bundle/config.json
+scope=$unified/vm.slice/vm-test.slice/gct-one.scope
+oci() {
+    "$gocontainer" --systemd-cgroup "$@"
+}
+gone() {
+    tries=0
+    while [ -e "$1" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { ls -R "$1"; return 1; }
+        sleep 0.1
+    done
+}
+check "a container of a bundle starts in a scope" \
+    sh -c "exec $gocontainer --systemd-cgroup run -d --bundle bundle one </dev/null >/run/one.log 2>&1 || { cat /run/one.log; false; }"
+check "systemd knows the scope" equal "$(systemctl is-active gct-one.scope)" active
+check "the program is in it, and nothing else" \
+    equal "$(cat "/proc/$(cat $scope/container/cgroup.procs)/comm") $(cat $scope/cgroup.procs)" "sleep "
+systemctl daemon-reload
+check "the limits in a scope outlast a reload of systemd" \
+    equal "$(cat $scope/container/memory.max $scope/container/pids.max)" "67108864
+50"
+check "limits in a scope are changed" oci update --pids-limit 40 one
+check "and are as they were changed" equal "$(cat $scope/container/pids.max)" 40
+check "exec joins the scope" equal "$(oci exec one cat /proc/self/cgroup 2>&1)" "0::/"
+check "what exec runs is in the scope" \
+    equal "$(oci exec -d one sleep 2000 </dev/null >/run/one.log 2>&1; wc -l <$scope/container/cgroup.procs)" 2
+check "another scope of that name is refused in systemd's words" \
+    contains "$(oci run -d --bundle bundle two 2>&1 </dev/null)" "gct-one.scope"
+check "the refused one left nothing" equal "$(oci list -q)" one
+check "a container in a scope is deleted" oci delete --force one
+check "its scope goes with it" gone $scope
+check "systemd has forgotten the scope" equal "$(systemctl is-active gct-one.scope)" inactive
+check "a container in a scope that is not started is deleted" \
+    sh -c "$gocontainer --systemd-cgroup create --bundle bundle one </dev/null >/run/one.log 2>&1 && \
+        $gocontainer --systemd-cgroup delete --force one || { cat /run/one.log; false; }"
+check "the scope of one that was not started goes with it" gone $scope

@@ -1,0 +1,71 @@
+import { SIGNALS } from "../../ffi/constants.ts";
+import { Fd } from "../../ffi/file.ts";
+import { poll } from "../../ffi/poll.ts";
+import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
+import { readIfThere, removeFolder, waitUntil } from "../cgroup/cgroupfs.ts";
+import { startScope } from "../cgroup/systemd/manager.ts";
+import type { ScopePath } from "../cgroup/systemd/path.ts";
+import { ContainerError } from "../errors.ts";
+import { step } from "../trace.ts";
+
+/** The container's own cgroup below the scope: systemd does not look there, so its limits stay as they are. */
+const OWN = "container";
+
+/** The path of the container's cgroup in a scope. */
+export function pathInScope({ path }: ScopePath): string {
+  return `${path}/${OWN}`;
+}
+
+/** A process that keeps a scope alive until the container's own is in it; disposing of it ends it. */
+export interface ScopeHolder extends Disposable {
+  readonly pid: number;
+}
+
+/**
+ * Has systemd make the scope of a container. A scope needs a process, and the container's first one is made
+ * only when its cgroup is ready: so another one stands in for it.
+ *
+ * @throws {ContainerError} with what systemd has against it.
+ */
+export function makeScope(scope: ScopePath, id: string): ScopeHolder {
+  return step(() => ({
+    label: `have systemd make the scope "${scope.scope}"`,
+    call: "StartTransientUnit of org.freedesktop.systemd1.Manager, over /run/systemd/private",
+    check: `systemctl status ${scope.scope}`,
+  }), () => {
+    using holder = new DisposableStack();
+    const pid = hold(holder);
+    startScope(scope, pid, `gocontainer container ${id}`);
+    const arrived = () =>
+      (readIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").some((line) =>
+        line.endsWith(scope.path)
+      );
+    const ENOUGH = 10_000;
+    if (!waitUntil(arrived, ENOUGH)) {
+      throw new ContainerError(`have systemd make the scope "${scope.scope}": it has not in 10 s`, {
+        hint: `See systemctl status ${scope.scope}`,
+      });
+    }
+    const kept = holder.move();
+    return { pid, [Symbol.dispose]: () => kept.dispose() };
+  });
+}
+
+/** Takes away what is left of a scope in hierarchies that systemd does not look after. */
+export function removeScope(folders: readonly string[]): void {
+  for (const folder of folders) removeFolder(folder.slice(0, folder.lastIndexOf("/")));
+}
+
+function hold(undo: DisposableStack): number {
+  const { pid, pidfd } = clone3();
+  if (pid === 0) {
+    prctl(PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
+    for (;;) poll([]);
+  }
+  const holder = undo.use(new Fd(pidfd));
+  undo.defer(() => {
+    pidfd_send_signal(holder.number, SIGNALS.SIGKILL);
+    waitid(pid);
+  });
+  return pid;
+}

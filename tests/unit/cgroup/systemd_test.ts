@@ -1,0 +1,77 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  FIXED_HEADER,
+  messageLength,
+  MessageWriter,
+  methodCall,
+  readReply,
+} from "../../../lib/cgroup/systemd/message.ts";
+import { scopePath } from "../../../lib/cgroup/systemd/path.ts";
+import { ContainerError } from "../../../lib/errors.ts";
+
+Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places", () => {
+  assertEquals(scopePath("machine.slice:libpod:abc", "id"), {
+    slice: "machine.slice",
+    scope: "libpod-abc.scope",
+    path: "/machine.slice/libpod-abc.scope",
+  });
+  assertEquals(
+    scopePath("kube-pods-burst.slice:cri:abc", "id").path,
+    "/kube.slice/kube-pods.slice/kube-pods-burst.slice/cri-abc.scope",
+  );
+  assertEquals(scopePath(":docker:abc", "id").path, "/system.slice/docker-abc.scope");
+  assertEquals(scopePath("-.slice::abc", "id").path, "/abc.scope");
+  assertEquals(scopePath("a.slice:x:own.scope", "id").scope, "own.scope");
+  assertEquals(scopePath(undefined, "id").path, "/system.slice/gocontainer-id.scope");
+});
+
+Deno.test("what is no slice or no unit's name is refused", () => {
+  for (
+    const path of [
+      ...["/a/b", "a.slice:b", "a.slice:b:", "a.slice:b:c:d", "a:b:c", "a--b.slice:b:c"],
+      ...["../x.slice:b:c", "a.slice:b:../c", "a.slice:b:c/d", ".slice:b:c", "-a.slice:b:c"],
+    ]
+  ) {
+    assertThrows(() => scopePath(path, "id"), ContainerError, "linux.cgroupsPath", path);
+  }
+});
+
+Deno.test("values stand at their alignments", () => {
+  const { bytes } = new MessageWriter().byte(7).uint32(1).string("ab").boolean(true)
+    .array(8, (array) => array.align(8).string("x"));
+  assertEquals([...bytes], [
+    ...[7, 0, 0, 0, 1, 0, 0, 0], //     byte, padding, uint32
+    ...[2, 0, 0, 0, 97, 98, 0, 0], //   string with its NUL, padding
+    ...[1, 0, 0, 0, 6, 0, 0, 0], //     boolean, length of the array
+    ...[1, 0, 0, 0, 120, 0], //         its only element
+  ]);
+});
+
+Deno.test("a call has the header that D-Bus wants, and its whole length", () => {
+  const body = new MessageWriter().string("unit").bytes;
+  const call = { path: "/o", interface: "i.j", member: "M", destination: "d.e" };
+  const message = methodCall(call, "s", body);
+  assertEquals([...message.subarray(0, 4)], [0x6c, 1, 0, 1]);
+  assertEquals(messageLength(message.subarray(0, FIXED_HEADER)), message.length);
+  assertEquals((message.length - body.length) % 8, 0);
+  assertEquals(message.subarray(-body.length), body);
+});
+
+Deno.test("an answer is fine, or an error in words; anything else is none", () => {
+  const answer = (type: number, text?: string) => {
+    const body = text === undefined ? new Uint8Array() : new MessageWriter().string(text).bytes;
+    const message = methodCall(
+      { path: "/", interface: "i", member: "m", destination: "d" },
+      "s",
+      body,
+    );
+    message[1] = type;
+    return readReply(message);
+  };
+  assertEquals(answer(2), {});
+  assertEquals(answer(3, "Unit x.scope already exists."), {
+    error: "Unit x.scope already exists.",
+  });
+  assertEquals(answer(3), { error: "refused" });
+  assertEquals(answer(4), undefined);
+});
