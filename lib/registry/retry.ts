@@ -55,9 +55,13 @@ export class Tries {
     this.#failed = 0;
   }
 
-  /** Whether there is another try left after one that failed. */
-  fail(): boolean {
-    return ++this.#failed < this.#how.tries && !this.#signal.aborted;
+  /**
+   * Whether there is another try left after one that failed.
+   *
+   * @param most how many there are, where that is less than usual
+   */
+  fail(most = Infinity): boolean {
+    return ++this.#failed < Math.min(most, this.#how.tries) && !this.#signal.aborted;
   }
 
   /**

@@ -46,6 +46,9 @@ export interface RegistryRequest extends Purpose {
 /** The host that docker.io's registry is at. */
 const DOCKER_HUB = "registry-1.docker.io";
 
+/** How often it is tried to reach a registry at all. */
+const FIRST_CONTACT = 2;
+
 /** The longest warning that is passed on, in characters (distribution-spec, "Warnings"). */
 const WARNING_LIMIT = 4096;
 
@@ -109,7 +112,8 @@ export class RegistrySession implements Disposable {
         asked = retryAfter(answer);
         answer[Symbol.dispose]();
       } catch (error) {
-        if (!mayPass(error, this.#isReached) || request.mayRepeat === false || !tries.fail()) {
+        const most = this.#isReached ? undefined : FIRST_CONTACT;
+        if (!mayPass(error, this.#isReached) || request.mayRepeat === false || !tries.fail(most)) {
           throw error;
         }
       }

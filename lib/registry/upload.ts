@@ -133,7 +133,11 @@ async function send(
         if (!mayPass(error) || !tries.fail()) throw error;
       }
       await tries.pause(asked);
-      ({ location, offset } = await whereabouts(session, task, location));
+      const now = await whereabouts(session, task, location);
+      if (now !== undefined) ({ location, offset } = now);
+      // It may have come to its end, and only the answer got lost.
+      else if (await isThere(session, task, blob)) return;
+      else throw uploadLost(action);
     }
   } catch (error) {
     await abandon(session, task, location);
@@ -144,13 +148,18 @@ async function send(
 /** The smallest part that is tried. */
 const LEAST = 4 * 1024 * 1024;
 
-/** Asks how far an upload has got. */
+function uploadLost(action: string): Error {
+  return errorOf(action, { status: 404, code: "BLOB_UPLOAD_UNKNOWN" });
+}
+
+/** Asks how far an upload has got; undefined when the registry knows of none. */
 async function whereabouts(
   session: RegistrySession,
   { action, repository }: Task,
   location: URL,
-): Promise<{ location: URL; offset: number }> {
+): Promise<{ location: URL; offset: number } | undefined> {
   using answer = await session.request({ method: "GET", target: location, ...pushing(repository) });
+  if (answer.status === 404) return undefined;
   if (answer.status !== 204 && answer.status !== 202) {
     throw errorOf(action, await readFault(answer), hintsFor(session.registry));
   }

@@ -51,12 +51,17 @@ export class HttpClient implements Disposable {
       });
     const kept = this.#takeKept(url);
     if (kept !== undefined) {
-      // The server may have ended it meanwhile: then nothing of an answer comes.
+      // The server may have ended it meanwhile: then nothing of an answer comes. What changes
+      // something is not simply sent again: the server may have got it.
+      const isReading = request.method === "GET" || request.method === "HEAD";
       const answer = await over(kept).catch((error) => {
-        if (error instanceof ExchangeFault && error.kind === "broken") return undefined;
+        if (isReading && error instanceof ExchangeFault && error.kind === "broken") {
+          return undefined;
+        }
         throw error;
       });
       if (answer !== undefined) return answer;
+      if (!isReading) throw endedEarly();
     }
     const answer = await over(await this.#connect(url, proxy));
     if (answer === undefined) throw endedEarly();

@@ -11,7 +11,7 @@ import type { Proxy } from "./proxy.ts";
 /** The most interim answers (status 1xx) before the one that counts. */
 const INTERIM_LIMIT = 10;
 
-/** How many times as long a server may say nothing after content was sent to it. */
+/** How many times as long a server may say nothing when content is sent to it. */
 const STORING = 10;
 
 /** Bytes that are sent at a time, so that one sees them go. */
@@ -41,8 +41,11 @@ export async function exchange(
   const { connection, input } = line;
   const { limits } = options;
   // What was sent is still on its way for a while, and then the server has to store it.
-  const silence = request.content === undefined ? limits.silence : limits.silence * STORING;
-  const patience = new Patience({ ...limits, silence }, () => connection.close());
+  const times = request.content === undefined ? 1 : STORING;
+  const patience = new Patience(
+    { ...limits, silence: limits.silence * times, window: limits.window * times },
+    () => connection.close(),
+  );
   let isOver = false;
   const end = (whole: boolean) => {
     if (isOver) return;

@@ -49,7 +49,7 @@ export interface Head {
  * @throws {ExchangeFault} malformed
  */
 export function parseHead(bytes: Uint8Array): Head {
-  // As Latin-1: one character for each byte.
+  // One character for each byte.
   const lines = new TextDecoder("latin1").decode(bytes).split("\r\n");
   const status = STATUS_LINE.exec(lines[0]!);
   if (status === null) throw new ExchangeFault("malformed", "the answer is not HTTP/1.1");

@@ -14,6 +14,9 @@ export interface UnverifiedOptions {
   readonly key?: string;
 }
 
+/** The most bytes that come in before anybody reads them. */
+const QUEUE_LIMIT = 32 * 1024 * 1024;
+
 /**
  * A connection of Node's, the only one here with TLS whose certificate is not verified. Slower, so it
  * serves only those who asked for that.
@@ -21,6 +24,7 @@ export interface UnverifiedOptions {
 export class UnverifiedConnection implements Connection {
   readonly #socket: TLSSocket;
   readonly #pieces: Uint8Array[] = [];
+  #queued = 0;
   #error: Error | undefined;
   #ended = false;
   #wake: () => void = () => {};
@@ -32,12 +36,17 @@ export class UnverifiedConnection implements Connection {
       this.#ended = true;
       wake();
     };
+    // The socket must never keep anything itself: Deno reads into the same memory again and again,
+    // over what has not been taken out of it. So it is never paused, but its handle is.
     socket.on("data", (piece: Uint8Array) => {
-      socket.pause();
-      this.#pieces.push(piece);
+      this.#pieces.push(new Uint8Array(piece));
+      this.#queued += piece.length;
+      handleOf(socket)?.readStop();
+      if (this.#queued > QUEUE_LIMIT) {
+        socket.destroy(new ExchangeFault("malformed", "the server sends what nobody asked for"));
+      }
       wake();
     });
-    socket.pause();
     socket.on("end", end);
     socket.on("close", end);
     socket.on("error", (error) => {
@@ -59,6 +68,7 @@ export class UnverifiedConnection implements Connection {
       rejectUnauthorized: false,
       ALPNProtocols: ["http/1.1"],
     });
+    const connection = new UnverifiedConnection(socket);
     const ready = Promise.withResolvers<void>();
     const ended = () => ready.reject(new ExchangeFault("broken", "the connection ended early"));
     socket.once("secureConnect", ready.resolve);
@@ -66,13 +76,14 @@ export class UnverifiedConnection implements Connection {
     socket.once("close", ended);
     try {
       await ready.promise;
+      return connection;
     } catch (error) {
       socket.destroy();
       throw error;
     } finally {
       socket.off("close", ended);
+      socket.off("error", ready.reject);
     }
-    return new UnverifiedConnection(socket);
   }
 
   async read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
@@ -80,12 +91,13 @@ export class UnverifiedConnection implements Connection {
       if (this.#error !== undefined) throw brokenBy(this.#error);
       if (this.#ended) return null;
       const woken = new Promise<void>((resolve) => this.#wake = resolve);
-      this.#socket.resume();
+      handleOf(this.#socket)?.readStart();
       await woken;
     }
     const [piece] = this.#pieces;
     const taken = piece!.subarray(0, buffer.length);
     buffer.set(taken);
+    this.#queued -= taken.length;
     if (taken.length < piece!.length) this.#pieces[0] = piece!.subarray(taken.length);
     else this.#pieces.shift();
     return taken.length;
@@ -94,11 +106,18 @@ export class UnverifiedConnection implements Connection {
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       // Node keeps what it is given until it is sent; the caller's buffer is used again before.
-      this.#socket.write(bytes.slice(), (error) => error ? reject(brokenBy(error)) : resolve());
+      const copy = new Uint8Array(bytes);
+      this.#socket.write(copy, (error) => error ? reject(brokenBy(error)) : resolve());
     });
   }
 
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** What reads for a socket: Node's own name for it, which Deno has as well. */
+function handleOf(socket: TLSSocket): { readStop(): void; readStart(): void } | undefined {
+  const { _handle } = socket as unknown as { _handle?: { readStop(): void; readStart(): void } };
+  return _handle;
 }

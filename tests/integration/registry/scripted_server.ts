@@ -65,7 +65,7 @@ export class ScriptedServer implements AsyncDisposable {
     const more = async () => {
       const count = await conn.read(buffer);
       if (count === null) throw new Error("the client hung up");
-      text += new TextDecoder("latin1").decode(buffer.subarray(0, count));
+      text += oneCharacterEach(buffer.subarray(0, count));
     };
     const body = async (length: number) => {
       while (text.length < length) await more();
@@ -116,4 +116,13 @@ function closeQuietly(conn: Deno.Conn): void {
   } catch {
     // It is closed already.
   }
+}
+
+/** Bytes as characters U+0000 to U+00FF, which no TextDecoder does. */
+function oneCharacterEach(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  }
+  return text;
 }

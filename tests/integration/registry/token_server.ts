@@ -101,7 +101,7 @@ export class TokenServer implements AsyncDisposable {
       ? [form.get("username"), form.get("password")]
       : authorization === null
       ? []
-      : atob(authorization.replace("Basic ", "")).split(":");
+      : userAndPassword(authorization);
     const isKnown = (user && password !== undefined && users[user] === password) ||
       identityTokens.includes(form.get("refresh_token") ?? "");
     if (!isKnown && (authorization !== null || method === "POST" || !anonymous)) {
@@ -146,4 +146,11 @@ export class TokenServer implements AsyncDisposable {
     const signed = new Uint8Array(signature).toBase64({ alphabet: "base64url", omitPadding: true });
     return `${head}.${claims}.${signed}`;
   }
+}
+
+/** RFC 7617: the first colon ends the user's name. */
+function userAndPassword(authorization: string): string[] {
+  const bytes = Uint8Array.fromBase64(authorization.replace("Basic ", ""));
+  const [, user, password] = /^([^:]*):(.*)$/s.exec(new TextDecoder().decode(bytes))!;
+  return [user!, password!];
 }
