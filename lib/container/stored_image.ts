@@ -3,6 +3,7 @@ import { ensureLayers, findLayers } from "../image/layer/ensure.ts";
 import { ProgressLine } from "../image/progress.ts";
 import { imageInWords, type StoredImage } from "../image/store/image.ts";
 import type { ImageStore } from "../image/store/store.ts";
+import { step } from "../trace.ts";
 import type { ReadyImage } from "./image.ts";
 import { defaultsOf, volumesOf } from "./image_defaults.ts";
 import { openMergedRoot } from "./merged_root.ts";
@@ -24,7 +25,14 @@ export async function storedImage(
   if (config.os !== "linux") throw unusable(name, `it is for ${config.os}`);
   if (manifest.layers.length === 0) throw unusable(name, "it has no layers, so nothing to run");
   const lowerdirs = await extract(store, image, name);
-  store.touch(descriptor.digest);
+  step(
+    () => ({
+      label: `take image "${name}" of the store, and keep it from being removed meanwhile`,
+      call: `flock("${store.path}/leases/…", LOCK_EX)`,
+      check: `cat "${store.path}"/leases/*`,
+    }),
+    () => store.touch(descriptor.digest),
+  );
   return {
     lowerdirs,
     defaults: defaultsOf(config),

@@ -2,7 +2,10 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
-import { setAttribute } from "./image_lab.ts";
+import { OCI_INDEX } from "../../lib/image/media_type.ts";
+import { parseReference } from "../../lib/image/reference.ts";
+import { ImageStore } from "../../lib/image/store/store.ts";
+import { setAttribute, sh } from "./image_lab.ts";
 import { putImage, type TestLayer } from "./layer_lab.ts";
 import type { Outcome } from "./support/process.ts";
 import { alpineArchive, entriesOf, exists } from "./support/project.ts";
@@ -497,6 +500,87 @@ test("the store is its owner's alone, and so is used only then", async () => {
   assertEquals(code, 125);
   assertMatch(stderr, /use the store of images ".*": others can write there\n/);
   await Deno.chmod(store, 0o700);
+});
+
+test("an image for several platforms is listed for each, and the right one taken", async () => {
+  const images = folder();
+  const host = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
+  for (const architecture of ["s390x", host]) {
+    await putImage(workspace.path(images), `${architecture}:1`, [ALPINE, [
+      { name: "who", content: architecture },
+    ]], { config: { architecture, config: { Cmd: ["cat", "/who"] } } });
+  }
+  const list = async () =>
+    (await json<Row[]>(images, "images")).filter(({ Source }) => Source === "store");
+  {
+    using store = ImageStore.open(workspace.path(images));
+    const manifests = store.references().map(
+      ({ name, descriptor: { mediaType, digest, size } }) => {
+        const architecture = name!.match(/\/([^/]+):1$/)![1]!;
+        return { mediaType, digest, size, platform: { os: "linux", architecture } };
+      },
+    );
+    // One that was never pulled, and what is no image.
+    manifests.push({
+      ...manifests[0]!,
+      digest: `sha256:${"0".repeat(64)}`,
+      platform: {
+        os: "linux",
+        architecture: "riscv64",
+      },
+    });
+    const text = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+    const index = await store.addBlob(OCI_INDEX, new TextEncoder().encode(text));
+    store.setReference(parseReference("many:1"), index);
+  }
+  for (const architecture of ["s390x", host]) await says(images, "rmi", `${architecture}:1`);
+  assertEquals((await list()).map(({ Name, Platform }) => [Name, Platform]), [
+    ["many:1", "linux/s390x"],
+    ["many:1", `linux/${host}`],
+  ]);
+  const run = (...args: string[]) =>
+    workspace.run(["run", "-net=none", "-rm", "-pull=never", "-i", images, ...args]);
+  assertEquals((await run("many:1")).stdout, host);
+  assertEquals((await run("-platform", "linux/s390x", "many:1")).stdout, "s390x");
+  assertEquals((await run("-platform", "linux/riscv64", "many:1")).code, 125);
+  for (const [options, expected] of [[[], host], [["-platform", "s390x"], "s390x"]] as const) {
+    const format = "{{.Architecture}} {{len .RepoTags}}";
+    assertEquals(
+      await says(images, "inspect", ...options, "many:1", "--format", format),
+      `${expected} 1\n`,
+    );
+  }
+  // Both stay as long as the index has its name.
+  assertEquals(await says(images, "prune"), "Freed 0 B\n");
+  assertMatch(await says(images, "images check", "-layers"), /^Sound: 1 images, /);
+  assertMatch(await says(images, "rmi", "many:1"), /^Untagged: many:1\nDeleted: sha256:/);
+  assertEquals([blobs(images), layers(images)], [[], []]);
+});
+
+test("a store that can only be read is one to run from", async () => {
+  const images = folder();
+  await putImage(workspace.path(images), "x:1", [ALPINE], {
+    config: { config: { Cmd: ["echo", "hi"] } },
+  });
+  await workspace.run(["run", "-net=none", "-rm", "-i", images, "x:1"]);
+  const path = workspace.path(images);
+  sh(`mount --bind "${path}" "${path}"; mount -o remount,ro,bind "${path}"`);
+  try {
+    const { code, stdout } = await workspace.run(["run", "-net=none", "-rm", "-i", images, "x:1"]);
+    assertEquals([code, stdout], [0, "hi\n"]);
+    assertEquals(await names(images), ["x:1"]);
+    await says(images, "df");
+    assertMatch(await says(images, "images check"), /^Sound: 1 images/);
+    for (
+      const [command = "", ...args] of [["rmi", "x:1"], ["tag", "x:1", "y:1"], ["prune", "-all"]]
+    ) {
+      const refused = await run(images, command, ...args);
+      assertEquals(refused.code, 125);
+      assertMatch(refused.stderr, /EROFS.*\nGive an images folder on a disk that can be written/);
+    }
+  } finally {
+    sh(`umount "${path}"`);
+  }
 });
 
 test("names and labels cannot control a terminal", async () => {

@@ -17,7 +17,11 @@ export function isFull(error: unknown): boolean {
 export function storeError(what: string, error: unknown): unknown {
   if (!(error instanceof SysError)) return error;
   return new ContainerError(`${what}: ${reasonOf(error)}`, {
-    hint: isFull(error) ? ROOM_HINT : undefined,
+    hint: isFull(error)
+      ? ROOM_HINT
+      : error.code === "EROFS"
+      ? "Give an images folder on a disk that can be written with -i"
+      : undefined,
     cause: error,
   });
 }

@@ -21,7 +21,7 @@ import type { HeldBy } from "./lease.ts";
 import { lockStore } from "./lock.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import { type ReferenceEntry, writeReferences } from "./references.ts";
-import { isFull } from "./room.ts";
+import { isFull, storeError } from "./room.ts";
 import type { ImageStore } from "./store.ts";
 
 /** What other processes work with. */
@@ -73,7 +73,11 @@ export function sweep(store: ImageStore, { drop, all, dryRun = false }: SweepOpt
   const chosen = (() => {
     using _lock = lockStore(root, "exclusive");
     const choice = choose(store, drop ?? (() => false), all);
-    if (!dryRun) remove(root, choice);
+    try {
+      if (!dryRun) remove(root, choice);
+    } catch (error) {
+      throw storeError("remove images", error);
+    }
     return choice;
   })();
   const layers = chosen.layers.map(({ path, moved }) => ({
@@ -143,6 +147,7 @@ function removeContent(root: number, { blobs, layers, left }: Choice): void {
   for (const { path, moved } of layers) renameat2(root, path, root, moved);
   for (const { path } of blobs) unlinkat(root, path);
   for (const { path } of left) removeLeft(root, path);
+  if (layers.length + blobs.length + left.length === 0) return;
   using folder = new Fd(openat(root, ".", O_RDONLY | O_DIRECTORY));
   fsync(folder.number);
 }

@@ -23,6 +23,7 @@ import { listLayers } from "../inventory.ts";
 import { layerPath, LAYERS, REMOVED } from "../layout.ts";
 import { lockStore } from "../lock.ts";
 import { reachOf } from "../reach.ts";
+import { storeError } from "../room.ts";
 import type { ImageStore } from "../store.ts";
 import type { Fault } from "./fault.ts";
 import type { CheckOptions } from "./mod.ts";
@@ -102,9 +103,9 @@ async function differenceOf(store: ImageStore, layer: Layer): Promise<string | u
     opened.use(new Fd(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))).number;
   const layers = open(store.root, LAYERS);
   const name = `check-${crypto.randomUUID()}`;
-  const partial = opened.use((await PartialFolder.lock(layers, name))!);
-  opened.defer(() => partial.remove());
   try {
+    const partial = opened.use((await PartialFolder.lock(layers, name))!);
+    opened.defer(() => partial.remove());
     const folders = chain.toReversed().map((chainId) =>
       open(store.root, `${layerPath(chainId)}/${DIFF}`)
     );
@@ -116,7 +117,7 @@ async function differenceOf(store: ImageStore, layer: Layer): Promise<string | u
     if (difference === undefined) return undefined;
     return `is not as it was extracted: ${quoteName(difference.path)} ${difference.what}`;
   } catch (error) {
-    if (!(error instanceof ArchiveFault)) throw error;
+    if (!(error instanceof ArchiveFault)) throw storeError("extract a layer to compare it", error);
     return `cannot be compared: its blob ${error.message}`;
   }
 }
