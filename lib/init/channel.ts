@@ -15,18 +15,25 @@
  *        │ ◀── listener {fd} ─────────────────  │  only with seccomp's NOTIFY: the parent fetches it
  *        │  go ──────────────────────────────▶ │
  *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
- *        │ ◀── four bytes: errno ────────────  │  only when it does: there is no more JSON by then
+ *        │ ◀── refused {errno} ──────────────  │  only when it does: from the launcher, which has no JSON
  *        │ ◀── end of file ──────────────────  │  close-on-exec: the program runs
  *
  *     At any time the child may say
  *        │ ◀── step {index, start, end} ─────  │  only when somebody follows the steps
  *        │ ◀── failed {label, call, errno, …}  │  and ends; end of file before `ready` is a failure too
  *
+ * A process that joins a container stays outside of its pid namespace to the end (launcher/launcher.ts):
+ *        │ ◀── console, exec {path, …} ───────  │  as above; its plan has no start to wait for
+ *        │ ◀── born {pid} ───────────────────  │  from the launcher, once the process is there; it waits
+ *        │  go ──────────────────────────────▶ │  becomes the program
+ *        │ ◀── refused {errno}, end of file ─  │
+ *
  * Where the parent does not stay, as in `create`, the child listens on a socket in the container's
  * state folder from `ready` on; `start` connects there, and all that follows is spoken with it.
  * The program itself never holds any of these sockets.
  */
 import { recvmsg, sendmsg } from "../../ffi/socket.ts";
+import { MESSAGES } from "./launcher/image.ts";
 
 /** Why `execve` failed, found out by looking at the file inside the container. */
 export interface ExecFailure {
@@ -92,6 +99,9 @@ export interface Refused {
 
 const MAX_MESSAGE = 16384;
 
+/** The launcher speaks no JSON: its messages have eight bytes, and none in JSON is as short. */
+const LAUNCHER_MESSAGE = 8;
+
 /** How long texts of a message may be, and its lists: the first of these with which it fits. */
 const LENGTHS = [4096, 500, 50];
 const encoder = new TextEncoder();
@@ -121,9 +131,13 @@ export function hear(
 ): { message: ChildMessage | Refused; fds: number[] } | undefined {
   const { bytes, fds } = recvmsg(channel, MAX_MESSAGE, 1);
   if (bytes.length === 0) return undefined;
-  if (bytes.length === 4) {
-    const errno = new DataView(bytes.buffer).getInt32(0, true);
-    return { message: { type: "refused", errno }, fds };
+  if (bytes.length === LAUNCHER_MESSAGE) {
+    const words = new DataView(bytes.buffer);
+    const value = words.getInt32(4, true);
+    const message = words.getInt32(0, true) === MESSAGES.born
+      ? { type: "born", pid: value } as const
+      : { type: "refused", errno: value } as const;
+    return { message, fds };
   }
   return { message: JSON.parse(decoder.decode(bytes)) as ChildMessage, fds };
 }

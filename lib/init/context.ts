@@ -2,6 +2,8 @@
 export interface InitContext {
   /** Its end of the channel to the parent. */
   channel: number;
+  /** A procfs that has this process, where it is outside of the container's pid namespace. */
+  readonly proc?: number;
   /** The container's root, open (O_PATH); -1 before it is there. */
   root: number;
   /** The program's path, once it is found. */

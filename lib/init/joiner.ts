@@ -7,7 +7,9 @@ import { setns, unshare } from "../../ffi/namespace.ts";
 import { _exit, type Clone, PR_SET_DUMPABLE, prctl } from "../../ffi/process.ts";
 import { sched_setaffinity } from "../../ffi/scheduling.ts";
 import { tell } from "./channel.ts";
-import { tellFailure } from "./runner.ts";
+import type { Plan } from "./plan.ts";
+import { openProc } from "./procfs.ts";
+import { type RunnerOptions, runPlan, tellFailure } from "./runner.ts";
 
 /** Namespaces to join, and offsets of a new time namespace. */
 export interface Joins {
@@ -16,6 +18,33 @@ export interface Joins {
   readonly affinity?: readonly number[];
   /** Lines for /proc/self/timens_offsets (time_namespaces(7)); undefined without a new time namespace. */
   readonly timeOffsets?: string;
+}
+
+/**
+ * Joins all there is to join. What applies only to children, the pid and time namespaces, holds for those made
+ * from now on.
+ *
+ * @param told is called with what is about to be done, in words.
+ */
+export function joinAll(joins: Joins, told: (label: string) => void): void {
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (joins.affinity !== undefined) {
+    told("run on the CPUs of process.execCPUAffinity.initial");
+    sched_setaffinity(joins.affinity);
+  }
+  // With the rights of the host first, and what they do not reach with those of the user namespace.
+  let waiting = joins.join.filter(({ flag }) => flag !== CLONE_NEWUSER);
+  const users = joins.join.filter(({ flag }) => flag === CLONE_NEWUSER);
+  if (users.length > 0) waiting = waiting.filter(({ fd, flag }) => !tryJoin(fd, flag));
+  for (const { type, fd, flag } of [...users, ...waiting]) {
+    told(`join the ${type} namespace`);
+    setns(fd, flag);
+  }
+  if (joins.timeOffsets !== undefined) {
+    told("make a time namespace");
+    unshare(CLONE_NEWTIME);
+    writeTimeOffsets(joins.timeOffsets);
+  }
 }
 
 /**
@@ -32,27 +61,9 @@ export function runJoiner(
   fork: () => Clone,
   child: () => never,
 ): never {
-  let label = "join the container's namespaces";
+  let label = "";
   try {
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (joins.affinity !== undefined) {
-      label = "run on the CPUs of process.execCPUAffinity.initial";
-      sched_setaffinity(joins.affinity);
-    }
-    label = "join the container's namespaces";
-    // With the rights of the host first, and what they do not reach with those of the user namespace.
-    let waiting = joins.join.filter(({ flag }) => flag !== CLONE_NEWUSER);
-    const users = joins.join.filter(({ flag }) => flag === CLONE_NEWUSER);
-    if (users.length > 0) waiting = waiting.filter(({ fd, flag }) => !tryJoin(fd, flag));
-    for (const { type, fd, flag } of [...users, ...waiting]) {
-      label = `join the ${type} namespace`;
-      setns(fd, flag);
-    }
-    if (joins.timeOffsets !== undefined) {
-      label = "make a time namespace";
-      unshare(CLONE_NEWTIME);
-      writeTimeOffsets(joins.timeOffsets);
-    }
+    joinAll(joins, (text) => label = text);
     label = "make the container's first process";
     const { pid } = fork();
     if (pid === 0) child();
@@ -61,6 +72,29 @@ export function runJoiner(
     tellFailure(channel, { do: "join namespace", label }, error);
   }
   _exit(0);
+}
+
+/**
+ * A process that joins a container and stays outside of its pid namespace, for all of its plan: the launcher
+ * at the plan's end forks what is inside.
+ */
+export function runFromOutside(
+  joins: Joins,
+  plan: Plan,
+  channel: number,
+  options: RunnerOptions,
+): never {
+  let label = "";
+  let proc: number | undefined;
+  try {
+    // Of the host's pid namespace: in the container's this process is not to be found.
+    if (plan.some((step) => step.do === "security label")) proc = openProc();
+    joinAll(joins, (text) => label = text);
+  } catch (error) {
+    tellFailure(channel, { do: "join namespace", label }, error);
+    _exit(125);
+  }
+  return runPlan(plan, channel, { ...options, proc });
 }
 
 function tryJoin(fd: number, flag: number): boolean {

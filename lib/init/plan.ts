@@ -6,6 +6,8 @@
  * shown (-explain), timed (-trace), compared without root, and broken on purpose at each step.
  */
 
+import type { Launch } from "./launcher/image.ts";
+
 /** A mount at `target`, a path inside the container's root. */
 export interface MountStep {
   readonly do: "mount";
@@ -130,6 +132,8 @@ export interface LauncherStep {
   readonly env: readonly string[];
   /** The filter that is loaded as the last thing of all. */
   readonly filter?: SeccompFilter;
+  /** Whether the program is a process of its own, which alone is in the container's pid namespace. */
+  readonly sibling?: Launch["sibling"];
   /** Whether the program is run by this process itself, not by way of the launcher. */
   readonly direct: boolean;
 }
@@ -187,11 +191,15 @@ export type Step =
     readonly label: string;
     readonly links: readonly (readonly [path: string, target: string])[];
   }
-  /** `console`: whether it becomes the container's /dev/console. */
+  /**
+   * `controlling`: whether it becomes the controlling terminal of this process, `console`: the container's
+   * /dev/console.
+   */
   | {
     readonly do: "terminal";
     readonly label: string;
     readonly uid: number;
+    readonly controlling: boolean;
     readonly console: boolean;
     readonly size?: { readonly rows: number; readonly columns: number };
   }

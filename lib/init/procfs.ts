@@ -22,9 +22,9 @@ export const PROC_SUPER_MAGIC = 0x9fa0;
  * nowhere: nothing that is laid over a path of /proc can turn the write elsewhere (CVE-2025-52881).
  *
  * @param path below the root of procfs, such as `sys/net/ipv4/ip_forward`.
+ * @param proc the root of procfs, where it had to be opened before; it is closed.
  */
-export function writeProc(path: string, value: string): void {
-  const proc = openProc();
+export function writeProc(path: string, value: string, proc = openProc()): void {
   try {
     const resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
     const fd = openat2(proc, path, O_WRONLY, resolve);
@@ -49,7 +49,7 @@ export function writeProc(path: string, value: string): void {
  * A proc file system that nobody else has. In a user namespace the kernel may grant none, where the one
  * at hand has parts covered; that one has to do then, once it has turned out to be real.
  */
-function openProc(): number {
+export function openProc(): number {
   try {
     const context = fsopen("proc");
     fsconfig_create(context);

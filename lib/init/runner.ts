@@ -48,6 +48,8 @@ export interface RunnerOptions {
   readonly follow?: boolean;
   /** For tests: called before each step; may stop the process or throw in the step's stead. */
   readonly fault?: (index: number) => void;
+  /** See {@link InitContext.proc}. */
+  readonly proc?: number;
 }
 
 /**
@@ -56,7 +58,7 @@ export interface RunnerOptions {
  * no console, none of which survive a fork.
  */
 export function runPlan(plan: Plan, channel: number, options: RunnerOptions = {}): never {
-  const context: InitContext = { channel, root: -1 };
+  const context: InitContext = { channel, root: -1, proc: options.proc };
   let index = 0;
   try {
     for (; index < plan.length; index++) {
@@ -136,7 +138,7 @@ function perform(step: Step, context: InitContext): void {
     case "personality":
       return setPersonality(step);
     case "security label":
-      return setSecurityLabel(step);
+      return setSecurityLabel(context, step);
     case "no new privileges":
       return setNoNewPrivileges();
     case "wait for mappings":

@@ -7,7 +7,7 @@ import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
 import { statusOf } from "./container.ts";
 import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
-import { buildExecPlan } from "./plan.ts";
+import { buildExecPlan, canLaunchFromOutside } from "./plan.ts";
 import { isAlive, type ProcessIdentity } from "./process_identity.ts";
 import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
 import { programOptions } from "./program_options.ts";
@@ -66,6 +66,9 @@ export function execInContainer(options: ExecOptions): Spawned {
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
+  const program = programOptions(process, inUserNamespace, options.seccomp);
+  const fromOutside = namespaces.join.some(({ type }) => type === "pid") &&
+    canLaunchFromOutside(process, program);
   const plan = buildExecPlan(process, {
     cgroupNamespace,
     keyring: record.keepsKeyring ? undefined : record.id,
@@ -75,7 +78,8 @@ export function execInContainer(options: ExecOptions): Spawned {
     root,
     inUserNamespace,
     personality: options.spec.linux?.personality,
-    program: programOptions(process, inUserNamespace, options.seccomp),
+    program,
+    fromOutside,
   });
 
   using undo = new DisposableStack();
@@ -83,6 +87,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     plan,
     namespaces,
     cgroup: cgroupFolder,
+    fromOutside,
     onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
   }));
   applyEarlySettings(spawned.pid, process);

@@ -1,5 +1,6 @@
 import { MOUNT_ATTR_RDONLY, MS_BIND, MS_PRIVATE, MS_REC, MS_SLAVE } from "../../ffi/mount_flags.ts";
 import type { CapabilityMasks, Plan, SeccompFilter, Step } from "../init/plan.ts";
+import { type SyscallName, SYSCALLS } from "../../ffi/syscalls.ts";
 import { parseList } from "../oci/list_format.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../oci/memory_policy.ts";
 import { parseMountOptions } from "../oci/mount_options.ts";
@@ -9,6 +10,7 @@ import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import { RLIMITS } from "../oci/rlimits.ts";
 import { sysctlPath } from "../oci/sysctl.ts";
 import type { Hook, Linux, Mount, Process, Spec } from "../oci/spec.ts";
+import { allows } from "../seccomp/allows.ts";
 import type { CgroupLayout } from "../cgroup/detect.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { hookCall } from "./hooks.ts";
@@ -211,7 +213,9 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     plan.push({ do: "device nodes", label: "make the device nodes in /dev", nodes });
     plan.push({ do: "links", label: "make the links in /dev", links: DEVICE_LINKS });
   }
-  if (spec.process?.terminal) plan.push(terminalStep(spec.process, true));
+  if (spec.process?.terminal) {
+    plan.push(terminalStep(spec.process, { controlling: true, console: true }));
+  }
   if (devReadOnly) {
     const dev = { destination: "/dev", options: ["remount", "bind", "ro"] };
     plan.push({ ...mountStep(dev), label: "make /dev read-only" });
@@ -257,12 +261,16 @@ function isHostDev(mount: Mount): boolean {
     (parseMountOptions(mount.options).flags & MS_BIND) !== 0;
 }
 
-function terminalStep({ user, consoleSize }: Process, console: boolean): Step {
+function terminalStep(
+  { user, consoleSize }: Process,
+  { controlling, console }: { readonly controlling: boolean; readonly console: boolean },
+): Step {
   const size = consoleSize && { rows: consoleSize.height, columns: consoleSize.width };
   return {
     do: "terminal",
     label: "open a terminal of its own",
     uid: user?.uid ?? 0,
+    controlling,
     console,
     ...(size ? { size } : {}),
   };
@@ -283,6 +291,8 @@ export interface ExecPlanOptions {
   readonly inUserNamespace: boolean;
   readonly personality?: Linux["personality"];
   readonly program: ProgramOptions;
+  /** Whether all of it is done by a process that stays outside of the container's pid namespace. */
+  readonly fromOutside: boolean;
 }
 
 /** Works out what a process does that joins a container which is there already; its namespaces are joined before. */
@@ -317,10 +327,12 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
     const label = "make the container's root the root";
     plan.push({ do: "change root", label, fd: options.root });
   }
-  if (process.terminal) plan.push(terminalStep(process, false));
+  if (process.terminal) {
+    plan.push(terminalStep(process, { controlling: !options.fromOutside, console: false }));
+  }
   if (options.personality) plan.push(personalityStep(options.personality));
   plan.push(...identity(process, options.program));
-  plan.push({ do: "wait for start", label: "wait for start" });
+  if (!options.fromOutside) plan.push({ do: "wait for start", label: "wait for start" });
   plan.push(...program(process, options));
   return plan;
 }
@@ -363,37 +375,46 @@ function identity(process: Process, options: ProgramOptions): Step[] {
 
 const CAP_SYS_ADMIN = 1n << 21n;
 
+/** What {@link program} goes by. */
+interface LastSteps {
+  readonly dieWithParent: boolean;
+  readonly program: ProgramOptions;
+  readonly fromOutside?: boolean;
+}
+
 /** The last steps, once the container is started. */
-function program(
-  process: Process,
-  options: { readonly dieWithParent: boolean; readonly program: ProgramOptions },
-): Step[] {
+function program(process: Process, options: LastSteps): Step[] {
   const { capabilities, labels, seccomp } = options.program;
+  const { dieWithParent, fromOutside = false } = options;
   const notify = seccomp?.notify ?? false;
-  // The launcher loads it right before the program, unless that takes what the launcher lacks.
-  const early = seccomp !== undefined && (notify || !process.noNewPrivileges);
+  // The launcher loads it right before the program, unless that takes what the launcher lacks; and from
+  // outside it is loaded before anybody in the container can see the process.
+  const early = seccomp !== undefined &&
+    (notify || !process.noNewPrivileges || (fromOutside && mayLaunch(seccomp, process)));
   const argv = process.args ?? [];
+  const limits = (process.rlimits ?? []).map(({ type, soft, hard }) => ({
+    resource: RLIMITS[type],
+    soft: BigInt(soft),
+    hard: BigInt(hard),
+  }));
   const plan: Step[] = [{
     do: "launcher",
     label: "make the launcher of the program",
     argv,
     env: environment(process.env).env,
     ...(seccomp && !early ? { filter: seccomp } : {}),
-    // What SELinux makes of a program is decided at the next execve, which must be its own.
-    direct: labels.some((step) => step.do === "security label" && step.file === "exec"),
+    ...(fromOutside
+      ? { sibling: { terminal: process.terminal ?? false, limits, dieWithParent } }
+      : {}),
+    direct: isDirect(labels),
   }];
-  // As late as this, for this process itself would not get along with many a limit.
-  if (process.rlimits?.length) {
-    const limits = process.rlimits.map(({ type, soft, hard }) => ({
-      resource: RLIMITS[type],
-      soft: BigInt(soft),
-      hard: BigInt(hard),
-    }));
-    plan.push({ do: "rlimits", label: "set resource limits", limits });
-  }
-  // The kernel forgets it at a change of the user, so it comes after that.
-  if (options.dieWithParent) {
-    plan.push({ do: "die with parent", label: "end when gocontainer ends" });
+  if (!fromOutside) {
+    // As late as this, for this process itself would not get along with many a limit.
+    if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });
+    // The kernel forgets it at a change of the user, so it comes after that.
+    if (dieWithParent) {
+      plan.push({ do: "die with parent", label: "end when gocontainer ends" });
+    }
   }
   if (early) {
     plan.push({
@@ -407,4 +428,35 @@ function program(
   const words = argv.map((arg) => JSON.stringify(arg)).join(" ");
   plan.push({ do: "exec", label: `run ${words}` });
   return plan;
+}
+
+/** What SELinux makes of a program is decided at the next execve, which must be its own. */
+function isDirect(labels: readonly Step[]): boolean {
+  return labels.some((step) => step.do === "security label" && step.file === "exec");
+}
+
+/**
+ * Whether a process can be made by the launcher from outside of the container's pid namespace. Not with what
+ * has to be the program's own process already: one that changes its label by SELinux, or whose filter asks a
+ * listener; nor under a filter that would not let the launcher do its part, where loading it is what takes
+ * CAP_SYS_ADMIN.
+ */
+export function canLaunchFromOutside(process: Process, options: ProgramOptions): boolean {
+  const { labels, seccomp } = options;
+  if (isDirect(labels) || seccomp?.notify) return false;
+  return seccomp === undefined || process.noNewPrivileges === true || mayLaunch(seccomp, process);
+}
+
+/** Whether a filter allows all that comes between its loading and the program. */
+function mayLaunch({ program }: SeccompFilter, { terminal, rlimits = [] }: Process): boolean {
+  const CLONE_PARENT = 0x8000;
+  const TIOCSCTTY = 0x540e;
+  const calls: SyscallName[] = [
+    ...["capset", "execveat", "prctl", "fcntl", "write", "exit_group", "setsid", "read"] as const,
+    "execve",
+    ...rlimits.length > 0 ? ["prlimit64" as const] : [],
+  ];
+  return calls.every((name) => allows(program, SYSCALLS[name])) &&
+    allows(program, SYSCALLS.clone, [CLONE_PARENT]) &&
+    (!terminal || allows(program, SYSCALLS.ioctl, [0, TIOCSCTTY]));
 }

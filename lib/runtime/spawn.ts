@@ -12,7 +12,7 @@ import {
 } from "../../ffi/process.ts";
 import { socketpair } from "../../ffi/socket.ts";
 import { type ChildMessage, type Executing, hear, sendGo } from "../init/channel.ts";
-import { runJoiner } from "../init/joiner.ts";
+import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
@@ -36,6 +36,11 @@ export interface SpawnOptions {
   readonly observer?: ChildObserver;
   /** The parent's part between the making of the namespaces and the entering of the root. */
   readonly onBuilt?: (pid: number) => void;
+  /**
+   * Whether the plan is done by a process that joins the namespaces and stays outside of the pid namespace:
+   * its launcher makes the one that is inside.
+   */
+  readonly fromOutside?: boolean;
   /** Gets the listener of a seccomp filter, open in this process. */
   readonly onListener?: (listener: number, pid: number) => void;
 }
@@ -45,16 +50,28 @@ export interface SpawnOptions {
  * Disposing of it kills it, reaps it and closes what belongs to it.
  */
 export class Spawned implements Disposable {
-  readonly pidfd: Fd;
   readonly #channel: Fd;
   readonly #options: SpawnOptions;
+  #pid: number;
+  #pidfd: Fd;
+  #executing?: Executing;
   #master?: Fd;
   #released = false;
 
-  constructor(readonly pid: number, pidfd: number, channel: Fd, options: SpawnOptions) {
-    this.pidfd = new Fd(pidfd);
+  constructor(pid: number, pidfd: number, channel: Fd, options: SpawnOptions) {
+    this.#pid = pid;
+    this.#pidfd = new Fd(pidfd);
     this.#channel = channel;
     this.#options = options;
+  }
+
+  /** Its number; of one that is made from outside, only once it is ready. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get pidfd(): Fd {
+    return this.#pidfd;
   }
 
   /** The pty's master, when the plan has a terminal. */
@@ -82,7 +99,7 @@ export class Spawned implements Disposable {
    */
   start(): void {
     this.go();
-    awaitExec(this.#channel.number, this.pid, this.#options);
+    awaitExec(this.#channel.number, this.pid, { ...this.#options, executing: this.#executing });
     this.#channel[Symbol.dispose]();
   }
 
@@ -132,16 +149,35 @@ export class Spawned implements Disposable {
           break;
         case "failed":
           throw stepFailure(message);
+        case "exec":
+          this.#executing = message;
+          break;
+        case "refused":
+          throw forkFailure(new SysError("clone", message.errno));
+        case "born":
+          this.#becomes(message.pid);
+          return true;
         case "ready":
           return true;
       }
     }
     return true;
   }
+
+  /** The process from outside has ended, and has left the one that it was all about: our child as well. */
+  #becomes(pid: number): void {
+    waitid(this.#pid);
+    this.#pidfd[Symbol.dispose]();
+    this.#pid = pid;
+    this.#pidfd = new Fd(pidfd_open(pid));
+  }
 }
 
 /** What hears of a process that becomes its program. */
-type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions>;
+type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
+  /** What was told of the program already. */
+  readonly executing?: Executing;
+};
 
 /**
  * Follows a process from the word to start until it is its program, which the end of file tells.
@@ -149,9 +185,11 @@ type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions>;
  * @throws {ContainerError} when it cannot be.
  */
 export function awaitExec(channel: number, pid: number, options: ExecListener): void {
-  let executing: Executing | undefined;
+  let { executing } = options;
   for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
     const { message } = heard;
+    // What the launcher has made is in reach of the container: of it nothing else is believed.
+    if (options.fromOutside && message.type !== "refused") continue;
     switch (message.type) {
       case "step":
         tellStep(options, message);
@@ -197,7 +235,9 @@ export function spawn(options: SpawnOptions): Spawned {
   using _child = new Fd(childEnd);
   const { namespaces, cgroup } = options;
   // What applies only to children needs a process in between, which makes the real one its sibling.
-  const { pid, pidfd } = namespaces.needsJoiner ? forkThroughJoiner() : forkChild();
+  const { pid, pidfd } = namespaces.needsJoiner && !options.fromOutside
+    ? forkThroughJoiner()
+    : forkChild();
   undo.move();
   return new Spawned(pid, pidfd, channel, options);
 
@@ -235,13 +275,15 @@ export function spawn(options: SpawnOptions): Spawned {
 
   function child(): never {
     // Its own copy of the parent's end would keep the channel open when the parent is gone.
-    if (!namespaces.needsJoiner) close(parentEnd);
-    const { plan, observer } = options;
+    if (!namespaces.needsJoiner || options.fromOutside) close(parentEnd);
+    const { plan, observer, fromOutside } = options;
     const { fault } = observer ?? {};
-    runPlan(plan, childEnd, {
+    const running = {
       follow: observer !== undefined,
-      fault: fault && ((index) => fault(plan[index])),
-    });
+      fault: fault && ((index: number) => fault(plan[index])),
+    };
+    if (fromOutside) runFromOutside(namespaces, plan, childEnd, running);
+    runPlan(plan, childEnd, running);
   }
 }
 

@@ -6,7 +6,7 @@ import { execve } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
 import type { InitContext } from "../context.ts";
-import { Launcher } from "../launcher.ts";
+import { Launcher } from "../launcher/launcher.ts";
 import type { LauncherStep, StepOf } from "../plan.ts";
 
 /** `execve` of the program failed: what the system said, and why. */
@@ -66,7 +66,13 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     context.become = () => execDirectly(path, words, envp);
     return;
   }
-  const launcher = new Launcher(context.channel, path, step.argv, env, step.filter);
+  const { filter, sibling } = step;
+  const launcher = new Launcher(
+    { channel: context.channel, filter, sibling },
+    path,
+    step.argv,
+    env,
+  );
   // Told now, for there are no more words once this process is the launcher, or under a filter.
   tell(context.channel, { type: "exec", path, reasons: reasonsOf(path) });
   context.become = () => launcher.launch();

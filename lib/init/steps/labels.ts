@@ -4,8 +4,8 @@ import type { InitContext } from "../context.ts";
 import type { StepOf } from "../plan.ts";
 
 /** What the program is to a security module of the kernel: said now, true from `execve` on (proc_pid_attr(5)). */
-export function setSecurityLabel(step: StepOf<"security label">): void {
-  writeProc(`self/attr/${step.file}`, step.value);
+export function setSecurityLabel(context: InitContext, step: StepOf<"security label">): void {
+  writeProc(`self/attr/${step.file}`, step.value, context.proc);
 }
 
 /** Looks for the user's home folder; "/" where the container does not know the user. */

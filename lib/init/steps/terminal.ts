@@ -29,7 +29,7 @@ export function openTerminal(context: InitContext, step: StepOf<"terminal">): vo
   if (step.console) bindConsole(context.root, slave);
   tell(context.channel, { type: "console" }, [master]);
   close(master);
-  setControllingTerminal(slave);
+  if (step.controlling) setControllingTerminal(slave);
   for (const fd of [0, 1, 2]) dup2(slave, fd);
   close(slave);
 }

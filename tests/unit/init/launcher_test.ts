@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { launcherImage, type Machine } from "../../../lib/init/launcher.ts";
-import type { SeccompFilter } from "../../../lib/init/plan.ts";
+import { close } from "../../../ffi/file.ts";
+import { clearCloseOnExec } from "../../../ffi/process.ts";
+import { recvmsg, sendmsg, socketpair } from "../../../ffi/socket.ts";
+import {
+  type Launch,
+  launcherImage,
+  type Machine,
+  MESSAGES,
+} from "../../../lib/init/launcher/image.ts";
 
 /** The words before the launcher's path: none on its own machine, an emulator's elsewhere. */
 function runner(machine: Machine): string[] | undefined {
@@ -19,11 +26,16 @@ function runner(machine: Machine): string[] | undefined {
  * @param program what it is to become; its arguments follow, argv[0] first.
  * @returns how that ended, and what came through the channel.
  */
-function launch(machine: Machine, program: string, argv: string[], filter?: SeccompFilter) {
+function launch(
+  machine: Machine,
+  program: string,
+  argv: string[],
+  more: Omit<Launch, "channel"> = {},
+) {
   const folder = Deno.makeTempDirSync();
   try {
     const file = `${folder}/launcher`;
-    Deno.writeFileSync(file, launcherImage({ channel: 3, filter }, machine), { mode: 0o755 });
+    Deno.writeFileSync(file, launcherImage({ channel: 3, ...more }, machine), { mode: 0o755 });
     const words = [...runner(machine)!, file].map((word) => word === "PROGRAM" ? program : word);
     const script = 'name=$0; channel=$1; shift; exec -a "$name" "$@" 3>"$channel"';
     const args = ["-c", script, program, `${folder}/channel`, ...words, ...argv];
@@ -36,6 +48,77 @@ function launch(machine: Machine, program: string, argv: string[], filter?: Secc
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** The message that a call was refused with this error. */
+function refused(errno: number): number[] {
+  return [MESSAGES.refused, 0, 0, 0, errno, 0, 0, 0];
+}
+
+/**
+ * Runs a launcher that makes a sibling.
+ *
+ * @param word what it hears: its word to go on, or another one.
+ * @returns what came through the channel before that and after, how the first process ended, and what the
+ * program said.
+ */
+async function launchSibling(
+  machine: Machine,
+  script: string,
+  sibling: Partial<Launch["sibling"]> = {},
+  word = "1234",
+) {
+  const folder = Deno.makeTempDirSync();
+  const [ours, theirs] = socketpair();
+  try {
+    const file = `${folder}/launcher`;
+    const image = launcherImage({
+      channel: theirs,
+      sibling: { terminal: false, limits: [], dieWithParent: false, ...sibling },
+    }, machine);
+    if (machine !== Deno.build.arch) forkPlainly(image);
+    Deno.writeFileSync(file, image, { mode: 0o755 });
+    const words = [...runner(machine)!, file].map((one) => one === "PROGRAM" ? "/bin/sh" : one);
+    clearCloseOnExec(theirs);
+    const child = new Deno.Command("bash", {
+      args: ["-c", 'exec -a /bin/sh "$@"', "bash", ...words, "sh", "-c", script],
+      stdout: "piped",
+    }).spawn();
+    close(theirs);
+    const before = [...recvmsg(ours, 100).bytes];
+    const { code } = await child.status;
+    const message = new TextEncoder().encode(word);
+    if (word === "") close(ours);
+    else sendmsg(ours, new Uint8Array(message));
+    const stdout = await new Response(child.stdout).text();
+    const after = word === "" ? [] : [...recvmsg(ours, 100).bytes];
+    return { before, code, stdout, after };
+  } finally {
+    try {
+      close(ours);
+    } catch {
+      // It has been closed on the way.
+    }
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** The emulator knows no CLONE_PARENT: the code for aarch64 gets SIGCHLD in its place, that is fork(2). */
+function forkPlainly(image: Uint8Array<ArrayBuffer>): void {
+  const MOVZ_W0_CLONE_PARENT = 0x52900000, MOVZ_W0_SIGCHLD = 0x52800220;
+  const words = new DataView(image.buffer);
+  for (let at = 0; at + 4 <= image.length; at += 4) {
+    if (words.getUint32(at, true) !== MOVZ_W0_CLONE_PARENT) continue;
+    return words.setUint32(at, MOVZ_W0_SIGCHLD, true);
+  }
+  throw new Error("The launcher does not fork");
+}
+
+/** The number in a message that somebody was born. */
+function born(message: number[]): number {
+  assertEquals(message.length, 8);
+  assertEquals(message.slice(0, 4), [MESSAGES.born, 0, 0, 0]);
+  return new DataView(new Uint8Array(message).buffer).getInt32(4, true);
 }
 
 for (const machine of ["x86_64", "aarch64"] as const) {
@@ -56,9 +139,53 @@ for (const machine of ["x86_64", "aarch64"] as const) {
     ignore,
     fn: () => {
       const ENOENT = 2, EACCES = 13;
-      assertEquals(launch(machine, "/nowhere", ["x"]).said, [ENOENT, 0, 0, 0]);
+      assertEquals(launch(machine, "/nowhere", ["x"]).said, refused(ENOENT));
       const result = launch(machine, "/etc/passwd", ["x"]);
-      assertEquals([result.code, ...result.said], [127, EACCES, 0, 0, 0]);
+      assertEquals([result.code, ...result.said], [127, ...refused(EACCES)]);
+    },
+  });
+}
+
+for (const machine of ["x86_64", "aarch64"] as const) {
+  const ignore = runner(machine) === undefined;
+
+  Deno.test({
+    name: `${machine}: the program is another process, told of, and of a session of its own`,
+    ignore,
+    fn: async () => {
+      const script =
+        "echo $$ $(cut -d' ' -f6 /proc/$$/stat) $(readlink /proc/$$/fd/* | grep -c socket:)";
+      const { before, code, stdout, after } = await launchSibling(machine, script);
+      const pid = born(before);
+      assertEquals([code, stdout, after], [0, `${pid} ${pid} 0\n`, []]);
+    },
+  });
+
+  Deno.test({
+    name: `${machine}: it has the limits, and what cannot be set is told`,
+    ignore,
+    fn: async () => {
+      const RLIMIT_NOFILE = 7, RLIMIT_CORE = 4, EINVAL = 22;
+      const limits = [
+        { resource: RLIMIT_NOFILE, soft: 77n, hard: 99n },
+        { resource: RLIMIT_CORE, soft: 0n, hard: 0n },
+      ];
+      const told = await launchSibling(machine, "ulimit -Sn; ulimit -Hn; ulimit -c", { limits });
+      assertEquals([told.stdout, told.after], ["77\n99\n0\n", []]);
+      const wrong = [{ resource: 1000, soft: 1n, hard: 1n }];
+      const refusal = await launchSibling(machine, "echo ran", { limits: wrong });
+      assertEquals([refusal.stdout, refusal.after], ["", refused(EINVAL)]);
+    },
+  });
+
+  Deno.test({
+    name: `${machine}: without its word, or with another one, nothing is run`,
+    ignore,
+    fn: async () => {
+      for (const word of ["", "12", "12345"]) {
+        const { code, stdout, after } = await launchSibling(machine, "echo ran", {}, word);
+        assertEquals([code, stdout, after], [0, word === "12345" ? "ran\n" : "", []]);
+      }
     },
   });
 }
@@ -76,12 +203,13 @@ Deno.test("a filter is loaded, and told about when it is refused", () => {
   // Without no_new_privs it takes root.
   if (Deno.uid() === 0) {
     const script = "grep Seccomp: /proc/self/status";
-    const { stdout } = launch(machine, "/bin/sh", ["sh", "-c", script], filter(ALLOW));
+    const { stdout } = launch(machine, "/bin/sh", ["sh", "-c", script], { filter: filter(ALLOW) });
     assertEquals(stdout, "Seccomp:\t2\n");
-    assertEquals(launch(machine, "/bin/sh", ["sh", "-c", "true"], filter(KILL)).signal, "SIGSYS");
+    const killed = launch(machine, "/bin/sh", ["sh", "-c", "true"], { filter: filter(KILL) });
+    assertEquals(killed.signal, "SIGSYS");
   }
   const EINVAL = 22;
   const unknownFlag = 1 << 14;
-  const refused = launch(machine, "/bin/true", ["true"], filter(ALLOW, unknownFlag));
-  assertEquals([refused.code, ...refused.said], [127, EINVAL, 0, 0, 0]);
+  const result = launch(machine, "/bin/true", ["true"], { filter: filter(ALLOW, unknownFlag) });
+  assertEquals([result.code, ...result.said], [127, ...refused(EINVAL)]);
 });

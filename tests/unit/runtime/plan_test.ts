@@ -94,6 +94,7 @@ Deno.test("descriptors are closed before anything of the container is touched", 
     dieWithParent: false,
     passedFds: 0,
     inUserNamespace: true,
+    fromOutside: false,
     program: { capabilities: NONE, labels: [] },
   });
   assertEquals(kinds(exec).slice(0, 2), ["start afresh", "become root"]);
@@ -284,6 +285,7 @@ Deno.test("exec: the CPUs after the cgroup, the root by descriptor where there i
     dieWithParent: false,
     passedFds: 0,
     inUserNamespace: false,
+    fromOutside: false,
     program: { capabilities: NONE, labels: [] },
   };
   const joined = buildExecPlan(process, options);

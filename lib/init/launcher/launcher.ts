@@ -1,0 +1,86 @@
+/**
+ * The launcher: a program of some hundred bytes that stands between this one and the container's.
+ *
+ * At the moment of `execve` a process is still what it was, and its /proc/self/exe leads to that file on
+ * the host. An image whose program is a script of the interpreter `/proc/self/exe` would so run this
+ * very runtime inside the container, and could write over it (CVE-2019-5736). What it finds instead is the
+ * launcher, which lies in a sealed memfd: no writing reaches it, and no file of the host is behind it.
+ *
+ * A process that joins a container with others in it is seen by them from the moment on that it is in their
+ * pid namespace, and one that may trace (CAP_SYS_PTRACE) could take it over with all that it still is
+ * (CVE-2016-9962). So it stays outside for all the work, becomes the launcher there, with the rights of the
+ * program and its filter, and only what the launcher forks is inside.
+ *
+ * The launcher does, in this order, with nothing else in between:
+ *
+ *     prctl(PR_SET_DUMPABLE, 0)                             when it joins
+ *     fcntl(channel, F_SETFD, FD_CLOEXEC)
+ *     clone(CLONE_PARENT)                                   when it joins; the first one tells the number
+ *         write(channel, {born, pid}); exit_group(0)        and ends
+ *     setsid(); ioctl(0, TIOCSCTTY)                         the other one: with a terminal
+ *     prctl(PR_SET_PDEATHSIG, SIGKILL)                      when it is to end with gocontainer
+ *     read(channel, word, 4)                                waits for the start
+ *     prlimit64(0, resource, &limit)                        for each limit
+ *     seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter)      with a filter that is not loaded yet
+ *     execve(argv[0], &argv[1], envp)
+ *     write(channel, {refused, errno}); exit_group(127)     when one of these fails
+ */
+import { CStringArray } from "../../../ffi/cstring.ts";
+import { SysError } from "../../../ffi/errno.ts";
+import { close, fstatfsType, openat, writeAll } from "../../../ffi/file.ts";
+import { AT_FDCWD, O_PATH } from "../../../ffi/constants.ts";
+import {
+  clearCloseOnExec,
+  execve,
+  fexecve,
+  memfd_create_program,
+  sealWhole,
+} from "../../../ffi/process.ts";
+import { PROC_SUPER_MAGIC } from "../procfs.ts";
+import { type Launch, launcherImage } from "./image.ts";
+
+/** The launcher in its memfd, with what it takes to become the program by it. */
+export class Launcher {
+  readonly #image: number;
+  readonly #argv: CStringArray;
+  readonly #envp: CStringArray;
+  readonly #byPath: boolean;
+
+  /**
+   * @param launch its channel goes through an `execve` from now on.
+   * @param path the program.
+   */
+  constructor(launch: Launch, path: string, argv: readonly string[], env: readonly string[]) {
+    this.#image = memfd_create_program("gocontainer");
+    writeAll(this.#image, launcherImage(launch));
+    sealWhole(this.#image);
+    this.#argv = new CStringArray([path, ...argv]);
+    this.#envp = new CStringArray(env);
+    // The /proc of a container does not have who is outside of its pid namespace.
+    this.#byPath = launch.sibling === undefined && hasRealProc();
+    clearCloseOnExec(launch.channel);
+  }
+
+  /**
+   * Becomes the launcher, and so the program: by execve(2) where /proc is there to name the memfd, as a
+   * seccomp filter that is loaded by now may not know execveat(2).
+   *
+   * @throws {SysError} when the launcher itself cannot be run.
+   */
+  launch(): never {
+    if (this.#byPath) execve(`/proc/self/fd/${this.#image}`, this.#argv, this.#envp);
+    return fexecve(this.#image, this.#argv, this.#envp);
+  }
+}
+
+function hasRealProc(): boolean {
+  try {
+    const proc = openat(AT_FDCWD, "/proc", O_PATH);
+    const isReal = fstatfsType(proc) === PROC_SUPER_MAGIC;
+    close(proc);
+    return isReal;
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
+}
