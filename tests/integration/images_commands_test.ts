@@ -583,6 +583,47 @@ test("a store that can only be read is one to run from", async () => {
   }
 });
 
+test("runs, prunes and changes of names at once: each does its work or says why not", async () => {
+  const images = folder();
+  const path = workspace.path(images);
+  const put = (name: string) =>
+    putImage(path, name, [ALPINE, [{ name: "who", content: name }]], {
+      config: { config: { Cmd: ["cat", "/who"] } },
+    });
+  const start = (name: string) =>
+    workspace.run(["run", "-net=none", "-rm", "-pull=never", "-i", images, name]);
+  let ran = 0;
+  for (let round = 0; round < 6; round++) {
+    await Promise.all([put("a:1"), put("b:1")]);
+    const runs = ["a:1", "b:1", "a:1"].map(async (name) => {
+      const { code, stdout, stderr } = await start(name);
+      if (code === 0) {
+        ran++;
+        assertEquals(stdout, name);
+      } else {assertMatch(
+          stderr,
+          /^gocontainer: use image "[ab]:1": there is no such image in ".*"\n/,
+        );}
+    });
+    const others = [["prune", "-all"], ["tag", "a:1", "c:1"], ["rmi", "b:1"], ["prune", "-all"]]
+      .map(async ([command = "", ...args]) => {
+        const { code, stderr } = await run(images, command, ...args);
+        if (code === 0) return;
+        assertMatch(
+          stderr,
+          /^gocontainer: (use image ".*": there is no such image in the store|remove image "b:1": (another process|container ".*") uses it)\n/,
+        );
+      });
+    await Promise.all([...runs, ...others]);
+    assertMatch(await says(images, "images check", "-layers"), /^Sound: /);
+  }
+  assert(ran > 0);
+  await put("a:1");
+  assertEquals((await start("a:1")).stdout, "a:1");
+  await says(images, "prune", "-all");
+  assertEquals([blobs(images), layers(images), entriesOf(`${path}/.store/leases`)], [[], [], []]);
+});
+
 test("names and labels cannot control a terminal", async () => {
   const images = folder();
   await putImage(workspace.path(images), "evil:1", [[{ name: "f" }]], {

@@ -3,6 +3,7 @@ import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf, isDigest } from "../digest.ts";
 import { distance, hostPlatform, nearestTo, type Platform } from "../platform.ts";
 import { formatReference, parseReference, type Reference } from "../reference.ts";
+import { isThere } from "./blobs.ts";
 import {
   imageInWords,
   platformOf,
@@ -69,6 +70,8 @@ export async function findImage(
     (options.platform === undefined ? manifests[0] : undefined);
   if (chosen === undefined) return undefined;
   store.hold(target.descriptor, chosen);
+  // It may have been removed before it was held; from now on all of it stays.
+  if (!isThere(store.root, target.descriptor) || !isThere(store.root, chosen)) return undefined;
   const image = readImage(store, chosen, what);
   if (options.platform !== undefined) {
     const platform = platformOf(image.config);

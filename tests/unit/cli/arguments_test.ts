@@ -73,3 +73,12 @@ Deno.test("a missing value is told", () => {
 Deno.test("the usage shows every option but hidden ones", () => {
   assertEquals(describeOptions(OPTIONS).split("\n").length, 6);
 });
+
+Deno.test("where they may stand anywhere, options end at -- all the same", () => {
+  const options = [{ name: "f" }, { name: "i", value: "FOLDER" }];
+  const args = parseArguments(options, ["a", "-f", "b", "-i", "x", "--", "-f", "c"], "anywhere");
+  assertEquals(args.rest, ["a", "b", "-f", "c"]);
+  assertEquals([args.flag("f"), args.text("i")], [true, "x"]);
+  assertEquals(parseArguments(options, ["a", "-f"]).rest, ["a", "-f"]);
+  assertEquals(parseArguments(options, ["-", "-f"], "anywhere").rest, ["-"]);
+});
