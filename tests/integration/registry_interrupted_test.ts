@@ -1,0 +1,186 @@
+/** Pulls that are killed, stopped, or not alone; and what one takes of the memory. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { Verifier } from "../../lib/image/digest.ts";
+import { header } from "../unit/image/tar_builder.ts";
+import { difference, manifest } from "./image_lab.ts";
+import { extract } from "./layer_lab.ts";
+import { layerOf, PullTrial } from "./registry/pulling.ts";
+import { say } from "./registry/scripted_server.ts";
+import { headOf, noise, TestRegistry, write } from "./registry/test_registry.ts";
+import { until } from "./support/wait.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+/** Has blobs sent so many bytes at a time, with pauses of so many ms; counts what was sent. */
+function slowly(registry: TestRegistry, bytes: number, pause: number): { sent: number } {
+  const counted = { sent: 0 };
+  registry.hook = ({ method, path, fields }) => {
+    const digest = /\/blobs\/(sha256:[0-9a-f]+)$/.exec(path)?.[1];
+    if (method !== "GET" || digest === undefined) return undefined;
+    const blob = registry.bytesOf(digest);
+    const from = Number(/([0-9]+)-$/.exec(fields.get("range") ?? "0-")![1]);
+    return async (conn) => {
+      const range = `bytes ${from}-${blob.length - 1}/${blob.length}`;
+      const length = String(blob.length - from);
+      await say(
+        conn,
+        headOf(from > 0 ? 206 : 200, { "Content-Length": length, "Content-Range": range }),
+      );
+      for (let at = from; at < blob.length; at += bytes) {
+        const piece = blob.subarray(at, at + bytes);
+        await write(conn, piece);
+        counted.sent += piece.length;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    };
+  };
+  return counted;
+}
+
+Deno.test("kill -9 at 100 random times: the store is sound, and the next pull completes", async () => {
+  await using registry = new TestRegistry();
+  const { manifest: expected } = registry.addImage("1", [
+    layerOf("a", 800_000, 1),
+    layerOf("b", 800_000, 2),
+    layerOf("c", 800_000, 3),
+  ]);
+  slowly(registry, 60_000, 5);
+  const name = `${registry.host}/image:1`;
+  let trial = new PullTrial();
+  const pull = () => workspace.start(["pull", "-i", trial.images, "-progress", "none", name]);
+  const ends = { killed: 0, whole: 0, partial: 0 };
+  try {
+    // How long one takes here, now.
+    const start = performance.now();
+    assertEquals((await pull().end()).code, 0);
+    const whole = performance.now() - start;
+    for (let round = 0; ends.killed < 100 && round < 300; round++) {
+      if (trial.isMade && trial.contents().references.length > 0) {
+        trial[Symbol.dispose]();
+        trial = new PullTrial();
+      }
+      const running = pull();
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * whole * 0.9));
+      try {
+        running.kill("SIGKILL");
+      } catch (error) {
+        // It has just ended by itself.
+        if (!(error instanceof TypeError)) throw error;
+      }
+      const { code, signal } = await running.end();
+      assert(signal === "SIGKILL" || code === 0, `${code} ${signal}`);
+      ends[code === 0 ? "whole" : "killed"]++;
+      if (!trial.isMade) continue;
+      trial.assertSound();
+      ends.partial += trial.contents().partial.length;
+    }
+    assert(ends.killed === 100 && ends.partial > 10, JSON.stringify(ends));
+    const last = await pull().end();
+    assertEquals([last.code, last.stdout], [0, `${expected.digest}\n`], last.stderr);
+    trial.assertSound();
+    assertEquals(trial.contents().partial, []);
+    const check = await workspace.run(["images", "check", "-i", trial.images]);
+    assertEquals(check.code, 0, check.stderr + check.stdout);
+
+    // All that is there is what a pull that nobody disturbed makes.
+    using other = new PullTrial();
+    await other.pull(name);
+    const folders = [await extract(trial.images, name), await extract(other.images, name)];
+    for (const [i, folder] of folders[0]!.entries()) {
+      assertEquals(difference(await manifest(folder), await manifest(folders[1]![i]!)), []);
+    }
+  } finally {
+    trial[Symbol.dispose]();
+  }
+});
+
+Deno.test("Ctrl-C leaves what came, and another process goes on from that byte", async () => {
+  await using registry = new TestRegistry();
+  const { layers: [layer] } = registry.addImage("1", [layerOf("a", 3_000_000)]);
+  const counted = slowly(registry, 50_000, 20);
+  using trial = new PullTrial();
+  const name = `${registry.host}/image:1`;
+  const first = workspace.start(["pull", "-i", trial.images, name]);
+  await until("some of it has come", () => counted.sent > 500_000 || undefined);
+  first.kill("SIGINT");
+  const ended = await first.end();
+  assertEquals([ended.signal, ended.stdout], ["SIGINT", ""]);
+  trial.assertSound();
+  const path = `${trial.store}/partial/${layer!.digest.replace(":", "-")}`;
+  const { size } = Deno.statSync(path);
+  assert(size >= 400_000, `${size}`);
+  const second = await workspace.run(["pull", "-i", trial.images, name]);
+  assertEquals(second.code, 0, second.stderr);
+  const asked = registry.log.filter(({ path }) => path.endsWith(layer!.digest));
+  assertEquals(asked.at(-1)!.fields.get("range"), `bytes=${size}-`);
+});
+
+Deno.test("two processes that pull the same image share the work", async () => {
+  await using registry = new TestRegistry();
+  const { layers } = registry.addImage("1", [1, 2, 3].map((n) => layerOf(`f${n}`, 2_000_000, n)));
+  const counted = slowly(registry, 50_000, 5);
+  using trial = new PullTrial();
+  const args = ["pull", "-i", trial.images, `${registry.host}/image:1`];
+  const [a, b] = await Promise.all([workspace.run(args), workspace.run(args)]);
+  assertEquals([a!.code, b!.code], [0, 0], a!.stderr + b!.stderr);
+  assertEquals(a!.stdout, b!.stdout);
+  assertMatch(a!.stderr + b!.stderr, /: waits for another process\n/);
+  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+  assert(counted.sent < size * 1.1, `${counted.sent} of ${size}`);
+  trial.assertSound();
+});
+
+/** An image with one layer of so many MiB, which is nowhere as a whole. */
+function largeImage(registry: TestRegistry, mebibytes: number): void {
+  const piece = noise(1 << 20);
+  const head = header({ name: "large", size: mebibytes * piece.length, mtime: 1 });
+  const end = new Uint8Array(1024);
+  const size = head.length + mebibytes * piece.length + end.length;
+  const verifier = new Verifier();
+  verifier.update(head);
+  for (let i = 0; i < mebibytes; i++) verifier.update(piece);
+  verifier.update(end);
+  const digest = verifier.digest();
+  const config = registry.addBlob(OCI_CONFIG, {
+    os: "linux",
+    architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
+    rootfs: { type: "layers", diff_ids: [digest] },
+  });
+  const layers = [{ mediaType: OCI_LAYER, digest, size }];
+  registry.addManifest("1", OCI_MANIFEST, { schemaVersion: 2, config, layers });
+  registry.hook = ({ path }) =>
+    path.endsWith(digest)
+      ? async (conn) => {
+        await say(conn, headOf(200, { "Content-Length": String(size) }));
+        await write(conn, head);
+        for (let i = 0; i < mebibytes; i++) await write(conn, piece);
+        await write(conn, end);
+      }
+      : undefined;
+}
+
+/** In MiB; more where somebody wants to know. */
+const LARGE = Number(Deno.env.get("GOCONTAINER_TEST_LARGE") ?? "400");
+
+Deno.test(`the memory that a pull takes does not grow with the image: ${LARGE} MiB`, async () => {
+  await using registry = new TestRegistry();
+  largeImage(registry, LARGE);
+  using trial = new PullTrial();
+  const running = workspace.start(["pull", "-i", trial.images, `${registry.host}/image:1`]);
+  let most = 0;
+  const timer = setInterval(() => {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${running.pid}/status`);
+      most = Math.max(most, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0));
+    } catch {
+      // It is over.
+    }
+  }, 20);
+  const { code, stderr } = await running.end(600_000).finally(() => clearInterval(timer));
+  assertEquals(code, 0, stderr);
+  assert(most > 20_000 && most < 200_000, `${most} kB`);
+  console.log(`${LARGE} MiB: at most ${most} kB resident`);
+});
