@@ -1,110 +1,116 @@
-/** C6: digests that are paths, in every document of the store that names content. */
+/** Row C6: a digest becomes a path; content is stored under a name that it does not have. */
 
-import { assert, assertEquals } from "@std/assert";
-import { digestOf } from "../../lib/image/digest.ts";
-import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { layerOf, PullTrial } from "../integration/registry/pulling.ts";
+import { TestRegistry } from "../integration/registry/test_registry.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
 
-/** Digests that lead to a file of the host, if they were paths. */
-function evilDigests(file: string): string[] {
-  const up = "../".repeat(20);
-  return [
-    `sha256:${up}${file.slice(1)}`,
-    `sha256:${file}`,
-    `${up}${file.slice(1)}:x`,
-    `sha256/../..${file}:${"a".repeat(64)}`,
-    `sha256:${"a".repeat(64)}/${up}${file.slice(1)}`,
-    `sha256:${"A".repeat(64)}`,
-    `sha256:${"a".repeat(63)}`,
-    "sha256:..",
-    "..:..",
-    ".:.",
-    "",
-  ];
-}
+const DIGESTS = [
+  "sha256:../../../../../../../../etc/passwd",
+  `sha256:${"../".repeat(20)}evil`,
+  "../../evil:aa",
+  "sha256:/etc/passwd",
+  `sha256:${"0".repeat(63)}/`,
+  `sha256:${"0".repeat(64)}\u0000`,
+  `SHA256:${"0".repeat(64)}`,
+  "sha256:",
+  ".:.",
+];
 
-/** Writes a store by hand; gives the descriptor of what is put into it. */
-function makeStore(path: string) {
-  Deno.mkdirSync(`${path}/blobs/sha256`, { recursive: true, mode: 0o700 });
-  Deno.writeTextFileSync(`${path}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
-  const put = (mediaType: string, value: unknown) => {
-    const bytes = new TextEncoder().encode(JSON.stringify(value));
-    const digest = digestOf(bytes);
-    Deno.writeFileSync(`${path}/blobs/${digest.replace(":", "/")}`, bytes);
-    return { mediaType, digest: digest as string, size: bytes.length };
-  };
-  const list = (descriptor: object) =>
-    Deno.writeTextFileSync(
-      `${path}/index.json`,
-      JSON.stringify({
+Deno.test("digests that are paths, wherever a registry puts them", async () => {
+  await attack(workspace, async () => {
+    await using registry = new TestRegistry();
+    using trial = new PullTrial();
+    const { manifest, config, layers } = registry.addImage(undefined, [layerOf("a", 100)]);
+    const platform = { os: "linux", architecture: "amd64" };
+    for (const digest of DIGESTS) {
+      registry.addManifest("layer", OCI_MANIFEST, {
         schemaVersion: 2,
-        manifests: [{
-          ...descriptor,
-          annotations: { "org.opencontainers.image.ref.name": "docker.io/library/evil:1" },
-        }],
-      }),
-    );
-  return { put, list };
-}
-
-Deno.test({
-  name: "C6: a digest never becomes a path before it is one of an algorithm and its digits",
-  ignore: Deno.uid() !== 0,
-  fn: () =>
-    attack(workspace, async ({ file, secret }) => {
-      let count = 0;
-      for (const digest of evilDigests(file)) {
-        const evil = (mediaType: string) => ({ mediaType, digest, size: secret.length });
-        const documents = [
-          () => evil(OCI_MANIFEST),
-          () => evil(OCI_INDEX),
-          ({ put }: ReturnType<typeof makeStore>) =>
-            put(OCI_INDEX, { schemaVersion: 2, manifests: [evil(OCI_MANIFEST)] }),
-          ({ put }: ReturnType<typeof makeStore>) =>
-            put(OCI_MANIFEST, { schemaVersion: 2, config: evil(OCI_CONFIG), layers: [] }),
-          ({ put }: ReturnType<typeof makeStore>) =>
-            put(OCI_MANIFEST, {
-              schemaVersion: 2,
-              config: put(OCI_CONFIG, {
-                os: "linux",
-                architecture: "amd64",
-                rootfs: { type: "layers", diff_ids: [`sha256:${"a".repeat(64)}`] },
-              }),
-              layers: [evil(OCI_LAYER)],
-            }),
-          ({ put }: ReturnType<typeof makeStore>) =>
-            put(OCI_MANIFEST, {
-              schemaVersion: 2,
-              config: put(OCI_CONFIG, {
-                os: "linux",
-                architecture: "amd64",
-                rootfs: { type: "layers", diff_ids: [digest] },
-              }),
-              layers: [put(OCI_LAYER, "x")],
-            }),
-        ];
-        for (const document of documents) {
-          const images = workspace.path(`images${++count}`);
-          const store = makeStore(`${images}/.store`);
-          store.list(document(store));
-          const commands = count % 6 === 1
-            ? [["images"], ["images", "check", "-layers", "-repair"], ["prune", "-all"]]
-            : [["inspect", "evil:1"], ["rmi", "-f", "evil:1"]];
-          for (const [command = "", ...args] of commands) {
-            const { stdout } = await workspace.run([command, ...args, "-i", images]);
-            assert(!stdout.includes(secret));
-          }
-          const run = await workspace.run(
-            ["run", "-net=none", "-pull=never", "-i", images, "evil:1", "true"],
-          );
-          assertEquals(run.code, 125);
-          assert(!run.stderr.includes(secret));
-          await Deno.remove(images, { recursive: true });
-        }
+        config,
+        layers: [{ ...layers[0]!, digest }],
+      });
+      registry.addManifest("config", OCI_MANIFEST, {
+        schemaVersion: 2,
+        config: { ...config, digest },
+        layers,
+      });
+      registry.addManifest("index", OCI_INDEX, {
+        schemaVersion: 2,
+        manifests: [{ ...manifest, digest, platform }],
+      });
+      for (const tag of ["layer", "config", "index"]) {
+        const name = `${registry.host}/image:${tag}`;
+        const { code, stderr, stdout } = await workspace.run(["pull", "-i", trial.images, name]);
+        assertEquals([code, stdout], [125, ""], digest);
+        assertMatch(stderr, /expected a digest/);
       }
-      assertEquals(count, 11 * 6);
-    }),
+      // Nobody was asked for it either.
+      assert(registry.log.every(({ path }) => !path.includes("..") && !path.includes("evil")));
+    }
+    trial.assertSound();
+    assertEquals(trial.contents().blobs, []);
+  });
+});
+
+Deno.test("a digest that the user gives, or that a registry gives in a header, is no path either", async () => {
+  await attack(workspace, async () => {
+    await using registry = new TestRegistry();
+    using trial = new PullTrial();
+    const { manifest } = registry.addImage("1", [layerOf("a", 100)]);
+    for (const digest of DIGESTS) {
+      if (digest.includes("\0")) continue;
+      const name = `${registry.host}/image@${digest}`;
+      const { code } = await workspace.run(["pull", "-i", trial.images, name]);
+      assertEquals(code, 125, digest);
+    }
+    assertEquals(registry.log, []);
+    for (const digest of DIGESTS) {
+      registry.hook = ({ path }) =>
+        path.includes("/manifests/")
+          ? {
+            status: 200,
+            fields: {
+              "Content-Type": OCI_MANIFEST,
+              "Docker-Content-Digest": digest.replace("\0", ""),
+            },
+            body: registry.bytesOf(manifest.digest),
+          }
+          : undefined;
+      const name = `${registry.host}/image:1`;
+      const { code } = await workspace.run(["pull", "-i", trial.images, name]);
+      assertEquals(code, 125, digest);
+    }
+    assertEquals(trial.contents().references, []);
+  });
+});
+
+Deno.test("content that is not what its digest says never gets its name", async () => {
+  await attack(workspace, async () => {
+    await using registry = new TestRegistry();
+    const { layers, config, manifest } = registry.addImage("1", [layerOf("a", 5000)]);
+    for (const { digest, size } of [layers[0]!, config, manifest]) {
+      using trial = new PullTrial();
+      registry.hook = ({ method, path }) =>
+        method === "GET" && path.endsWith(digest)
+          ? {
+            status: 200,
+            fields: { "Content-Type": OCI_MANIFEST },
+            body: new Uint8Array(size).fill(0x20),
+          }
+          : undefined;
+      const name = digest === manifest.digest
+        ? `${registry.host}/image@${digest}`
+        : `${registry.host}/image:1`;
+      const { code, stderr } = await workspace.run(["pull", "-i", trial.images, name]);
+      assertEquals(code, 125);
+      assertMatch(stderr, /the content is another|another manifest than it said/);
+      assert(!trial.contents().blobs.includes(digest));
+      assertEquals(trial.contents().references, []);
+      trial.assertSound();
+    }
+  });
 });
