@@ -68,6 +68,13 @@ export function pidfd_send_signal(pidfd: number, signal: number): void {
   syscall("pidfd_send_signal", `signal ${signal}`, pidfd, signal, null, 0);
 }
 
+/** As {@link pidfd_send_signal}; false when the process has been reaped (ESRCH), which costs no exception. */
+export function tryPidfdSendSignal(pidfd: number, signal: number): boolean {
+  if (trySyscall("pidfd_send_signal", pidfd, signal, null, 0) !== -1) return true;
+  if (errnoName(errno()) === "ESRCH") return false;
+  throw new SysError("pidfd_send_signal", errno(), `signal ${signal}`);
+}
+
 /** pidfd_getfd(2): a copy of another process's descriptor, close-on-exec. */
 export function pidfd_getfd(pidfd: number, fd: number): number {
   return syscall("pidfd_getfd", `${fd}`, pidfd, fd, 0);

@@ -1,26 +1,10 @@
-import { AT_FDCWD, AT_REMOVEDIR, O_RDONLY, O_WRONLY } from "../../ffi/constants.ts";
-import { fromCString } from "../../ffi/cstring.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O_WRONLY } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { Fd, mkdirat, openat, read, unlinkat, write } from "../../ffi/file.ts";
+import { Fd, mkdirat, openat, readFile, unlinkat, write } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
 import { alloc } from "../../ffi/struct.ts";
 
 const encoder = new TextEncoder();
-
-/**
- * The content of a file of cgroupfs or procfs.
- *
- * @throws {SysError} ENOENT when there is no such file, ENODEV when its cgroup goes away right now.
- */
-export function readFile(path: string): string {
-  using fd = new Fd(openat(AT_FDCWD, path, O_RDONLY));
-  let text = "";
-  for (const buffer = alloc(16384);;) {
-    const bytes = read(fd.number, buffer);
-    if (bytes.length === 0) return text;
-    text += fromCString(bytes);
-  }
-}
 
 /** The content of a file, or undefined when it or its cgroup is not there. */
 export function readIfThere(path: string): string | undefined {

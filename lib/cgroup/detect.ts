@@ -1,4 +1,4 @@
-import { readFile } from "./cgroupfs.ts";
+import { readFile } from "../../ffi/file.ts";
 
 /** A mounted cgroup hierarchy. */
 export interface Hierarchy {

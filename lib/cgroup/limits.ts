@@ -1,6 +1,7 @@
+import { readFile } from "../../ffi/file.ts";
 import type { Resources } from "../oci/spec.ts";
 import { step } from "../trace.ts";
-import { readFile, readIfThere, writeFile } from "./cgroupfs.ts";
+import { readIfThere, writeFile } from "./cgroupfs.ts";
 import { deviceRules } from "./devices.ts";
 import { controllerHint, type Optional, tellMissing } from "./missing.ts";
 import { pids } from "./pids.ts";

@@ -1,8 +1,8 @@
 import { AT_FDCWD, O_WRONLY } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { Fd, openat } from "../../ffi/file.ts";
+import { Fd, openat, readFile } from "../../ffi/file.ts";
 import { ContainerError } from "../errors.ts";
-import { readFile, unlessGone, writeFile, writeValue } from "./cgroupfs.ts";
+import { unlessGone, writeFile, writeValue } from "./cgroupfs.ts";
 import type { Setting } from "./setting.ts";
 
 /** Takes back a setting that was written. */

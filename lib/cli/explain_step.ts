@@ -153,6 +153,8 @@ export function explainStep(step: Step): StepExplanation {
         call: "prctl(PR_SET_NO_NEW_PRIVS, 1)",
         check: "grep NoNewPrivs /proc/self/status",
       };
+    case "tell ready":
+      return { call: "sendmsg() on a socket pair" };
     case "wait for start":
       return { call: "recvmsg() on a socket pair, until the parent says so" };
     case "wait for mappings":
@@ -199,6 +201,8 @@ export function explainStep(step: Step): StepExplanation {
             step.filter ? " and a seccomp filter" : ""
           }`,
       };
+    case "hand over":
+      return { call: "sendmsg(); fcntl(F_SETFD, 0)   # the launcher tells errno itself" };
     case "exec":
       return {
         call: "execve of the launcher, execve of what was found",

@@ -1,3 +1,5 @@
+import { readFile } from "../../ffi/file.ts";
+
 /** The manager runs images; the runtime takes bundles, as runc does. */
 export type Face = "manager" | "runtime";
 
@@ -71,6 +73,6 @@ function hasBundle(words: readonly string[]): boolean {
 
 /** The name by which the program was called: the last part of argv[0], which Deno does not tell. */
 export function calledAs(): string {
-  const [argv0] = Deno.readTextFileSync("/proc/self/cmdline").split("\0");
+  const [argv0] = readFile("/proc/self/cmdline").split("\0");
   return argv0.slice(argv0.lastIndexOf("/") + 1);
 }

@@ -1,5 +1,5 @@
 import { chooseContainerAddress, type Lease, parseBridgeAddress } from "../network/addresses.ts";
-import { type Bridge, prepareBridge } from "../network/bridge.ts";
+import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
 import { type Cidr, formatCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
 import { hostnameFile, hostsFile, resolverFile } from "../network/resolver.ts";
@@ -76,8 +76,10 @@ function bridged(
 /** Under the lock, since another container may be about to want another bridge address. */
 function prepareHost(root: StateRoot, id: string, address: Cidr): Bridge {
   using _lock = root.lock();
-  const others = root.containers().filter(({ record }) => record.id !== id);
-  const bridge = prepareBridge({ address, leases: leasesOf(others) });
+  const bridge = readyBridge(address) ?? prepareBridge({
+    address,
+    leases: leasesOf(root.containers().filter(({ record }) => record.id !== id)),
+  });
   prepareNat(address);
   return bridge;
 }

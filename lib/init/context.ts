@@ -8,7 +8,9 @@ export interface InitContext {
   root: number;
   /** The program's path, once it is found. */
   program?: string;
-  /** Becomes the program; see steps/exec.ts. */
+  /** Gives the channel to what becomes the program, where that is a launcher; see steps/exec.ts. */
+  handOver?: () => void;
+  /** Becomes the program. */
   become?: () => never;
   /** The value of HOME, where the config has none. */
   home?: string;

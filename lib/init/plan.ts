@@ -124,7 +124,7 @@ export interface SeccompStep {
   readonly notify: boolean;
 }
 
-/** What becomes the program is made ready, while nothing limits this process yet. */
+/** What becomes the program is made, while nothing limits this process yet. */
 export interface LauncherStep {
   readonly do: "launcher";
   readonly label: string;
@@ -250,12 +250,15 @@ export type Step =
     /** The container's state for the hooks' standard input; the pid is put in. */
     readonly state: Record<string, unknown>;
   }
+  | { readonly do: "tell ready"; readonly label: string }
   /** `listener` is a socket to wait on where the parent does not stay. */
   | { readonly do: "wait for start"; readonly label: string; readonly listener?: number }
   | { readonly do: "take root"; readonly label: string }
   | CredentialsStep
   | SeccompStep
   | LauncherStep
+  /** The launcher, where there is one, has the channel from now on. */
+  | { readonly do: "hand over"; readonly label: string }
   /** The user's folder in the container's /etc/passwd becomes HOME. */
   | { readonly do: "find home"; readonly label: string; readonly uid: number }
   /** `path`: the folders of the container's PATH; unused when the name has a slash. */

@@ -5,7 +5,7 @@ import { type InitContext, InitError } from "./context.ts";
 import type { Plan, Step } from "./plan.ts";
 import { becomeUser } from "./steps/credentials.ts";
 import { makeDeviceNodes, makeLinks } from "./steps/devices.ts";
-import { ExecError, execProgram, findProgram, prepareLauncher } from "./steps/exec.ts";
+import { ExecError, execProgram, findProgram, handOver, prepareLauncher } from "./steps/exec.ts";
 import { runContainerHooks } from "./steps/hooks.ts";
 import { mountCgroups } from "./steps/cgroup_mounts.ts";
 import { findHome, setSecurityLabel } from "./steps/labels.ts";
@@ -24,6 +24,7 @@ import {
   setRlimits,
   startAfresh,
   takeRoot,
+  tellReady,
   unshareMore,
   waitForMappings,
   waitForParent,
@@ -149,6 +150,8 @@ function perform(step: Step, context: InitContext): void {
       return waitForParent(context);
     case "container hooks":
       return runContainerHooks(context, step);
+    case "tell ready":
+      return tellReady(context);
     case "wait for start":
       return waitUntilStarted(context, step);
     case "take root":
@@ -163,6 +166,8 @@ function perform(step: Step, context: InitContext): void {
       return findProgram(context, step);
     case "launcher":
       return prepareLauncher(context, step);
+    case "hand over":
+      return handOver(context);
     case "exec":
       return execProgram(context);
   }

@@ -1,3 +1,5 @@
+import { SysError } from "../../ffi/errno.ts";
+import { readFile } from "../../ffi/file.ts";
 import { NFPROTO_IPV4, type NftSocket } from "../../ffi/nfnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { BRIDGE } from "./bridge.ts";
@@ -124,10 +126,10 @@ function ourRules(program: string, table: string, chain: string): string[][] {
 /** Whether the older iptables has that table in use, in the calling thread's network namespace. */
 function hasLegacyTable(table: string): boolean {
   try {
-    const tables = Deno.readTextFileSync("/proc/thread-self/net/ip_tables_names");
+    const tables = readFile("/proc/thread-self/net/ip_tables_names");
     return tables.split("\n").includes(table);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof SysError && error.code === "ENOENT") return false;
     throw error;
   }
 }

@@ -1,4 +1,7 @@
-import { ContainerError } from "../errors.ts";
+import { AT_FDCWD, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { Fd, openat, read, statx } from "../../ffi/file.ts";
+import { alloc } from "../../ffi/struct.ts";
+import { ContainerError, SysError } from "../errors.ts";
 import { warn } from "../trace.ts";
 import { type Cidr, formatAddress } from "./cidr.ts";
 
@@ -88,20 +91,22 @@ export function reachableServers(text: string): { content: string; servers: numb
 /** A regular file of the host, at most MAX_SIZE bytes and whole lines of it; undefined when there is none. */
 function readHostFile(path: string): string | undefined {
   try {
-    // Asked first: opening a FIFO would wait for a writer.
-    if (!Deno.statSync(path).isFile) return undefined;
-    using file = Deno.openSync(path);
-    const buffer = new Uint8Array(MAX_SIZE + 1);
+    // Opening a FIFO would wait for a writer otherwise.
+    using file = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK));
+    const { mode, size } = statx(file.number);
+    if ((mode & S_IFMT) !== S_IFREG) return undefined;
+    // One of a virtual file system may have none.
+    const buffer = alloc(Math.min(size || MAX_SIZE, MAX_SIZE) + 1);
     let length = 0;
     while (length < buffer.length) {
-      const count = file.readSync(buffer.subarray(length));
-      if (count === null) break;
+      const count = read(file.number, buffer.subarray(length)).length;
+      if (count === 0) break;
       length += count;
     }
     const text = new TextDecoder().decode(buffer.subarray(0, length));
     return length > MAX_SIZE ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { SysError } from "../../ffi/errno.ts";
+import { readFile } from "../../ffi/file.ts";
 import { sourceAddressTo } from "../../ffi/netdevice.ts";
 import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
@@ -170,9 +172,9 @@ function awaitForwarding(hostVeth: string, bridge: Bridge): void {
 
 function portState(hostVeth: string): number | undefined {
   try {
-    return Number(Deno.readTextFileSync(`/sys/class/net/${hostVeth}/brport/state`));
+    return Number(readFile(`/sys/class/net/${hostVeth}/brport/state`));
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
     // /sys may show another network namespace than ours; the socket does not, but takes longer.
     using socket = new RouteSocket();
     return socket.link(hostVeth)?.portState;

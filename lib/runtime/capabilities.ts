@@ -65,6 +65,7 @@ function maskOf(names: readonly string[] = []): bigint {
 }
 
 function namesOf(mask: bigint): string[] {
+  if (mask === 0n) return [];
   return Object.entries(CAPABILITIES).filter(([, bit]) => (mask >> BigInt(bit)) & 1n)
     .map(([name]) => name);
 }

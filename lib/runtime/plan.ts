@@ -1,5 +1,5 @@
 import { MOUNT_ATTR_RDONLY, MS_BIND, MS_PRIVATE, MS_REC, MS_SLAVE } from "../../ffi/mount_flags.ts";
-import type { CapabilityMasks, Plan, SeccompFilter, Step } from "../init/plan.ts";
+import type { CapabilityMasks, Plan, SeccompFilter, Step, StepOf } from "../init/plan.ts";
 import { type SyscallName, SYSCALLS } from "../../ffi/syscalls.ts";
 import { parseList } from "../oci/list_format.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../oci/memory_policy.ts";
@@ -112,6 +112,9 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   if (personality) plan.push(personalityStep(personality));
   if (process) plan.push(...identity(process, options.program));
   const { listener } = options;
+  const launcher = process ? [launcherStep(process, options)] : [];
+  // A parent that stays hears of a failure later as well, and has work to do meanwhile.
+  plan.push(...listener === undefined ? [READY, ...launcher] : [...launcher, READY]);
   plan.push({
     do: "wait for start",
     label: listener === undefined ? "wait until the network is there" : "wait for start",
@@ -123,6 +126,8 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
 }
 
 const START_LABEL = "start a new session, signals as at boot";
+
+const READY: Step = { do: "tell ready", label: "tell that the container is built" };
 
 function sessionKeyring(name: string | undefined): Step[] {
   if (name === undefined) return [];
@@ -332,7 +337,9 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   }
   if (options.personality) plan.push(personalityStep(options.personality));
   plan.push(...identity(process, options.program));
-  if (!options.fromOutside) plan.push({ do: "wait for start", label: "wait for start" });
+  const launcher = launcherStep(process, options);
+  if (options.fromOutside) plan.push(launcher);
+  else plan.push(READY, launcher, { do: "wait for start", label: "wait for start" });
   plan.push(...program(process, options));
   return plan;
 }
@@ -375,59 +382,75 @@ function identity(process: Process, options: ProgramOptions): Step[] {
 
 const CAP_SYS_ADMIN = 1n << 21n;
 
-/** What {@link program} goes by. */
+/** What {@link launcherStep} and {@link program} go by. */
 interface LastSteps {
   readonly dieWithParent: boolean;
   readonly program: ProgramOptions;
   readonly fromOutside?: boolean;
 }
 
-/** The last steps, once the container is started. */
-function program(process: Process, options: LastSteps): Step[] {
-  const { capabilities, labels, seccomp } = options.program;
+function launcherStep(process: Process, options: LastSteps): Step {
+  const { labels, seccomp } = options.program;
   const { dieWithParent, fromOutside = false } = options;
-  const notify = seccomp?.notify ?? false;
-  // The launcher loads it right before the program, unless that takes what the launcher lacks; and from
-  // outside it is loaded before anybody in the container can see the process.
-  const early = seccomp !== undefined &&
-    (notify || !process.noNewPrivileges || (fromOutside && mayLaunch(seccomp, process)));
-  const argv = process.args ?? [];
-  const limits = (process.rlimits ?? []).map(({ type, soft, hard }) => ({
-    resource: RLIMITS[type],
-    soft: BigInt(soft),
-    hard: BigInt(hard),
-  }));
-  const plan: Step[] = [{
+  const limits = limitsOf(process);
+  return {
     do: "launcher",
     label: "make the launcher of the program",
-    argv,
+    argv: process.args ?? [],
     env: environment(process.env).env,
-    ...(seccomp && !early ? { filter: seccomp } : {}),
+    ...(seccomp && !loadsEarly(process, options) ? { filter: seccomp } : {}),
     ...(fromOutside
       ? { sibling: { terminal: process.terminal ?? false, limits, dieWithParent } }
       : {}),
     direct: isDirect(labels),
-  }];
+  };
+}
+
+/** The last steps, once the container is started. */
+function program(process: Process, options: LastSteps): Step[] {
+  const { capabilities, seccomp } = options.program;
+  const { dieWithParent, fromOutside = false } = options;
+  const plan: Step[] = [{ do: "hand over", label: "tell how the program could be refused" }];
   if (!fromOutside) {
     // As late as this, for this process itself would not get along with many a limit.
+    const limits = limitsOf(process);
     if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });
     // The kernel forgets it at a change of the user, so it comes after that.
     if (dieWithParent) {
       plan.push({ do: "die with parent", label: "end when gocontainer ends" });
     }
   }
-  if (early) {
+  if (seccomp && loadsEarly(process, options)) {
     plan.push({
       do: "seccomp",
       label: "filter system calls",
       filter: seccomp,
       ...(process.noNewPrivileges ? {} : { capabilities }),
-      notify,
+      notify: seccomp.notify,
     });
   }
-  const words = argv.map((arg) => JSON.stringify(arg)).join(" ");
+  const words = (process.args ?? []).map((arg) => JSON.stringify(arg)).join(" ");
   plan.push({ do: "exec", label: `run ${words}` });
   return plan;
+}
+
+/**
+ * The launcher loads a filter right before the program, unless that takes what the launcher lacks; and from
+ * outside it is loaded before anybody in the container can see the process.
+ */
+function loadsEarly(process: Process, { program, fromOutside }: LastSteps): boolean {
+  const { seccomp } = program;
+  return seccomp !== undefined &&
+    (seccomp.notify || !process.noNewPrivileges ||
+      (fromOutside === true && mayLaunch(seccomp, process)));
+}
+
+function limitsOf({ rlimits = [] }: Process): StepOf<"rlimits">["limits"] {
+  return rlimits.map(({ type, soft, hard }) => ({
+    resource: RLIMITS[type],
+    soft: BigInt(soft),
+    hard: BigInt(hard),
+  }));
 }
 
 /** What SELinux makes of a program is decided at the next execve, which must be its own. */

@@ -1,3 +1,6 @@
+import { SysError } from "../../ffi/errno.ts";
+import { readFile } from "../../ffi/file.ts";
+
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -9,11 +12,11 @@ export interface ProcessIdentity {
 export function identify(pid: number): ProcessIdentity | undefined {
   let stat: string;
   try {
-    stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    stat = readFile(`/proc/${pid}/stat`);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     // ESRCH: it ended between open and read.
-    if (error instanceof Error && error.message.includes("os error 3")) return undefined;
+    const gone = error instanceof SysError && (error.code === "ENOENT" || error.code === "ESRCH");
+    if (gone) return undefined;
     throw error;
   }
   // The name in parentheses may hold anything, so fields are counted from the last one on.

@@ -7,7 +7,7 @@ import {
   clone3,
   type ExitStatus,
   pidfd_open,
-  pidfd_send_signal,
+  tryPidfdSendSignal,
   waitid,
 } from "../../ffi/process.ts";
 import { socketpair } from "../../ffi/socket.ts";
@@ -119,11 +119,10 @@ export class Spawned implements Disposable {
     this.#master?.[Symbol.dispose]();
     if (this.#released) return this.pidfd[Symbol.dispose]();
     try {
-      pidfd_send_signal(this.pidfd.number, SIGNALS.SIGKILL);
-      waitid(this.pid);
+      // The usual end is that whoever followed it has reaped it.
+      if (tryPidfdSendSignal(this.pidfd.number, SIGNALS.SIGKILL)) waitid(this.pid);
     } catch (error) {
-      const gone = error instanceof SysError && (error.code === "ESRCH" || error.code === "ECHILD");
-      if (!gone) throw error;
+      if (!(error instanceof SysError && error.code === "ECHILD")) throw error;
     } finally {
       this.pidfd[Symbol.dispose]();
     }

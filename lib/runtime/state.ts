@@ -15,6 +15,7 @@ import {
   flock,
   LOCK_EX,
   openat,
+  readFile,
   renameat2,
   statx,
   tryMkdir,
@@ -141,9 +142,9 @@ export class StateRoot {
     checkId(id);
     let text: string;
     try {
-      text = Deno.readTextFileSync(`${this.path}/${id}/state.json`);
+      text = readFile(`${this.path}/${id}/state.json`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
+      if (error instanceof SysError && error.code === "ENOENT") return undefined;
       throw error;
     }
     return new ContainerState(`${this.path}/${id}`, JSON.parse(text) as ContainerRecord);

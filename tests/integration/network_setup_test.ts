@@ -85,7 +85,7 @@ test("the bridge's address is replaced, unless live containers need it", () => {
     assertEquals(error.code, "InUse");
     assertStringIncludes(error.message, '"web" (10.10.10.2/24), "db" (10.10.10.3/24)');
     assertStringIncludes(error.message, `10.10.10.1/24 of "${BRIDGE}" by ${other}`);
-    assertStringIncludes(error.hint!, "end these containers first");
+    assertStringIncludes(error.hint!, "End these containers first");
   }
   assertEquals(bridgeIn(host, "10.10.10.1/24", leases).index, index);
   assertEquals(bridgeIn(host, "10.20.0.1/20").index, index);

@@ -196,7 +196,7 @@ Deno.test("-bridge-addr does not take the network from a live container, which i
   const { record, end } = await waiting(["-bridge-addr", "10.77.1.1/24"], within(lab));
   const said = await complaint(["-bridge-addr", "10.77.2.1/24"], within(lab));
   assertStringIncludes(said, `it is the gateway of "${record.id}" (${record.network.address})`);
-  assertStringIncludes(said, "end this container first");
+  assertStringIncludes(said, "End this container first");
   assertStringIncludes(lab.run("ip -4 address show goContainers0"), " 10.77.1.1/24 ");
   await end();
   await sh("true", ["-bridge-addr", "10.77.2.1/24"], within(lab));

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "../cgroupfs.ts";
+import { readFile } from "../../../ffi/file.ts";
+import { writeFile } from "../cgroupfs.ts";
 import type { Freezer } from "../freezer.ts";
 
 /** The freezer controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst). */

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "../cgroupfs.ts";
+import { readFile } from "../../../ffi/file.ts";
+import { writeFile } from "../cgroupfs.ts";
 
 /**
  * Gives a cgroup of the v1 cpuset controller the CPUs and memory nodes of its parent: a new one has

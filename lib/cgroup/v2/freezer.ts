@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "../cgroupfs.ts";
+import { readFile } from "../../../ffi/file.ts";
+import { writeFile } from "../cgroupfs.ts";
 import type { Freezer } from "../freezer.ts";
 
 /** The freezer of cgroup v2, part of every cgroup since Linux 5.2 (cgroup-v2.rst, cgroup.freeze). */

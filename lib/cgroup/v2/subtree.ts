@@ -1,5 +1,6 @@
 import { SysError } from "../../../ffi/errno.ts";
-import { readFile, writeFile } from "../cgroupfs.ts";
+import { readFile } from "../../../ffi/file.ts";
+import { writeFile } from "../cgroupfs.ts";
 import { ancestors } from "../path.ts";
 
 /**

@@ -29,13 +29,7 @@ import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, fstatfsType, openat, writeAll } from "../../../ffi/file.ts";
 import { AT_FDCWD, O_PATH } from "../../../ffi/constants.ts";
-import {
-  clearCloseOnExec,
-  execve,
-  fexecve,
-  memfd_create_program,
-  sealWhole,
-} from "../../../ffi/process.ts";
+import { execve, fexecve, memfd_create_program, sealWhole } from "../../../ffi/process.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 import { type Launch, launcherImage } from "./image.ts";
 
@@ -47,7 +41,7 @@ export class Launcher {
   readonly #byPath: boolean;
 
   /**
-   * @param launch its channel goes through an `execve` from now on.
+   * @param launch its channel has to go through an `execve` by then.
    * @param path the program.
    */
   constructor(launch: Launch, path: string, argv: readonly string[], env: readonly string[]) {
@@ -58,7 +52,6 @@ export class Launcher {
     this.#envp = new CStringArray(env);
     // The /proc of a container does not have who is outside of its pid namespace.
     this.#byPath = launch.sibling === undefined && hasRealProc();
-    clearCloseOnExec(launch.channel);
   }
 
   /**

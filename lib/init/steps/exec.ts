@@ -2,7 +2,7 @@ import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT } from "../../../ffi/consta
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
-import { execve } from "../../../ffi/process.ts";
+import { clearCloseOnExec, execve } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
 import type { InitContext } from "../context.ts";
@@ -53,7 +53,7 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
 }
 
 /**
- * Makes all ready for {@link execProgram}: what comes between the two may leave this process without
+ * Makes all for {@link execProgram}: what comes between the two may leave this process without
  * descriptors or memory to have. The environment and arguments are as they are in the plan; no shell
  * stands in between.
  */
@@ -73,9 +73,20 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     step.argv,
     env,
   );
-  // Told now, for there are no more words once this process is the launcher, or under a filter.
-  tell(context.channel, { type: "exec", path, reasons: reasonsOf(path) });
+  const reasons = reasonsOf(path);
+  context.handOver = () => {
+    tell(context.channel, { type: "exec", path, reasons });
+    clearCloseOnExec(context.channel);
+  };
   context.become = () => launcher.launch();
+}
+
+/**
+ * Lets the launcher have the channel, and tells what it has no words for: why execve(2) could fail. Told
+ * now, for a filter or a limit may allow no more of it later.
+ */
+export function handOver(context: InitContext): void {
+  context.handOver?.();
 }
 
 /**

@@ -9,6 +9,7 @@ import { poll, POLLHUP } from "../../../ffi/poll.ts";
 import {
   close_range,
   CLOSE_RANGE_CLOEXEC,
+  dup3,
   isInherited,
   LAST_FD,
   PR_SET_DUMPABLE,
@@ -135,16 +136,24 @@ export function waitForParent(context: InitContext): void {
   awaitGo(context);
 }
 
+export function tellReady(context: InitContext): void {
+  tell(context.channel, { type: "ready" });
+}
+
 /**
  * The container is built: somebody else decides when, and whether, the program starts. Where that is
- * not the parent but a later `start`, the channel is from now on the connection to it.
+ * not the parent but a later `start`, the channel is from now on the connection to it, under the
+ * number that the launcher knows.
  */
 export function waitUntilStarted(context: InitContext, step: StepOf<"wait for start">): void {
-  tell(context.channel, { type: "ready" });
   if (step.listener !== undefined) {
     close(context.channel);
-    context.channel = accept(step.listener);
+    const connection = accept(step.listener);
     close(step.listener);
+    if (connection !== context.channel) {
+      dup3(connection, context.channel);
+      close(connection);
+    }
   }
   awaitGo(context);
 }

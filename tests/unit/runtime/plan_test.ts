@@ -81,8 +81,10 @@ Deno.test("a plain config has the steps that every container has, and no others"
     "become user",
     "enter working folder",
     "find program",
-    "wait for start",
+    "tell ready",
     "launcher",
+    "wait for start",
+    "hand over",
     "exec",
   ]);
 });
@@ -173,13 +175,26 @@ Deno.test("hooks of the host run before those of the container, both before the 
   assert(steps.indexOf(calls[1]) > kinds(steps).indexOf("wait for start"));
 });
 
+Deno.test("the launcher is made while the parent is at work, or before it goes", () => {
+  assertOrder(plan(spec()), "tell ready", "launcher", "wait for start");
+  assertOrder(plan(spec(), { listener: 9 }), "launcher", "tell ready", "wait for start");
+});
+
 Deno.test("limits come last: the runtime itself could not live with many", () => {
   const process: Process = {
     ...PROCESS,
     rlimits: [{ type: "RLIMIT_AS", soft: 1, hard: 18446744073709551615n }],
   };
   const steps = plan(spec({ process }), { dieWithParent: true });
-  assertOrder(steps, "wait for start", "launcher", "rlimits", "die with parent", "exec");
+  assertOrder(
+    steps,
+    "launcher",
+    "wait for start",
+    "hand over",
+    "rlimits",
+    "die with parent",
+    "exec",
+  );
   assertEquals(find(steps, "rlimits").limits, [
     { resource: 9, soft: 1n, hard: 18446744073709551615n },
   ]);
@@ -201,7 +216,7 @@ Deno.test("without it, CAP_SYS_ADMIN is kept just so long as the filter takes to
   assertEquals(find(steps, "become user").retained, CAP_SYS_ADMIN);
   assertEquals(find(steps, "seccomp").capabilities, NONE);
   assertEquals(find(steps, "launcher").filter, undefined);
-  assertEquals(kinds(steps).slice(-3), ["launcher", "seccomp", "exec"]);
+  assertEquals(kinds(steps).slice(-3), ["hand over", "seccomp", "exec"]);
 });
 
 Deno.test("a listener is handed over by the process itself, with no_new_privs too", () => {

@@ -64,7 +64,11 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
       before?.();
       const said: Uint8Array[] = [];
       for (const clones of acts) {
-        const failure = await failureOf(play(modules, props, { words, clones, said }), clones);
+        const failure = await failureOf(
+          play(modules, props, { words, clones, said }),
+          clones,
+          said,
+        );
         if (failure === undefined) continue;
         failures.push(`${words.join(" ")} (${layout}, ${clones.join()}): ${failure}`);
       }
@@ -73,16 +77,18 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
   return failures;
 }
 
-/** What went wrong in an act: its last child becomes the program, all others end well. */
+/** What went wrong in an act, whose last child becomes the program and all others end well; undefined for nothing. */
 async function failureOf(
   act: Promise<Played>,
   clones: readonly number[],
+  said: readonly Uint8Array[],
 ): Promise<string | undefined> {
   try {
     const { curtain: { call, code, message }, printed } = await act;
     const isLastChild = clones.at(-1) === CHILD;
     if (isLastChild ? call === "execve" : call === "exit" && code === 0) return undefined;
-    return [message, ...printed].join("; ");
+    const words = said.map((bytes) => new TextDecoder().decode(bytes));
+    return [message, ...printed, ...words].join("; ");
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

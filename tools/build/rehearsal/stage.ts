@@ -174,6 +174,8 @@ export class Stage implements Disposable {
         return 0o022;
       case "close":
         return this.#open.delete(args[0]) ? trySyscall("close", ...args) : 0;
+      case "dup3":
+        return this.#copy(args);
       case "write":
         return this.#open.get(args[0]) ? trySyscall("write", ...args) : args[2];
     }
@@ -185,6 +187,15 @@ export class Stage implements Disposable {
     if (pid === undefined) throw new Error("rehearse: there is one more fork than in the scene");
     this.#isChild ||= pid === 0;
     return pid;
+  }
+
+  /** Only among what was opened here: standard input and output are not the program's. */
+  #copy(args: number[]): number {
+    const [oldfd, newfd] = args;
+    const isOwn = this.#open.get(oldfd);
+    if (isOwn === undefined || newfd <= 2) return newfd;
+    this.#open.set(newfd, isOwn);
+    return trySyscall("dup3", ...args);
   }
 
   #hear(words: Uint8Array): number {
