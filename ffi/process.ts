@@ -30,17 +30,38 @@ export function waitid(pid: number, options: { nohang?: boolean } = {}): ExitSta
   return siginfo_child.get(info, "si_code") === CLD_EXITED ? { code: status } : { signal: status };
 }
 
+/** execve(2), all worked out: making the call takes no memory. It returns -1, or not at all. */
+export function preparedExecve(
+  path: string,
+  argv: CStringArray,
+  envp: CStringArray,
+): () => number {
+  const file = cstring(path);
+  const call = preparedSyscall("execve", file, argv.bytes, envp.bytes);
+  return keeping(call, file, argv, envp);
+}
+
+/** execveat(2) with AT_EMPTY_PATH, which runs the very file that is open, all worked out. */
+export function preparedFexecve(
+  fd: number,
+  argv: CStringArray,
+  envp: CStringArray,
+): () => number {
+  const AT_EMPTY_PATH = 0x1000;
+  const empty = cstring("");
+  const call = preparedSyscall("execveat", fd, empty, argv.bytes, envp.bytes, AT_EMPTY_PATH);
+  return keeping(call, empty, argv, envp);
+}
+
+/** A call with all that it points to, or the collector would take that before. */
+function keeping(call: () => number, ...owned: unknown[]): () => number {
+  return Object.assign(() => call(), { owned });
+}
+
 /** execve(2). Returns only by throwing. */
 export function execve(path: string, argv: CStringArray, envp: CStringArray): never {
   syscall("execve", JSON.stringify(path), cstring(path), argv.bytes, envp.bytes);
   throw new SysError("execve", 0, path);
-}
-
-/** execveat(2) with AT_EMPTY_PATH: runs the very file that is open. Returns only by throwing. */
-export function fexecve(fd: number, argv: CStringArray, envp: CStringArray): never {
-  const AT_EMPTY_PATH = 0x1000;
-  syscall("execveat", `${fd}`, fd, cstring(""), argv.bytes, envp.bytes, AT_EMPTY_PATH);
-  throw new SysError("execveat", 0, `${fd}`);
 }
 
 /** _exit(2): ends this process at once, without the runtime's own ending. */
@@ -212,6 +233,15 @@ export function setgroups(gids: readonly number[]): void {
   const list = new Uint32Array(new ArrayBuffer(Math.max(4, gids.length * 4)));
   list.set(gids);
   syscall("setgroups", gids.join(","), gids.length, new Uint8Array(list.buffer));
+}
+
+/** prlimit(2) of this process, all worked out: making the call takes no memory. */
+export function preparedSetrlimit(resource: number, soft: bigint, hard: bigint): () => number {
+  const limit = new BigUint64Array(new ArrayBuffer(16));
+  limit[0] = soft;
+  limit[1] = hard;
+  const bytes = new Uint8Array(limit.buffer);
+  return keeping(preparedSyscall("prlimit64", 0, resource, bytes, null), bytes);
 }
 
 /** prlimit(2) of another process or, with 0, of this one. `RLIM_INFINITY` is 2^64-1. */

@@ -412,13 +412,13 @@ function program(process: Process, options: LastSteps): Step[] {
   const { dieWithParent, fromOutside = false } = options;
   const plan: Step[] = [{ do: "hand over", label: "tell how the program could be refused" }];
   if (!fromOutside) {
-    // As late as this, for this process itself would not get along with many a limit.
-    const limits = limitsOf(process);
-    if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });
     // The kernel forgets it at a change of the user, so it comes after that.
     if (dieWithParent) {
       plan.push({ do: "die with parent", label: "end when gocontainer ends" });
     }
+    // As late as this, for this process itself would not get along with many a limit.
+    const limits = limitsOf(process);
+    if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });
   }
   if (seccomp && loadsEarly(process, options)) {
     plan.push({

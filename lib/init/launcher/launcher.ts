@@ -29,40 +29,45 @@ import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, fstatfsType, openat, writeAll } from "../../../ffi/file.ts";
 import { AT_FDCWD, O_PATH } from "../../../ffi/constants.ts";
-import { execve, fexecve, memfd_create_program, sealWhole } from "../../../ffi/process.ts";
+import { errno } from "../../../ffi/libc.ts";
+import {
+  memfd_create_program,
+  preparedExecve,
+  preparedFexecve,
+  sealWhole,
+} from "../../../ffi/process.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 import { type Launch, launcherImage } from "./image.ts";
 
 /** The launcher in its memfd, with what it takes to become the program by it. */
 export class Launcher {
-  readonly #image: number;
-  readonly #argv: CStringArray;
-  readonly #envp: CStringArray;
-  readonly #byPath: boolean;
+  readonly #exec: () => number;
 
   /**
    * @param launch its channel has to go through an `execve` by then.
    * @param path the program.
    */
   constructor(launch: Launch, path: string, argv: readonly string[], env: readonly string[]) {
-    this.#image = memfd_create_program("gocontainer");
-    writeAll(this.#image, launcherImage(launch));
-    sealWhole(this.#image);
-    this.#argv = new CStringArray([path, ...argv]);
-    this.#envp = new CStringArray(env);
+    const image = memfd_create_program("gocontainer");
+    writeAll(image, launcherImage(launch));
+    sealWhole(image);
+    const words = new CStringArray([path, ...argv]);
+    const envp = new CStringArray(env);
     // The /proc of a container does not have who is outside of its pid namespace.
-    this.#byPath = launch.sibling === undefined && hasRealProc();
+    this.#exec = launch.sibling === undefined && hasRealProc()
+      ? preparedExecve(`/proc/self/fd/${image}`, words, envp)
+      : preparedFexecve(image, words, envp);
   }
 
   /**
    * Becomes the launcher, and so the program: by execve(2) where /proc is there to name the memfd, as a
-   * seccomp filter that is loaded by now may not know execveat(2).
+   * seccomp filter that is loaded by now may not know execveat(2). Takes no memory.
    *
    * @throws {SysError} when the launcher itself cannot be run.
    */
   launch(): never {
-    if (this.#byPath) execve(`/proc/self/fd/${this.#image}`, this.#argv, this.#envp);
-    return fexecve(this.#image, this.#argv, this.#envp);
+    this.#exec();
+    throw new SysError("execve", errno(), "of the launcher");
   }
 }
 

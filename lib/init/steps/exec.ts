@@ -1,8 +1,9 @@
 import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
+import { errno } from "../../../ffi/libc.ts";
 import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
-import { clearCloseOnExec, execve } from "../../../ffi/process.ts";
+import { clearCloseOnExec, preparedExecve } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
 import type { InitContext } from "../context.ts";
@@ -61,9 +62,11 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
   const path = context.program!;
   const env = context.home === undefined ? step.env : [...step.env, `HOME=${context.home}`];
   if (step.direct) {
-    const words = new CStringArray(step.argv);
-    const envp = new CStringArray(env);
-    context.become = () => execDirectly(path, words, envp);
+    const exec = preparedExecve(path, new CStringArray(step.argv), new CStringArray(env));
+    context.become = () => {
+      exec();
+      throw refusal(path);
+    };
     return;
   }
   const { filter, sibling } = step;
@@ -98,13 +101,9 @@ export function execProgram(context: InitContext): never {
   return context.become!();
 }
 
-function execDirectly(path: string, argv: CStringArray, envp: CStringArray): never {
-  try {
-    return execve(path, argv, envp);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    throw new ExecError(error, explain(path, error.code));
-  }
+function refusal(path: string): ExecError {
+  const error = new SysError("execve", errno(), JSON.stringify(path));
+  return new ExecError(error, explain(path, error.code));
 }
 
 /** What the file looks like says why it would be refused. */

@@ -2,7 +2,7 @@ import { SysError } from "../../../ffi/errno.ts";
 import { cstring } from "../../../ffi/cstring.ts";
 import { AT_FDCWD, O_PATH, SIGNALS } from "../../../ffi/constants.ts";
 import { close, openat, umask, writeAll } from "../../../ffi/file.ts";
-import { syscall } from "../../../ffi/libc.ts";
+import { errno, syscall } from "../../../ffi/libc.ts";
 import { setdomainname, sethostname, setns, unshare } from "../../../ffi/namespace.ts";
 import { setLoopbackUp } from "../../../ffi/netdevice.ts";
 import { poll, POLLHUP } from "../../../ffi/poll.ts";
@@ -16,10 +16,10 @@ import {
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
   prctl,
+  preparedSetrlimit,
   setgroups,
   setresgid,
   setresuid,
-  setrlimit,
   setsid,
 } from "../../../ffi/process.ts";
 import { accept } from "../../../ffi/socket.ts";
@@ -105,7 +105,15 @@ export function setDomainname(step: StepOf<"domainname">): void {
 
 /** The hard limits have been raised before, where that took rights; what is left to do takes none (prlimit(2)). */
 export function setRlimits(step: StepOf<"rlimits">): void {
-  for (const { resource, soft, hard } of step.limits) setrlimit(0, resource, soft, hard);
+  const calls = step.limits.map(({ resource, soft, hard }) =>
+    preparedSetrlimit(resource, soft, hard)
+  );
+  // From here to `execve` nothing may take memory: there may be none to have.
+  for (let i = 0; i < calls.length; i++) {
+    if (calls[i]() !== -1) continue;
+    const { resource, soft, hard } = step.limits[i];
+    throw new SysError("prlimit64", errno(), `resource ${resource} to ${soft}:${hard}`);
+  }
 }
 
 export function setNoNewPrivileges(): void {

@@ -191,8 +191,8 @@ Deno.test("limits come last: the runtime itself could not live with many", () =>
     "launcher",
     "wait for start",
     "hand over",
-    "rlimits",
     "die with parent",
+    "rlimits",
     "exec",
   );
   assertEquals(find(steps, "rlimits").limits, [
