@@ -1,6 +1,6 @@
 import { getrlimit, setrlimit } from "../../ffi/process.ts";
 import { ioprio_set, sched_setattr } from "../../ffi/scheduling.ts";
-import { ContainerError, SysError } from "../errors.ts";
+import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { RLIMITS } from "../oci/rlimits.ts";
 import { IO_PRIORITY_CLASSES, SCHEDULER_FLAGS, SCHEDULER_POLICIES } from "../oci/scheduling.ts";
 import type { Process, Rlimit } from "../oci/spec.ts";
@@ -71,13 +71,22 @@ function attempt(field: string, value: string, action: () => void): void {
 }
 
 function refused(field: string, value: string, cause: unknown): ContainerError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const rights = /EPERM|EACCES|os error 1\)|os error 13\)/.test(reason);
-  return new ContainerError(`apply ${field} ${JSON.stringify(value)}: ${reason}`, {
+  const rights = cause instanceof Deno.errors.PermissionDenied ||
+    (cause instanceof SysError && (cause.code === "EPERM" || cause.code === "EACCES"));
+  return new ContainerError(`apply ${field} ${JSON.stringify(value)}: ${reasonOf(cause)}`, {
     code: "InvalidSpec",
-    hint: rights
-      ? "It takes a right that this process lacks: see CapEff in /proc/self/status"
-      : undefined,
+    hint: rights ? HINTS[field] ?? NO_RIGHTS : undefined,
     cause,
   });
 }
+
+const NO_RIGHTS = "It takes a right that this process lacks: see CapEff in /proc/self/status";
+
+/** What is behind a refusal where that is more than a right. */
+const HINTS: Readonly<Record<string, string>> = {
+  "process.scheduler":
+    "Realtime policies take CAP_SYS_NICE, and under cgroup v1 time of their own in the cgroup and all " +
+    "above it: linux.resources.cpu.realtimeRuntime",
+  "process.oomScoreAdj":
+    "To go below what this process has itself takes CAP_SYS_RESOURCE: see /proc/self/oom_score_adj",
+};

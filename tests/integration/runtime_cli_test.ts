@@ -708,7 +708,16 @@ Deno.test("--debug shows where an error comes from; without, nobody sees a stack
 
 Deno.test("--systemd-cgroup where systemd does not run is an error that says so", async () => {
   if (exists("/run/systemd/system")) return;
-  await runtime.fails(/systemd does not run here/, "--systemd-cgroup", "list");
+  const log = workspace.path("systemd.log");
+  const told = await runtime.fails(
+    /systemd does not run here/,
+    "--log",
+    log,
+    "--systemd-cgroup",
+    "list",
+  );
+  assertEquals(told.code, 1);
+  assertMatch(await Deno.readTextFile(log), /level=error msg="let systemd make the cgroups: /);
 });
 
 Deno.test("--root: made for root alone, and one that others can write to is refused", async () => {

@@ -11,7 +11,7 @@ import {
 import { EVENTS_OPTIONS, eventsCommand } from "./events.ts";
 import { EXEC_OPTIONS, execCommand } from "./exec.ts";
 import { featuresCommand } from "./features.ts";
-import { GLOBAL_OPTIONS, type GlobalOptions } from "./global.ts";
+import { GLOBAL_OPTIONS, type GlobalOptions, requireSystemd } from "./global.ts";
 import {
   DELETE_OPTIONS,
   deleteCommand,
@@ -140,6 +140,7 @@ export function runRuntimeCommand(
       hint: "Run it with sudo",
     });
   }
+  if (global.systemd) requireSystemd();
   return run(args, global);
 }
 

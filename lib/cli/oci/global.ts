@@ -38,21 +38,20 @@ export function readGlobalOptions(
   if (logFormat !== "text" && logFormat !== "json") {
     throw new UsageError(`read "--log-format ${logFormat}": it is text or json`);
   }
-  const systemd = args.flag("systemd-cgroup") ?? false;
-  if (systemd) requireSystemd();
   return {
     options: {
       rootPath: args.text("root"),
       log: args.text("log"),
       logFormat,
       debug: args.flag("debug") ?? false,
-      systemd,
+      systemd: args.flag("systemd-cgroup") ?? false,
     },
     args,
   };
 }
 
-function requireSystemd(): void {
+/** @throws {ContainerError} Unsupported where systemd does not run (sd_booted(3)). */
+export function requireSystemd(): void {
   try {
     Deno.statSync("/run/systemd/system");
   } catch {

@@ -214,6 +214,11 @@ check "and are as they were changed" equal "$(cat $scope/container/pids.max)" 40
 check "exec joins the scope" equal "$(oci exec one cat /proc/self/cgroup 2>&1)" "0::/"
 check "what exec runs is in the scope" \
     equal "$(oci exec -d one sleep 2000 </dev/null >/run/one.log 2>&1; wc -l <$scope/container/cgroup.procs)" 2
+check "a container in a scope is paused" oci pause one
+check "and told to be so" contains "$(oci state one)" '"status": "paused"'
+check "and goes on" sh -c "$gocontainer resume one && $gocontainer state one | grep -q running"
+check "its use is told" contains "$(oci events --stats one)" '"limit":67108864'
+check "its processes are told" contains "$(oci ps one)" "sleep 1000"
 check "another scope of that name is refused in systemd's words" \
     contains "$(oci run -d --bundle bundle two 2>&1 </dev/null)" "gct-one.scope"
 check "the refused one left nothing" equal "$(oci list -q)" one
