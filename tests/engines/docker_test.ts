@@ -104,6 +104,28 @@ dockerTest("exec, stats, top and stop of a running container", async () => {
   assertEquals(await inspect("{{.HostConfig.Runtime}}"), "gocontainer");
 });
 
+dockerTest("exec -it has a terminal of its own", async () => {
+  await start();
+  using terminal = new Terminal({ rows: 21, columns: 77 });
+  const args = ["--host", `unix://${dockerd.socket}`, "exec", "-it", "box", "sh"];
+  const running = terminal.start(workspace, args, { binary: "docker" });
+  await terminal.shows(/# /);
+  await typeUntilShown(terminal, SIZES, /21 77\r\n/);
+  terminal.type("\x03");
+  terminal.type("exit 4\n");
+  assertEquals((await running.end()).code, 4);
+});
+
+dockerTest("a health check runs inside and tells the health", async () => {
+  const check = ["--health-cmd", "test -e /tmp/healthy", "--health-interval", "1s"];
+  await start(...check, "--health-retries", "1");
+  const health = (wanted: string) =>
+    until(`it is ${wanted}`, async () => (await inspect("{{.State.Health.Status}}")) === wanted);
+  await health("unhealthy");
+  await ok("exec", "box", "touch", "/tmp/healthy");
+  await health("healthy");
+});
+
 dockerTest("restart, kill and rm -f", async () => {
   await start();
   await ok("restart", "--time", "5", "box");

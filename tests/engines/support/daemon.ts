@@ -1,5 +1,5 @@
 import type { Running } from "../../integration/support/process.ts";
-import { exists, isInstalled } from "../../integration/support/project.ts";
+import { exists, host, isInstalled } from "../../integration/support/project.ts";
 import { until } from "../../integration/support/wait.ts";
 import type { Workspace } from "../../integration/support/workspace.ts";
 
@@ -110,5 +110,10 @@ export class Dockerd {
     daemon?.kill("SIGTERM");
     await daemon?.end();
     await this.#containerd.stop();
+    // Where mounts are private it makes its folder a shared one, and may leave it so.
+    const data = this.#workspace.path("docker/data");
+    if (Deno.readTextFileSync("/proc/self/mountinfo").includes(` ${data} `)) {
+      await host("umount", data);
+    }
   }
 }
