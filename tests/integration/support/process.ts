@@ -96,7 +96,13 @@ export class Running {
 
   /** Sends a signal. One that has ended already gets none. */
   kill(signal: Deno.Signal): void {
-    if (this.#status === undefined) this.#child.kill(signal);
+    if (this.#status !== undefined) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It has ended, and its status is on the way.
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /** Waits until the process itself has ended, though others may still hold its output open. */
