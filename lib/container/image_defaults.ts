@@ -17,7 +17,8 @@ export function defaultsOf(image: ImageConfig): ImageDefaults {
     command: config.Cmd ?? [],
     env: (config.Env ?? []).filter(isVariable),
     workingFolder: resolve("/", config.WorkingDir ?? ""),
-    user: config.User ?? "",
+    // As docker has it, a group that is empty is none.
+    user: (config.User ?? "").replace(/:$/, ""),
     annotations: annotationsOf(image),
   };
 }

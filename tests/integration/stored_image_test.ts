@@ -149,6 +149,8 @@ test("the user is the image's, found in what its layers make together", async ()
   );
   assertEquals(await says([name]), "61\n70\n70 71\n/home/app");
   assertEquals(await says(["-u", "5:6", name]), "5\n6\n6\n/");
+  const emptyGroup = await image({ User: "app:", Cmd: ["id", "-G"] }, layers);
+  assertEquals(await says([emptyGroup]), "70 71");
   const numbers = await image({ User: "8:9", Cmd: ["sh", "-c", "id -u; id -g"] });
   assertEquals(await says([numbers]), "8\n9");
   const unknown = await run([await image({ User: "nobody-here", Cmd: ["true"] })]);
