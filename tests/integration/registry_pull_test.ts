@@ -61,6 +61,16 @@ for (const [form, options] of Object.entries(FORMS)) {
   });
 }
 
+testWith(NEEDS, "a layer whose archive ends without a mark, as umoci adds it", async () => {
+  await using registry = await DockerRegistry.start();
+  using trial = new TrialFolder();
+  const reference = `${registry.host}/image:1`;
+  const layout = makeLayout(trial.path);
+  run("umoci", ["insert", "--image", layout, "/bin/busybox", "/bin/other"]);
+  skopeoCopy(`oci:${layout}`, `docker://${reference}`);
+  await comparePulled(trial, reference);
+});
+
 for (const [program, options] of Object.entries({ buildah: [], podman: [] })) {
   testWith(
     { ...NEEDS, [program]: hasProgram(program) },

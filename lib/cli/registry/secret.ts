@@ -31,11 +31,12 @@ export function ask(question: string): string {
  */
 export function askSecret(question: string): string {
   using terminal = openTerminal();
-  say(terminal, question);
   const saved = getTerminal(terminal.number);
-  // Without the signals of keys: a process that is ended would leave the terminal as it is now.
+  // Without the signals of keys: a process that is ended would leave the terminal as it is now. Before
+  // the question, as some type faster than this program.
   setTerminal(terminal.number, makeRaw(saved));
   try {
+    say(terminal, question);
     return readLine(terminal, () => {
       throw new ContainerError("read the password: given up");
     });

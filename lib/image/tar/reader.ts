@@ -32,7 +32,11 @@ type Want =
     /** Whether the archive may end here. */
     readonly mayEnd?: boolean;
   }
-  | { readonly bytes: number; readonly take: (piece: Uint8Array<ArrayBuffer>) => void };
+  | {
+    readonly bytes: number;
+    readonly mayEnd?: boolean;
+    readonly take: (piece: Uint8Array<ArrayBuffer>) => void;
+  };
 
 type Parser = Generator<Want, void, Uint8Array<ArrayBuffer>>;
 
@@ -74,7 +78,7 @@ export class TarReader {
    */
   finish(): void {
     const want = this.#want;
-    if (want === undefined || ("mayEnd" in want && want.mayEnd && this.#filled === 0)) return;
+    if (want === undefined || (want.mayEnd && this.#filled === 0)) return;
     throw new ArchiveFault("is truncated");
   }
 
@@ -120,7 +124,7 @@ function* parse(sink: TarSink, endMark: boolean): Parser {
     const extensions: Extensions = { pax: new PaxAttributes(global), global };
     const member = yield* readExtensions(extensions, first, !endMark);
     if (member === undefined) return;
-    yield* readMember(member, extensions, sink);
+    yield* readMember(member, extensions, sink, !endMark);
   }
 }
 
@@ -201,6 +205,7 @@ function* readMember(
   { header, block }: MemberHeader,
   extensions: Extensions,
   sink: TarSink,
+  mayEnd: boolean,
 ): Parser {
   const { pax } = extensions;
   let name = pax.text("path") ?? extensions.longName ?? header.name;
@@ -257,8 +262,9 @@ function* readMember(
       },
     };
   }
-  yield { bytes: left - data, take() {} };
   sink.end();
+  // Some programs leave out what fills the last block up.
+  yield { bytes: left - data, mayEnd, take() {} };
 }
 
 /** The types that are extracted; anything else is refused rather than guessed at. */

@@ -12,7 +12,11 @@ interface Read {
 }
 
 /** Reads an archive in pieces of a size. */
-function readAll(bytes: Uint8Array<ArrayBuffer>, pieceSize = bytes.length): Read[] {
+function readAll(
+  bytes: Uint8Array<ArrayBuffer>,
+  pieceSize = bytes.length,
+  options?: { endMark: boolean },
+): Read[] {
   const members: Read[] = [];
   let open = false;
   const reader = new TarReader({
@@ -32,7 +36,7 @@ function readAll(bytes: Uint8Array<ArrayBuffer>, pieceSize = bytes.length): Read
     end() {
       open = false;
     },
-  });
+  }, options);
   for (let at = 0; at < bytes.length; at += pieceSize) {
     // What comes after is overwritten, as a buffer would be that is read into again.
     const piece = bytes.slice(at, at + pieceSize);
@@ -122,6 +126,20 @@ Deno.test("tar: an archive that ends early is truncated, wherever that is", () =
   assertThrows(() => readAll(SAMPLE.slice(0, -513)), ArchiveFault, "is truncated");
   assertThrows(() => readAll(SAMPLE.slice(0, -1)), ArchiveFault, "is truncated");
   assertEquals(readAll(concat([SAMPLE, member({ name: "after" })])).length, 10);
+});
+
+Deno.test("tar: where no end mark is asked for, an archive may end with the content of a member", () => {
+  const last = member({ name: "last", content: "x".repeat(600) });
+  const bytes = concat([SAMPLE.slice(0, -1024), last]);
+  const count = readAll(concat([bytes, new Uint8Array(1024)])).length;
+  const read = (length: number) => readAll(bytes.slice(0, length), 100, { endMark: false });
+  for (const missing of [0, 1, 423, 424]) {
+    assertEquals(read(bytes.length - missing).length, count, `${missing} bytes`);
+  }
+  for (const missing of [425, 1024, 1025, 1500]) {
+    assertThrows(() => read(bytes.length - missing), ArchiveFault, "is truncated");
+  }
+  assertEquals(read(bytes.length - last.length).length, count - 1);
 });
 
 Deno.test("tar: what is no archive is told from a broken one", () => {

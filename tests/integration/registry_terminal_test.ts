@@ -1,0 +1,74 @@
+/** What registries' commands do at a terminal: passwords that do not show, and bars. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { layerOf, PullTrial } from "./registry/pulling.ts";
+import { TestRegistry } from "./registry/test_registry.ts";
+import { Terminal } from "./support/terminal.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+function takesPassword(registry: TestRegistry, password: string): void {
+  registry.hook = ({ fields }) =>
+    fields.get("authorization") === `Basic ${btoa(`somebody:${password}`)}`
+      ? undefined
+      : { status: 401, fields: { "WWW-Authenticate": 'Basic realm="x"' } };
+}
+
+Deno.test("a password is asked for, and does not show", async () => {
+  await using registry = new TestRegistry();
+  takesPassword(registry, "sesame");
+  using terminal = new Terminal();
+  const home = Deno.makeTempDirSync({ dir: workspace.folder });
+  const running = terminal.start(workspace, ["login", registry.host], { env: { HOME: home } });
+  await terminal.shows(/User of 127\.0\.0\.1:\d+: /);
+  await terminal.type("somebody\r");
+  await terminal.shows(/Password of somebody: /);
+  // Typed wrong, taken back, typed right.
+  await terminal.type("wrong\x15sesamx\x7fe\r");
+  await terminal.shows(/logged in to 127/);
+  assertEquals((await running.end()).code, 0);
+  assert(!terminal.shown.includes("sesam") && !terminal.shown.includes("wrong"), terminal.shown);
+});
+
+Deno.test("whoever gives up gets the terminal back as it was", async () => {
+  await using registry = new TestRegistry();
+  using terminal = new Terminal();
+  const before = terminal.settings;
+  const home = Deno.makeTempDirSync({ dir: workspace.folder });
+  const running = terminal.start(workspace, ["login", "-u", "me", registry.host], {
+    env: { HOME: home },
+  });
+  await terminal.shows(/Password of me: /);
+  assert(terminal.isRaw);
+  await terminal.type("secret\x03");
+  assertEquals((await running.end()).code, 125);
+  assertEquals(terminal.settings, before);
+  assert(!terminal.shown.includes("secret"));
+  assertEquals(registry.log, []);
+});
+
+Deno.test("bars for each layer and for all, that fit the terminal", async () => {
+  await using registry = new TestRegistry();
+  const { layers } = registry.addImage("1", [1, 2, 3].map((n) => layerOf(`f${n}`, 300_000, n)));
+  using trial = new PullTrial();
+  using terminal = new Terminal({ rows: 24, columns: 60 });
+  const running = terminal.start(workspace, [
+    "pull",
+    "-i",
+    trial.images,
+    `${registry.host}/image:1`,
+  ]);
+  assertEquals((await running.end()).code, 0);
+  await terminal.shows(/sha256:[0-9a-f]{64}/);
+  for (const { digest } of layers) {
+    const name = digest.slice(7, 19);
+    assertMatch(terminal.shown, new RegExp(`${name}  \\[=+\\]  302 kB, extracted`));
+  }
+  assertMatch(terminal.shown, /pulling {7}\[=+\] {2}9\d\d kB \/ 9\d\d kB/);
+  for (const line of terminal.shown.split(/\r?\n/)) {
+    // deno-lint-ignore no-control-regex
+    const visible = line.replace(/\x1b\[[0-9]*[A-Z]/g, "").replace(/\r/g, "");
+    assert(visible.length < 60 || /sha256:|pulling 127/.test(visible), visible);
+  }
+});
