@@ -103,6 +103,7 @@ export function retryAfter(
   const value = answer.fields.get("retry-after");
   if (value === undefined) return undefined;
   if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
-  const time = Date.parse(value);
+  // Date.parse takes much that is no date of HTTP.
+  const time = /^[A-Za-z]{3,9},? .* GMT$/.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(time) ? undefined : Math.max(0, time - now);
 }
