@@ -103,6 +103,11 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "make working folder":
       return { call: `mkdirat("${step.path}"), where it is missing` };
+    case "move root":
+      return {
+        call: 'move_mount onto "/"; umount2(MNT_DETACH) of all others; chroot(".")',
+        check: "cat /proc/self/mountinfo   # the container's alone",
+      };
     case "pivot root":
       return {
         call: `fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH); chdir("/")`,

@@ -213,6 +213,7 @@ export type Step =
   | { readonly do: "make working folder"; readonly label: string; readonly path: string }
   | { readonly do: "enter working folder"; readonly label: string; readonly path: string }
   | { readonly do: "pivot root"; readonly label: string }
+  | { readonly do: "move root"; readonly label: string }
   /** `fd` is the folder; without it the container's root as it was mounted. */
   | { readonly do: "change root"; readonly label: string; readonly fd?: number }
   | { readonly do: "root propagation"; readonly label: string; readonly flag: number }

@@ -11,6 +11,7 @@ import { mountCgroups } from "./steps/cgroup_mounts.ts";
 import { findHome, setSecurityLabel } from "./steps/labels.ts";
 import { makeReadOnly, maskPaths } from "./steps/masks.ts";
 import { mountInside, mountRoot, setPropagation } from "./steps/mounts.ts";
+import { moveRoot } from "./steps/move_root.ts";
 import {
   becomeRoot,
   dieWithParent,
@@ -120,6 +121,8 @@ function perform(step: Step, context: InitContext): void {
       return enterWorkingFolder(step.path);
     case "pivot root":
       return pivotRoot(context);
+    case "move root":
+      return moveRoot(context);
     case "change root":
       return changeRoot(context, step);
     case "root propagation":

@@ -41,6 +41,8 @@ export interface CreateOptions {
   readonly listener?: number;
   /** How many descriptors from 3 on the program gets besides standard input and output. */
   readonly passedFds?: number;
+  /** Whether the root goes on top of the host's, instead of in its place. */
+  readonly noPivot?: boolean;
   /** The filter that `linux.seccomp` of the config was compiled to. */
   readonly seccomp?: ContainerFilter;
   /** Called when the first hooks are about to run: what follows is the end of a container, not of an attempt. */
@@ -111,6 +113,7 @@ export function create(options: CreateOptions): CreatedContainer {
     hookState: hookState(record, spec, "creating"),
     trees,
     program: programOptions(spec.process, namespaces.has("user"), options.seccomp),
+    noPivot: options.noPivot,
     parentActs: hasHooks || Object.keys(devices).length > 0,
   });
 

@@ -42,6 +42,8 @@ export interface BundleOptions {
   readonly env: readonly string[];
   /** Whether the caller's session keyring is the container's too. */
   readonly keepKeyring: boolean;
+  /** Whether the root goes on top of the host's, instead of in its place. */
+  readonly noPivot: boolean;
   /** Whether systemd makes the cgroup. */
   readonly systemd: boolean;
   /** The process that follows the container, where one does. */
@@ -73,6 +75,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const { spec, text, warnings } = loadSpec(bundle);
   warnings.forEach(warn);
   checkTerminal(spec, options);
+  if (options.noPivot) checkMovable(spec);
   if (spec.process) spec.process.env = [...spec.process.env ?? [], ...options.env];
   const seccomp = await containerFilter(spec.linux?.seccomp);
 
@@ -125,6 +128,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     dieWithParent: false,
     listener: listener?.number,
     passedFds: options.passedFds,
+    noPivot: options.noPivot,
     seccomp,
     onHooks: () => hooked = true,
   }));
@@ -141,6 +145,14 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     },
     [Symbol.dispose]: () => made.dispose(),
   };
+}
+
+/** What of the host is mounted beneath could not be let go by the root of a user namespace. */
+function checkMovable({ linux }: Spec): void {
+  if (!linux?.namespaces?.some(({ type }) => type === "user")) return;
+  throw new ContainerError("make the container: --no-pivot does not go with a user namespace", {
+    code: "Unsupported",
+  });
 }
 
 function checkTerminal(spec: Spec, options: BundleOptions): void {

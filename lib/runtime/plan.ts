@@ -46,6 +46,8 @@ export interface PlanOptions {
   readonly program: ProgramOptions;
   /** Whether the parent has something to do once the namespaces and mounts are there. */
   readonly parentActs: boolean;
+  /** Whether the root goes on top of the host's, instead of in its place. */
+  readonly noPivot?: boolean;
   /** Whether `lo` of a new network namespace is set up here, because nobody else does. */
   readonly loopback: boolean;
 }
@@ -249,7 +251,8 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
   }
   plan.push(...containerHooks("createContainer", spec.hooks?.createContainer, options));
   if (own) {
-    plan.push({ do: "pivot root", label: "make the container's root the root" });
+    const way = options.noPivot ? "move root" : "pivot root";
+    plan.push({ do: way, label: "make the container's root the root" });
     plan.push({
       do: "root propagation",
       label: "settle how mounts spread",

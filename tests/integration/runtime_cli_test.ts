@@ -7,7 +7,7 @@ import { poll, POLLIN } from "../../ffi/poll.ts";
 import { accept, bindAndListen, recvmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { BINARY, entriesOf, exists, isInstalled, STATE } from "./support/project.ts";
-import { Runtime } from "./support/runtime.ts";
+import { type Changes, Runtime } from "./support/runtime.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -180,6 +180,34 @@ Deno.test("create --pid-file tells the first process", async () => {
   const { pid } = await runtime.state("told");
   assertEquals(await Deno.readTextFile(`${bundle}/pid`), `${pid}`);
   await runtime.delete("told");
+});
+
+Deno.test("--no-pivot puts the root on top of the host's, of which nothing is to be seen", async () => {
+  const mounts = Deno.readTextFileSync("/proc/self/mountinfo");
+  const script = "ls -d /bin /proc/1; cut -d' ' -f5 /proc/self/mountinfo; chroot / pwd";
+  const changes: Changes = {
+    process: {
+      capabilities: {
+        bounding: ["CAP_SYS_CHROOT"],
+        effective: ["CAP_SYS_CHROOT"],
+        permitted: ["CAP_SYS_CHROOT"],
+      },
+    },
+  };
+  const list = async (...options: string[]) => {
+    const bundle = await runtime.bundle(["sh", "-c", script], changes);
+    return await runtime.ok("run", "--bundle", bundle, ...options, "moved");
+  };
+  assertEquals(await list("--no-pivot"), await list());
+  const bundle = await runtime.bundle(["sleep", "1000"]);
+  await runtime.detached("run", "-d", "--no-pivot", "--bundle", bundle, "moved");
+  assertEquals(
+    await runtime.ok("exec", "moved", "ls", "/"),
+    await runtime.ok("exec", "moved", "ls", "/proc/1/root"),
+  );
+  // The host keeps its own mounts.
+  assertEquals(Deno.readTextFileSync("/proc/self/mountinfo"), mounts);
+  await runtime.delete("moved");
 });
 
 Deno.test("kill takes names, numbers, real-time signals and --all", async () => {
@@ -739,7 +767,6 @@ Deno.test("wrong commands, options and arguments are told", async () => {
   await runtime.fails(/the container's id is missing/, "create");
   await runtime.fails(/more than the container's id/, "state", "a", "b");
   await runtime.fails(/"--nope": there is none/, "list", "--nope");
-  await runtime.fails(/not supported/, "create", "--no-pivot", "x");
   assertMatch((await runtime.run(["--help"])).stdout, /create .*\n(.*\n)*.*features/);
   assertMatch((await runtime.run(["exec", "--help"])).stdout, /-preserve-fds/);
 });

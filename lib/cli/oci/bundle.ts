@@ -5,7 +5,6 @@ import { deleteContainer, getContainer } from "../../runtime/container.ts";
 import { identify } from "../../runtime/process_identity.ts";
 import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
-import { UsageError } from "../../errors.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
@@ -16,7 +15,7 @@ export const CREATE_OPTIONS: readonly OptionSpec[] = [
   { name: "bundle", alias: "b", value: "FOLDER", help: "the bundle (default the current folder)" },
   { name: "console-socket", value: "PATH", help: "unix socket that gets the terminal" },
   { name: "pid-file", value: "FILE", help: "file to write the process's number to" },
-  { name: "no-pivot", help: "not supported: the root is always pivoted" },
+  { name: "no-pivot", help: "put the root on top of the host's, for a host in an initramfs" },
   { name: "no-new-keyring", help: "keep the caller's session keyring" },
   { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on" },
 ];
@@ -77,9 +76,6 @@ export async function runBundleCommand(args: Arguments, global: GlobalOptions): 
 }
 
 async function make(args: Arguments, global: GlobalOptions, later: boolean) {
-  if (args.flag("no-pivot")) {
-    throw new UsageError(`read "--no-pivot": not supported, the root is always pivoted`);
-  }
   const fds = passedFds(args);
   const detached = later || args.flag("detach") === true;
   return await createFromBundle({
@@ -89,6 +85,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
     consoleSocket: args.text("console-socket"),
     passedFds: fds.count,
     env: fds.env,
+    noPivot: args.flag("no-pivot") ?? false,
     keepKeyring: args.flag("no-new-keyring") ?? false,
     owner: detached ? undefined : identify(Deno.pid),
     systemd: global.systemd,
