@@ -1,4 +1,3 @@
-import { loadSeccomp } from "../oci/load.ts";
 import type { Seccomp } from "../oci/spec.ts";
 import { type ContainerFilter, containerFilter } from "../runtime/seccomp.ts";
 import { defaultProfile } from "../seccomp/default_profile.ts";
@@ -32,6 +31,7 @@ export async function chooseSeccomp(
 }
 
 async function fromFile(file: string, capabilities: readonly string[]): Promise<Seccomp> {
+  const { loadSeccomp } = await import("../oci/load.ts");
   const { resolveProfile } = await import("../seccomp/docker_profile.ts");
   return loadSeccomp(file, (profile) =>
     resolveProfile(profile, {

@@ -1,6 +1,6 @@
 import type { Seccomp, SeccompCondition, SeccompRule } from "../oci/spec.ts";
 import type { Machine } from "./compile.ts";
-import { wordsOf } from "./tables.ts";
+import { wordsOf } from "./words.ts";
 
 /**
  * What the default policy of docker and its kin lets every container do. What is in no list here fails

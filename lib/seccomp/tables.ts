@@ -4,6 +4,7 @@ import { ELSEWHERE } from "./tables/elsewhere.ts";
 import { X32_ABSENT, X32_OWN } from "./tables/x32.ts";
 import { X86 } from "./tables/x86.ts";
 import { X86_64 } from "./tables/x86_64.ts";
+import { wordsOf } from "./words.ts";
 
 /** A calling convention that the compiler has a table of system calls for. */
 export type Abi = "x86_64" | "x86" | "x32" | "aarch64" | "arm";
@@ -55,9 +56,4 @@ function parse(text: string, table: Map<string, number>): ReadonlyMap<string, nu
     else table.set(word, number++);
   }
   return table;
-}
-
-/** The words of a list that runs over several lines. */
-export function wordsOf(text: string): string[] {
-  return text.trim().replaceAll("\n", " ").split(" ");
 }
