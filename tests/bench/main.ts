@@ -1,4 +1,4 @@
-/** `deno task bench [OPTIONS]`: compares gocontainer with other programs of its kind. */
+/** `deno task bench [OPTIONS]` or `deno task bench images`: compares gocontainer with other programs of its kind. */
 
 import { BINARY, exists } from "../../tools/project.ts";
 import { runTool, say, ToolError } from "../../tools/report.ts";
@@ -71,6 +71,12 @@ function checkBefore(binary: string): void {
 }
 
 await runTool(async () => {
+  const [part, ...words] = Deno.args;
+  if (part === "images") {
+    const { benchImages } = await import("./images/main.ts");
+    await benchImages(words);
+    return 0;
+  }
   const options = readOptions(Deno.args);
   if (options.help) console.log(USAGE);
   else await bench(options);

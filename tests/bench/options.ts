@@ -18,8 +18,10 @@ export interface BenchOptions {
 
 /** What `--help` prints. */
 export const USAGE = `Usage: deno task bench [OPTIONS]
+       deno task bench images [WORD...]
 
-Compares gocontainer with the other programs of its kind on this machine, each running /bin/true.
+Compares gocontainer with the other programs of its kind on this machine, each running /bin/true. The
+second form pulls images from a registry on this machine, those whose names have one of the words in them.
 
   --rounds N    how often each of them runs (default 60)
   --only NAME   run this one only; may be repeated
