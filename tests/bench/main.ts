@@ -1,5 +1,6 @@
 /** `deno task bench [OPTIONS]` or `deno task bench images`: compares gocontainer with other programs of its kind. */
 
+import { imageArchive } from "../../tools/build/images.ts";
 import { BINARY, exists } from "../../tools/project.ts";
 import { runTool, say, ToolError } from "../../tools/report.ts";
 import { drawChart } from "./chart.ts";
@@ -12,6 +13,7 @@ import { runRounds } from "./rounds.ts";
 import { Stopwatch } from "./spawn.ts";
 import { describeSteps } from "./step_report.ts";
 import { traceRuns } from "./tracing.ts";
+import { contendersFor, DEEDS, gatherRuntimes } from "./runtime_face.ts";
 import { keep, RESULTS, Workspace } from "./workspace.ts";
 
 /** Rounds that are not counted: caches fill in them. */
@@ -46,6 +48,18 @@ async function bench(options: BenchOptions): Promise<void> {
     ? traceRuns(field.subject, TRACED_RUNS, `${workspace.path}/trace.json`, stopwatch)
     : [];
   if (followed) console.log(`\n${describeSteps(traced)}`);
+
+  if (only.length === 0) {
+    const archive = await imageArchive(Deno.build.arch);
+    const runtimes = gatherRuntimes(field.subject.binary, archive.path, workspace, undo);
+    const floor = field.contenders.filter(({ role }) => role === "floor");
+    for (const deed of DEEDS) {
+      const contenders = [...contendersFor(deed, runtimes), ...floor];
+      await runRounds(contenders, stopwatch, { rounds: WARM_UP_ROUNDS, idle: 0, signal });
+      const compared = compare(await runRounds(contenders, stopwatch, { rounds, idle, signal }));
+      console.log(`\nAs an OCI runtime, ${deed}:\n\n${describeComparison(compared)}`);
+    }
+  }
 
   const svg = options.svg ?? `${RESULTS}/chart.svg`;
   keep(svg, drawChart(comparisons, conditions));

@@ -1,4 +1,5 @@
 import { ToolError } from "../../../tools/report.ts";
+import { exists } from "../../../tools/project.ts";
 import { removeCgroups } from "../cgroups.ts";
 import { ENVIRONMENT, type Peer, type Site } from "../contender.ts";
 
@@ -11,7 +12,7 @@ export function ociRuntime(name: "runc" | "crun"): Peer {
     package: name,
     prepare(site) {
       const { program, folder, id, undo } = site;
-      makeBundle(site);
+      makeBundle(site, ["/bin/true"]);
       // They remove it themselves, unless they are stopped midway.
       undo.defer(() => removeCgroups(id));
       return {
@@ -34,10 +35,12 @@ interface Config {
 }
 
 /**
- * Writes the runtime's own example of a config.json, changed to run /bin/true without a terminal
+ * Writes the runtime's own example of a config.json, changed to run a program without a terminal
  * and in a cgroup that nobody else uses.
  */
-function makeBundle({ program, folder, rootfs, id }: Site): void {
+export function makeBundle({ program, folder, rootfs, id }: Site, args: string[]): void {
+  const path = `${folder}/config.json`;
+  if (exists(path)) Deno.removeSync(path);
   const { success, stderr } = new Deno.Command(program, {
     args: ["spec"],
     cwd: folder,
@@ -45,11 +48,11 @@ function makeBundle({ program, folder, rootfs, id }: Site): void {
     env: ENVIRONMENT,
   }).outputSync();
   if (!success) throw new ToolError(new TextDecoder().decode(stderr).trim());
-  const path = `${folder}/config.json`;
   const config = JSON.parse(Deno.readTextFileSync(path)) as Config;
   config.process.terminal = false;
-  config.process.args = ["/bin/true"];
+  config.process.args = args;
   config.root.path = rootfs;
-  config.linux.cgroupsPath = `/${id}`;
+  // One that sleeps stands beside the one that is measured.
+  config.linux.cgroupsPath = args[0] === "/bin/true" ? `/${id}` : `/${id}-sleeper`;
   Deno.writeTextFileSync(path, JSON.stringify(config));
 }

@@ -79,6 +79,8 @@ export class Props {
     if (path === "/proc/self/mountinfo") return `${this.folder}/mountinfo`;
     if (path === "/proc/self/exe") return `${this.folder}/program`;
     if (/\/cgroup\.(controllers|subtree_control)$/.test(path)) return `${this.folder}/controllers`;
+    // Those of a container are others than the program's own.
+    if (/^\/proc\/\d+\/ns\//.test(path)) return `${this.folder}/port-state`;
     if (path.endsWith("/brport/state")) return `${this.folder}/port-state`;
     return path.replace(/^\/run\/gocontainer(?=\/|$)/, `${this.folder}/state`);
   }

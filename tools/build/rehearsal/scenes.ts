@@ -10,15 +10,17 @@ interface Scene {
   readonly acts?: readonly (readonly number[])[];
   /** What is to be done before. */
   readonly before?: () => void;
+  /** What the last child says once it has become another program: that is no part of this one. */
+  readonly after?: Uint8Array;
 }
 
 const CHILD = 0;
 /** The program finds itself in the place of its child. */
 const PARENT = Deno.pid;
-/** A process of a container is made by its parent, */
+/** A process of a container is made by its parent. */
 const FORK = [[CHILD], [PARENT]];
-/** or by a process in between, which joins namespaces first. */
-const JOIN = [[CHILD, PARENT], [CHILD, CHILD], [PARENT]];
+/** The launcher's word of the one that it has made: MESSAGES.born of lib/init/launcher/image.ts, and its number. */
+const BORN = new Uint8Array(new Int32Array([1, PARENT]).buffer);
 
 function scenes(props: Props): Scene[] {
   const run = ["-c", props.containers, "-i", props.images];
@@ -37,7 +39,7 @@ function scenes(props: Props): Scene[] {
     },
     { words: ["state", "one"] },
     { words: ["start", "one"] },
-    { words: ["exec", "one", program], acts: JOIN },
+    { words: ["exec", "one", program], acts: FORK, after: BORN },
     { words: ["kill", "one", "KILL"] },
     { words: ["delete", "--force", "one"] },
   ];
@@ -60,7 +62,7 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
   const failures: string[] = [];
   for (const layout of ["v2", "hybrid"] satisfies Layout[]) {
     const props = await Props.make(`${folder}/${layout}`, layout);
-    for (const { words, acts = [[]], before } of scenes(props)) {
+    for (const { words, acts = [[]], before, after } of scenes(props)) {
       before?.();
       const said: Uint8Array[] = [];
       for (const clones of acts) {
@@ -69,6 +71,7 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
           clones,
           said,
         );
+        if (clones.at(-1) === CHILD && after !== undefined) said.push(after);
         if (failure === undefined) continue;
         failures.push(`${words.join(" ")} (${layout}, ${clones.join()}): ${failure}`);
       }
