@@ -37,7 +37,7 @@ export interface CachedProgram {
  * Turns a bundle into a program that begins with what V8 compiled at build time, which more than
  * halves the time that gocontainer takes beyond Deno's own start. V8 takes longer for more of it: so
  * it has the functions that are called in rehearsals (rehearsal/scenes.ts), and no others; and what
- * every `run` needs is one script, all the rest another one, loaded when it is asked for. Both lie in
+ * every `run` needs is one script, all the rest are others, loaded when they are asked for. They lie in
  * the binary itself, where it can be in front of the section that Deno reads whole, and copies, at every
  * start. A compiled form that V8 does not accept is made anew at start, so nothing depends on it.
  *
@@ -85,17 +85,22 @@ export async function withCodeCache(
 }
 
 /**
- * The scripts that a bundle is made into: `hot` is what every `run` needs.
+ * The scripts that a bundle is made into: `hot` is what every `run` needs, `runtime` what the commands of the
+ * runtime's face need besides, `cold` all the rest.
  *
  * @param bundle the folder of the bundled modules.
  * @throws ToolError for what a script cannot have.
  */
-export function scriptsOf(bundle: string): { readonly hot: string; readonly cold: string } {
+export function scriptsOf(bundle: string): Readonly<Record<"hot" | "runtime" | "cold", string>> {
   const modules = readModules(bundle);
-  const needed = closure(modules, [ENTRY, ...modules.map(({ name }) => name).filter(isRun)]);
+  const names = modules.map(({ name }) => name);
+  const hot = closure(modules, [ENTRY, ...names.filter(isRun)]);
+  const runtime = closure(modules, names.filter(isRuntime));
+  const isNeeded = (name: string) => hot.has(name) || runtime.has(name);
   return {
-    hot: asScript(modules.filter(({ name }) => needed.has(name))),
-    cold: asScript(modules.filter(({ name }) => !needed.has(name))),
+    hot: asScript(modules.filter(({ name }) => hot.has(name))),
+    runtime: asScript(modules.filter(({ name }) => runtime.has(name) && !hot.has(name))),
+    cold: asScript(modules.filter(({ name }) => !isNeeded(name))),
   };
 }
 
@@ -108,6 +113,11 @@ function readModules(folder: string): BundledModule[] {
 /** The module of lib/cli/run.ts, which the bundler names after it. */
 function isRun(name: string): boolean {
   return /^run-[A-Z0-9]+\.js$/.test(name);
+}
+
+/** That of lib/cli/oci/mod.ts. */
+function isRuntime(name: string): boolean {
+  return /^mod-[A-Z0-9]+\.js$/.test(name);
 }
 
 /** V8 takes a compiled form only from a program of the same Deno with the same flags: so a program makes it. */

@@ -59,14 +59,16 @@ function run(name) {
   const [cachedData, source] = read(name);
   return new Script(source, { filename: "gocontainer.js", cachedData }).runInThisContext();
 }
-const hot = run("hot");
+const scripts = [];
+const waiting = ["hot", "runtime", "cold"];
+function find(name) {
+  for (const script of scripts) if (name in script) return script[name];
+  scripts.push(run(waiting.shift()));
+  return find(name);
+}
 const loaded = new Map();
-let cold;
 function load(name) {
-  if (!loaded.has(name)) {
-    const module = hot[name] ?? (cold ??= run("cold"))[name];
-    loaded.set(name, module(load, later));
-  }
+  if (!loaded.has(name)) loaded.set(name, find(name)(load, later));
   return loaded.get(name);
 }
 function later(name) {
