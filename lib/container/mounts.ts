@@ -6,8 +6,11 @@ import type { RunOptions } from "./options.ts";
 /** The mounts of a container: its root, the file systems of the kernel, its own files and the volumes. */
 export function containerMounts(options: RunOptions, parts: ConfigParts): Mount[] {
   const mapped = parts.mappings === undefined ? [] : ["idmap"];
+  // What goes away with the container needs not be on the disk first: at its end the kernel would write
+  // out all of the disk's file system otherwise, and wait for it (overlayfs.rst, "Volatile mount").
+  const passing = options.remove ? ["volatile"] : [];
   return [
-    overlay(parts, mapped),
+    overlay(parts, [...passing, ...mapped]),
     ...DEFAULT_MOUNTS.map((mount) => adapted(mount, options, parts)),
     ...parts.volumes.map(([source, destination]) => bind(source, destination, mapped)),
     ...parts.files.map(([source, destination]) => bind(source, destination, mapped)),

@@ -19,7 +19,7 @@ Deno.test("every rehearsal comes to its end, so that the program has what it nee
       {},
       ...[hot, cold].map((script) => new Script(script).runInThisContext()),
     );
-    // Deno takes 4 ms longer to start for each megabyte of it: what only some runs need is loaded on demand.
+    // Every megabyte of it takes a start 10 ms: what only some runs need is loaded on demand.
     assert(hot.length < 320_000, `every start loads ${hot.length} bytes`);
     assertEquals(await rehearse(modules, `${folder}/stage`), []);
   } finally {

@@ -116,6 +116,15 @@ Deno.test("the overlay is mounted in the container only", async () => {
   assertEquals(exists(bundle), true);
 });
 
+Deno.test("only changes that go away with the container are never synced to the disk", async () => {
+  const look = ["-net=none", "alpine", "grep", " / / .* overlay ", "/proc/self/mountinfo"];
+  const [kept, removed] = [await workspace.run(look), await workspace.run(["-rm", ...look])];
+  assertEquals([kept.code, removed.code], [0, 0]);
+  assert(!kept.stdout.includes("volatile"), kept.stdout);
+  // Newer kernels call it fsync=volatile.
+  assertMatch(removed.stdout, /[,=]volatile/);
+});
+
 /** A folder of the host that is a mount of its own and tells its mounts to other namespaces. */
 async function withSharedFolder(body: (path: string) => Promise<void>): Promise<void> {
   const path = workspace.path("shared");
