@@ -4,10 +4,12 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Bundles } from "../integration/support/bundle.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
 
 /** Opens folders of the host as many descriptors, as a careless caller does. */
 const OPEN = ["sh", "-c", 'exec 3</ 4</ 5</ 6</ 7</ 8</ 9</; exec "$@"', "sh"];
@@ -43,5 +45,23 @@ Deno.test("nor through a link of the image, nor through /proc/self/cwd and root"
       assert(outcome.code !== 0);
       assert(!outcome.stdout.includes(secret), outcome.stdout);
     }
+  });
+});
+
+Deno.test("nor for a process that joins, not even by a descriptor that is handed over to it", async () => {
+  await attack(workspace, async ({ file, secret }) => {
+    await bundles.during(() => {}, async (id) => {
+      const climb = ["/bin/sh", "-c", `cat ../../../../../../..${file} .${file}; pwd`];
+      for (const handed of [[], ["--preserve-fds", "7"]]) {
+        for (const fd of [3, 5, 9, 10, 12, 15]) {
+          const { code, stdout } = await bundles.command(
+            ["exec", ...handed, "--cwd", `/proc/self/fd/${fd}`, id, ...climb],
+            { through: ["sh", "-c", 'exec 3</ 4</ 5</ 6</ 7</ 8</ 9</; exec "$@"', "sh"] },
+          );
+          assertEquals([code, stdout], [255, ""], `${handed} ${fd}`);
+          assert(!stdout.includes(secret));
+        }
+      }
+    });
   });
 });

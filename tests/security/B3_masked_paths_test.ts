@@ -4,10 +4,14 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { testWith } from "../engines/support/skip.ts";
+import { Bundles } from "../integration/support/bundle.ts";
+import { isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
 
 for (const kind of ["a link to a file of the host", "a file", "a folder", "another device"]) {
   Deno.test(`an image whose /dev/null is ${kind}: masks are the real null device`, async () => {
@@ -30,3 +34,47 @@ for (const kind of ["a link to a file of the host", "a file", "a folder", "anoth
     });
   });
 }
+
+/** A bundle whose /dev is a folder in which the null device is a link to a file of /proc. */
+async function bundleWithOwnDev(target: string): Promise<string> {
+  const dev = await Deno.makeTempDir({ dir: workspace.folder, prefix: "dev-" });
+  await Deno.symlink(target, `${dev}/null`);
+  for (const name of ["pts", "shm", "mqueue"]) await Deno.mkdir(`${dev}/${name}`);
+  return await bundles.make("exec cat /proc/self/mountinfo", (spec) => {
+    spec.ociVersion = "1.0.2";
+    spec.mounts = spec.mounts.map((mount) =>
+      mount.destination === "/dev"
+        ? { destination: "/dev", type: "bind", source: dev, options: ["bind"] }
+        : mount
+    );
+    spec.linux.maskedPaths = ["/proc/keys"];
+  });
+}
+
+const TARGET = "/proc/sys/kernel/hostname";
+
+/** What the mask of /proc/keys shows, as root and path of its file system. */
+function maskIn(mountinfo: string): string | undefined {
+  return mountinfo.match(/^\S+ \S+ \S+ (\S+) \/proc\/keys /m)?.[1];
+}
+
+testWith(
+  { runc: isInstalled("runc") },
+  "the attack works on runc 1.1: the mask shows the target",
+  async () => {
+    await attack(workspace, async () => {
+      const bundle = await bundleWithOwnDev(TARGET);
+      const args = ["--root", workspace.path("runc"), "run", "-b", bundle, bundles.id()];
+      const { stdout, stderr } = await workspace.run(args, { binary: "/usr/sbin/runc" });
+      assertEquals(maskIn(stdout), TARGET.slice("/proc".length), stderr);
+    });
+  },
+);
+
+Deno.test("a /dev of somebody else's does not change what a mask is", async () => {
+  await attack(workspace, async () => {
+    const bundle = await bundleWithOwnDev(TARGET);
+    const { stdout, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+    assertEquals(maskIn(stdout), "/null", stderr);
+  });
+});

@@ -6,12 +6,14 @@ import { AT_FDCWD, O_NOCTTY } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd, openat, read } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { Bundles } from "../integration/support/bundle.ts";
 import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { Terminal } from "../integration/support/terminal.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
 
 /** Tries on every standard descriptor: as it is, as controlling terminal, and with bits above the 32nd. */
 const TYPE = `
@@ -101,3 +103,33 @@ for (const [name, options, redirect] of WAYS) {
     },
   });
 }
+
+Deno.test({
+  name: "nor by a bundle's program that has it as standard input and output, nor by exec",
+  ignore: !HAS_COMPILER,
+  fn: async () => {
+    await attack(workspace, async () => {
+      const path = await program();
+      const bundle = await bundles.make("", (spec) => {
+        spec.process.args = ["/type"];
+        const options = ["bind", "ro"];
+        spec.mounts.push({ destination: "/type", type: "bind", source: path, options });
+      });
+      using terminal = new Terminal();
+      const args = [...bundles.global, "run", "-b", bundle, bundles.id()];
+      const { code } = await terminal.start(workspace, args).end();
+      assertEquals([code, typedInto(terminal)], [0, ""], terminal.shown);
+      await bundles.during((spec) => {
+        const options = ["bind", "ro"];
+        spec.mounts.push({ destination: "/type", type: "bind", source: path, options });
+      }, async (id) => {
+        for (const more of [[], ["-t"]]) {
+          using terminal = new Terminal();
+          const args = [...bundles.global, "exec", ...more, id, "/type"];
+          const { code } = await terminal.start(workspace, args).end();
+          assertEquals([code, typedInto(terminal)], [0, ""], terminal.shown);
+        }
+      });
+    });
+  },
+});
