@@ -54,6 +54,12 @@ export class FolderFiles implements SavedFiles {
   ): Promise<Descriptor> {
     using file = this.#open(path);
     if (expected === undefined) return await store.addBlob(mediaType, piecesOf(file.number));
+    const { size } = statx(file.number);
+    if (size !== expected.size) {
+      throw new ArchiveFault(
+        `is broken: its ${JSON.stringify(path)} has ${size} bytes, not ${expected.size}`,
+      );
+    }
     const descriptor = { mediaType, ...expected };
     using receiver = await store.receiveBlob(descriptor);
     if (receiver !== undefined) {
