@@ -187,6 +187,6 @@ function assertRootfs(root: number): void {
   const has = (path: string) => tryStatx(root, path, AT_SYMLINK_NOFOLLOW) !== undefined;
   if (has("usr") || has("bin") || !(has("oci-layout") || has("manifest.json"))) return;
   throw new ArchiveFault("holds an image in layers, not a root file system", {
-    hint: "Make one of a container of it: docker export CONTAINER, or podman export CONTAINER",
+    hint: "Load it: gocontainer load FILE",
   });
 }

@@ -162,7 +162,7 @@ const CASES: Readonly<Record<string, Case>> = {
     script:
       "mkdir ../t; cd ../t; echo '[]' > manifest.json; mkdir -p blobs/sha256; tar -cf ../images/i.tar .",
     message: 'extract image "i": "IMAGES/i.tar" holds an image in layers, not a root file system',
-    hint: "Make one of a container of it: docker export CONTAINER, or podman export CONTAINER",
+    hint: "Load it: gocontainer load FILE",
     code: "InvalidArchive",
   },
   "a folder that others can write": {
