@@ -86,12 +86,13 @@ export function mappedLayers(
   const changes = above === undefined ? "" : mapped(above || "/");
   const below = (path: string) => escape(`${changes}${path.slice(above!.length)}`);
   return options.map(([key, value]) => {
-    switch (value === undefined ? "" : key) {
+    if (value === undefined) return [key];
+    switch (key) {
       case "lowerdir":
-        return [key, value!.replace(/(?:[^\\:]|\\.)+/gs, (layer) => mapped(unescape(layer)))];
+        return [key, value.replace(/(?:[^\\:]|\\.)+/gs, (layer) => mapped(unescape(layer)))];
       case "lowerdir+":
       case "datadir+":
-        return [key, mapped(value!)];
+        return [key, mapped(value)];
       case "upperdir":
         return [key, upper && work ? below(upper) : mapped(upper!)];
       case "workdir":

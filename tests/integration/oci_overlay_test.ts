@@ -75,6 +75,31 @@ Deno.test("an overlay of 100 layers in a user namespace", async () => {
   assertEquals([code, stdout], [0, "100\n0\n"], stderr);
 });
 
+for (const [name, relative] of Object.entries(PLACES)) {
+  for (const count of [1, 60, 230]) {
+    Deno.test(`an overlay of ${count} layers with its owners mapped, ${name}`, async () => {
+      const place = workspace.path(`mapped-${relative}-${count}`);
+      const changes: FilledSpec[] = [];
+      const script = `ls /layers | wc -l; stat -c %u:%g /top /layers/0 /bin/busybox /
+        echo changed > /layers/0; chown 7:8 /layers/0; stat -c %u:%g /layers/0`;
+      const bundle = await bundles.make(script, (spec) => {
+        mapUsers(spec);
+        spec.process.capabilities = Object.fromEntries(
+          ["bounding", "permitted", "effective"].map((set) => [set, ["CAP_CHOWN"]]),
+        );
+        changes.push(spec);
+      });
+      await layered(changes[0]!, count, place);
+      changes[0]!.mounts[0]!.options!.push("idmap");
+      Deno.writeTextFileSync(`${bundle}/config.json`, JSON.stringify(changes[0]));
+      const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+      assertEquals([code, stdout], [0, `${count}\n0:0\n0:0\n0:0\n0:0\n7:8\n`], stderr);
+      const { uid, gid } = Deno.statSync(`${place}/upper/layers/0`);
+      assertEquals([uid, gid], [7, 8]);
+    });
+  }
+}
+
 Deno.test("mount(2) takes layers by descriptor, as kernels before 6.5 get them", async () => {
   const place = workspace.path("by-mount");
   const spec = { mounts: [] } as unknown as FilledSpec;
