@@ -35,7 +35,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: "cpu", value: "SHARES", help: "CPU shares, a relative weight from 2 to 262144" },
   { name: "cpus", value: "NUMBER", help: "how many CPUs it may use at most, as in 1.5" },
   { name: "mem", value: "SIZE", help: "memory limit in bytes, or with K, M, G, T" },
-  { name: "pids", value: "NUMBER", help: "limit of processes" },
+  { name: "pids", value: "NUMBER", help: "limit of processes (default 2048)" },
   { name: "name", value: "NAME", help: "name of the container (default its id)" },
   { name: "hostname", value: "NAME", help: "hostname inside (default the name)" },
   { name: "e", value: "KEY=VALUE", many: true, help: "set a variable; KEY alone takes yours" },

@@ -98,6 +98,9 @@ function namespaces(options: RunOptions, parts: ConfigParts): Namespace[] {
   return own;
 }
 
+/** How many processes a container may have where nothing is said: a fork bomb shall not take the host along. */
+const DEFAULT_PIDS = 2048;
+
 function resources(options: RunOptions): Resources {
   const { cpuShares, cpus, memory, pids } = options;
   const period = 100_000;
@@ -109,7 +112,7 @@ function resources(options: RunOptions): Resources {
     devices: [...(options.privileged ? ALL_DEVICES : DEFAULT_DEVICE_RULES)],
     ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
     ...(memory === undefined ? {} : { memory: { limit: memory, swap: 2 * memory } }),
-    ...(pids === undefined ? {} : { pids: { limit: pids } }),
+    pids: { limit: pids ?? DEFAULT_PIDS },
   };
 }
 

@@ -128,7 +128,7 @@ function runFrom(
   imageRoot[Symbol.dispose]();
   folder.writeConfig(spec);
 
-  const cgroup = makeCgroup(spec, parts);
+  const cgroup = makeCgroup(spec, options, parts);
   const container = parts.use(create({
     state,
     spec,
@@ -182,12 +182,17 @@ function register(
   return { state, network, mappings };
 }
 
-function makeCgroup(spec: Spec, undo: DisposableStack): Cgroup {
+function makeCgroup(spec: Spec, { pids }: RunOptions, undo: DisposableStack): Cgroup {
   const cgroup = planCgroup(spec.linux!.cgroupsPath!);
   cgroup.create();
   undo.defer(() => cgroup.remove());
   const resources: Resources = spec.linux!.resources!;
-  cgroup.apply(resources, { "devices": "warn", "memory.swap": "skip" });
+  cgroup.apply(resources, {
+    "devices": "warn",
+    "memory.swap": "skip",
+    // Where nobody has asked for it.
+    ...(pids === undefined ? { pids: "skip" as const } : {}),
+  });
   return cgroup;
 }
 

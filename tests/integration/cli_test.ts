@@ -136,7 +136,7 @@ Deno.test("what each of these options shows is not there without it", async () =
   assertEquals([folder, user], ["/", "0"]);
   assertMatch(missing, /No such file/);
   const { cpu, memory, pids } = workspace.config(id).linux!.resources!;
-  assertEquals([cpu, memory, pids], [undefined, undefined, undefined]);
+  assertEquals([cpu, memory, pids], [undefined, undefined, { limit: 2048 }]);
 });
 
 Deno.test("what follows the image is the command's, dashes and all", async () => {
