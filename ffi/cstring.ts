@@ -13,10 +13,7 @@ export type Name = string | Uint8Array<ArrayBuffer>;
 export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   if (typeof text !== "string") return text;
   if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
-  const encoded = encoder.encode(text);
-  const bytes = new Uint8Array(new ArrayBuffer(encoded.length + 1));
-  bytes.set(encoded);
-  return bytes;
+  return encoder.encode(`${text}\0`);
 }
 
 /** The text before the first NUL of what the kernel wrote; all of it when there is none. */

@@ -63,7 +63,12 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
   for (const layout of ["v2", "hybrid"] satisfies Layout[]) {
     const props = await Props.make(`${folder}/${layout}`, layout);
     for (const { words, acts = [[]], before, after } of scenes(props)) {
-      before?.();
+      try {
+        before?.();
+      } catch (error) {
+        failures.push(`before ${words.join(" ")} (${layout}): ${error}`);
+        continue;
+      }
       const said: Uint8Array[] = [];
       for (const clones of acts) {
         const failure = await failureOf(
