@@ -1,5 +1,4 @@
-import { O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { AT_FDCWD } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
 import { Fd, mkdirat, openat, tryOpenInRoot } from "../../ffi/file.ts";
 import { ContainerError, reasonOf } from "../errors.ts";
 import { copyFolder } from "../init/copy_up.ts";

@@ -1,5 +1,4 @@
-import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../../../ffi/constants.ts";
+import { AT_SYMLINK_NOFOLLOW, O_CREAT, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
 import {
   Fd,
   fsync,

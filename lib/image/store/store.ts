@@ -1,5 +1,10 @@
-import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../../../ffi/constants.ts";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+} from "../../../ffi/constants.ts";
 import { fchmod, Fd, mkdirat, openat, statx, tryStatx, utimensat } from "../../../ffi/file.ts";
 import { removeDefaultAcl } from "../../../ffi/xattr.ts";
 import { ContainerError, reasonOf, SysError } from "../../errors.ts";

@@ -1,5 +1,11 @@
-import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
-import { S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
+import {
+  AT_SYMLINK_NOFOLLOW,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  S_IFDIR,
+  S_IFMT,
+} from "../../../ffi/constants.ts";
 import {
   Fd,
   fsync,
