@@ -1,6 +1,6 @@
 /** Layers: what an image of several looks like when they lie on each other, beside what umoci makes of it. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Member } from "../unit/image/tar_builder.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, TrialFolder } from "./image_lab.ts";
@@ -11,6 +11,7 @@ import {
   manifestOfOverlay,
   putImage,
   unpackByUmoci,
+  unpackedByPodman,
 } from "./layer_lab.ts";
 
 const ROOT: Member = { name: "./", type: "5", mode: 0o755, mtime: 1 };
@@ -212,6 +213,43 @@ for (const [name, layers] of Object.entries(SAME)) {
     assertEquals(difference(await manifest(unpackByUmoci(trial, images, "i")), ours), []);
   });
 }
+
+/**
+ * What cannot be part of a larger image, or podman does otherwise: it refuses a path that a layer has
+ * twice, gives a file the attributes of its later names, lets a folder keep those that it had, and
+ * gives folders that something is put into or taken from new times.
+ */
+const NOT_BY_PODMAN =
+  /root|absolute|empty layers|attributes|folder over a folder|hard link|every other kind|only lower layers list/;
+
+testWith(
+  { podman: hasProgram("podman") },
+  "image layers: all of it in one image, as podman unpacks it",
+  async () => {
+    using trial = new TrialFolder();
+    const images = trial.folder("images");
+    const layers: Member[][] = [[ROOT], [ROOT], [ROOT], [ROOT]];
+    Object.entries(SAME).forEach(([name, own], number) => {
+      if (NOT_BY_PODMAN.test(name)) return;
+      const within = (path: Member["name"]) => `case-${number}/${path}`;
+      own.forEach((members, i) => {
+        layers[i]!.push(folder(within("")));
+        for (const member of members.filter((one) => one !== ROOT)) {
+          const target = member.type === "1" ? within(member.linkname ?? "") : member.linkname;
+          layers[i]!.push({ ...member, name: within(member.name), linkname: target ?? "" });
+        }
+      });
+    });
+    await putImage(images, "i", layers, { form: GZIP });
+    const ours = await manifestOfOverlay(trial, await extract(images, "i"));
+    await unpackedByPodman(trial, images, "i", async (folder) => {
+      const theirs = await manifest(folder);
+      for (const tree of [ours, theirs]) tree.delete(".");
+      assertEquals(difference(theirs, ours), []);
+      assert(ours.size > 20, `${ours.size} files`);
+    });
+  },
+);
 
 /** Images where overlayfs or docker does otherwise than umoci: with what is there in the end. */
 const OTHERWISE: Readonly<

@@ -81,8 +81,21 @@ export async function manifestOfOverlay(
 
 /** An image of the store as umoci unpacks it. */
 export function unpackByUmoci(trial: TrialFolder, imagesFolder: string, name: string): string {
-  const layout = `${trial.path}/layout-${crypto.randomUUID()}`;
+  const layout = copyLayout(trial, imagesFolder);
   const bundle = `${trial.path}/umoci-${crypto.randomUUID()}`;
+  run("umoci", ["unpack", "--image", `${layout}:${name}`, bundle]);
+  return `${bundle}/rootfs`;
+}
+
+/** Whether a program is installed. */
+export function hasProgram(name: string): boolean {
+  return new Deno.Command("/bin/sh", { args: ["-c", `command -v ${name}`], stdout: "null" })
+    .outputSync().success;
+}
+
+/** A copy of a store's image layout, in which images have their short names. */
+function copyLayout(trial: TrialFolder, imagesFolder: string): string {
+  const layout = `${trial.path}/layout-${crypto.randomUUID()}`;
   // umoci tidies up what it takes for an image layout.
   sh(`mkdir ${layout}; cd ${imagesFolder}/.store; cp -r oci-layout index.json blobs ${layout}`);
   const index = JSON.parse(Deno.readTextFileSync(`${layout}/index.json`));
@@ -92,12 +105,38 @@ export function unpackByUmoci(trial: TrialFolder, imagesFolder: string, name: st
     annotations["org.opencontainers.image.ref.name"] = full.replace(/^.*\/([^/:]+):.*$/, "$1");
   }
   Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify(index));
-  run("umoci", ["unpack", "--image", `${layout}:${name}`, bundle]);
-  return `${bundle}/rootfs`;
+  return layout;
 }
 
-/** Whether a program is installed. */
-export function hasProgram(name: string): boolean {
-  return new Deno.Command("/bin/sh", { args: ["-c", `command -v ${name}`], stdout: "null" })
-    .outputSync().success;
+/**
+ * An image of the store as podman unpacks it, without overlays.
+ *
+ * @param body is given the folder while it is there
+ */
+export async function unpackedByPodman(
+  trial: TrialFolder,
+  imagesFolder: string,
+  name: string,
+  body: (folder: string) => Promise<void>,
+): Promise<void> {
+  const layout = copyLayout(trial, imagesFolder);
+  // It takes no longer path for its own than one of 50 characters.
+  const runroot = Deno.makeTempDirSync({ dir: "/run", prefix: "p-" });
+  const podman = (...args: string[]) =>
+    run("podman", [
+      "--root",
+      `${trial.path}/podman`,
+      "--runroot",
+      runroot,
+      "--storage-driver",
+      "vfs",
+      ...args,
+    ]).trim();
+  try {
+    const id = podman("pull", "-q", `oci:${layout}:${name}`);
+    await body(podman("image", "mount", id));
+    podman("image", "umount", id);
+  } finally {
+    Deno.removeSync(runroot, { recursive: true });
+  }
 }
