@@ -50,6 +50,26 @@ Deno.test("exec is under the container's filter as well", async () => {
   });
 });
 
+for (const noNewPrivileges of [true, false]) {
+  for (const denied of ["clone", "setsid", "execveat", "capset", "read"]) {
+    // Without no_new_privs, what loading the filter took is given up under it.
+    if (denied === "capset" && !noNewPrivileges) continue;
+    Deno.test(`exec under a filter that denies ${denied}, no_new_privs ${noNewPrivileges}`, async () => {
+      await bundles.during((spec) => {
+        spec.process.noNewPrivileges = noNewPrivileges;
+        spec.process.args = ["/bin/sleep", "1000"];
+        spec.linux.seccomp = {
+          defaultAction: "SCMP_ACT_ALLOW",
+          syscalls: [{ names: [denied], action: "SCMP_ACT_ERRNO", errnoRet: 95 }],
+        };
+      }, async (id) => {
+        const { code, stdout, stderr } = await bundles.command(["exec", id, "/bin/echo", "ran"]);
+        assertEquals([code, stdout], [0, "ran\n"], stderr);
+      });
+    });
+  }
+}
+
 Deno.test({
   name: "a filter that knows next to nothing lets the program be started",
   ignore: !HAS_COMPILER,
