@@ -42,6 +42,8 @@ export function explainStep(step: Step): StepExplanation {
         call: `mount(NULL, "/", NULL, 0x${step.flags.toString(16)})   # MS_REC with MS_SLAVE`,
         check: "cat /proc/self/mountinfo   # no shared:",
       };
+    case "open sources":
+      return { call: step.paths.map((path) => `open("${path}", O_PATH)`).join("; ") };
     case "root":
       return step.overlay
         ? {

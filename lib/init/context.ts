@@ -1,3 +1,5 @@
+import type { SysError } from "../../ffi/errno.ts";
+
 /** What the child carries from step to step. */
 export interface InitContext {
   /** Its end of the channel to the parent. */
@@ -6,6 +8,8 @@ export interface InitContext {
   readonly proc?: number;
   /** The container's root, open (O_PATH); -1 before it is there. */
   root: number;
+  /** The sources of bind mounts to come, open, or why they are not; by their paths. */
+  readonly sources: Map<string, Source>;
   /** The program's path, once it is found. */
   program?: string;
   /** Gives the channel to what becomes the program, where that is a launcher; see steps/exec.ts. */
@@ -16,6 +20,13 @@ export interface InitContext {
   home?: string;
   /** Its number on the host, once the parent has told it. */
   pid?: number;
+}
+
+/** What a bind mount is to show, as the host had it before there was any mount of the container's. */
+export interface Source {
+  readonly opened: number | SysError;
+  /** How many mounts it is for, still. */
+  uses: number;
 }
 
 /** A failure of the child's that is not a system call's, in a sentence. */

@@ -10,7 +10,7 @@ import { runContainerHooks } from "./steps/hooks.ts";
 import { mountCgroups } from "./steps/cgroup_mounts.ts";
 import { findHome, setSecurityLabel } from "./steps/labels.ts";
 import { makeReadOnly, maskPaths } from "./steps/masks.ts";
-import { mountInside, mountRoot, setPropagation } from "./steps/mounts.ts";
+import { mountInside, mountRoot, openSources, setPropagation } from "./steps/mounts.ts";
 import { moveRoot } from "./steps/move_root.ts";
 import {
   becomeRoot,
@@ -60,7 +60,7 @@ export interface RunnerOptions {
  * no console, none of which survive a fork.
  */
 export function runPlan(plan: Plan, channel: number, options: RunnerOptions = {}): never {
-  const context: InitContext = { channel, root: -1, proc: options.proc };
+  const context: InitContext = { channel, root: -1, sources: new Map(), proc: options.proc };
   let index = 0;
   try {
     for (; index < plan.length; index++) {
@@ -97,6 +97,8 @@ function perform(step: Step, context: InitContext): void {
       return loopbackUp();
     case "propagation":
       return setPropagation(step);
+    case "open sources":
+      return openSources(context, step);
     case "root":
       return mountRoot(context, step);
     case "mount":

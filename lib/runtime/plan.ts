@@ -179,6 +179,11 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     });
   }
 
+  const sources = mounts.map((mount) => trees.mounts.get(mount)?.source)
+    .filter((source) => source !== undefined);
+  if (sources.length > 0) {
+    plan.push({ do: "open sources", label: "open what bind mounts are to show", paths: sources });
+  }
   const path = resolve(options.bundle, spec.root.path);
   const overlay = rootOverlay(mounts);
   plan.push({

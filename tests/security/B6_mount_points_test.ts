@@ -56,10 +56,10 @@ Deno.test("a working folder that is made does not lead out either", async () => 
   await attack(workspace, async ({ folder }) => {
     await workspace.image("working", (root) => Deno.symlink(folder, `${root}/link`));
     const { code } = await workspace.run(
-      ["-net=none", "-w", "/link/made/deep", "working", "/bin/sh", "-c", "echo x > file"],
+      ["-net=none", "-w", "/link/fresh/deep", "working", "/bin/sh", "-c", "echo x > file"],
     );
     assertEquals(code, 0);
-    assert(!exists(`${folder}/made`));
+    assert(!exists(`${folder}/fresh`));
   });
 });
 

@@ -62,7 +62,7 @@ function openRootFolder(path: string): number {
 /** One mount of the container, in the order of the config. */
 export function mountInside(context: InitContext, step: MountStep): void {
   if (step.kind === "remount") return remount(context, step);
-  const tree = step.tree ?? (step.kind === "bind" ? cloneSource(step) : undefined);
+  const tree = step.tree ?? (step.kind === "bind" ? cloneSource(context, step) : undefined);
   const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
   const target = openTarget(context.root, step, tree);
   const fd = tree ??
@@ -87,9 +87,34 @@ export function mountInside(context: InitContext, step: MountStep): void {
   else close(fd);
 }
 
+/**
+ * Opens what bind mounts are to show, while there is nothing of the container that could lead elsewhere. What
+ * cannot be opened is an error when its turn comes.
+ */
+export function openSources(context: InitContext, step: StepOf<"open sources">): void {
+  for (const path of step.paths) {
+    const source = context.sources.get(path);
+    if (source !== undefined) source.uses++;
+    else context.sources.set(path, { opened: tryOpen(path), uses: 1 });
+  }
+}
+
+function tryOpen(path: string): number | SysError {
+  try {
+    return openat(AT_FDCWD, path, O_PATH);
+  } catch (error) {
+    if (error instanceof SysError) return error;
+    throw error;
+  }
+}
+
 /** A detached clone of what a bind mount shows, as the parent makes them too (lib/runtime/trees.ts). */
-function cloneSource({ source, recursive, spread, idmap }: MountStep): number {
-  const tree = open_tree_clone(AT_FDCWD, source, recursive);
+function cloneSource(context: InitContext, step: MountStep): number {
+  const { recursive, spread, idmap } = step;
+  const source = context.sources.get(step.source)!;
+  if (typeof source.opened !== "number") throw source.opened;
+  const tree = open_tree_clone(source.opened, "", recursive);
+  if (--source.uses === 0) close(source.opened);
   if (spread !== undefined) mount_setattr(tree, { propagation: spread }, true);
   if (idmap !== undefined) {
     mount_setattr(tree, { set: MOUNT_ATTR_IDMAP, userns: idmap.userns }, idmap.recursive);
