@@ -70,7 +70,7 @@ export async function exchange(
     return new AnswerFrom(request.url, head, content, () => end(false));
   } catch (error) {
     end(false);
-    throw sending.ownFault ?? error;
+    throw sending.ownFault ?? sending.fault ?? error;
   }
 }
 
@@ -84,6 +84,8 @@ class Sending {
   isDone = false;
   /** What went wrong on this side. */
   ownFault: unknown;
+  /** What went wrong on the way. */
+  fault: ExchangeFault | undefined;
 
   constructor(
     connection: Connection,
@@ -98,10 +100,16 @@ class Sending {
 
   /** @param done called when nothing more is going to be sent */
   start(done: () => void): void {
-    const patience = new Patience(this.#limits, () => this.#connection.close());
+    const patience = new Patience(this.#limits, (fault) => {
+      this.fault = fault;
+      this.#connection.close();
+    });
     this.#send(patience).then(() => this.isDone = true, (error) => {
-      // What the server did shows in its answer, or in that none comes.
-      if (error instanceof ExchangeFault) return;
+      // The server may have answered all the same, and told why.
+      if (error instanceof ExchangeFault) {
+        this.fault ??= error;
+        return;
+      }
       this.ownFault = error;
       this.#connection.close();
     }).finally(() => {

@@ -26,7 +26,7 @@ export const DEFAULT_LIMITS: Limits = {
  */
 export class Patience {
   readonly #limits: Limits;
-  readonly #close: () => void;
+  readonly #close: (fault: ExchangeFault) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer is to go off. */
   #due = 0;
@@ -37,7 +37,7 @@ export class Patience {
   #fault: ExchangeFault | undefined;
 
   /** @param close ends the connection, and with it whatever is being waited for */
-  constructor(limits: Limits, close: () => void) {
+  constructor(limits: Limits, close: (fault: ExchangeFault) => void) {
     this.#limits = limits;
     this.#close = close;
   }
@@ -108,7 +108,7 @@ export class Patience {
 
   #stop(message: string): void {
     this.#fault = new ExchangeFault("broken", message);
-    this.#close();
+    this.#close(this.#fault);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { HttpClient } from "../../../lib/registry/http/client.ts";
 import { ExchangeFault, type FaultKind } from "../../../lib/registry/http/fault.ts";
 import { contentFrom, contentOfAtMost } from "../../../lib/registry/http/message.ts";
@@ -265,11 +265,11 @@ Deno.test("who is slow to take what came is not taken for a slow server", async 
   await using server = new ScriptedServer((_request, conn) =>
     say(conn, answer(200, [], "x".repeat(3_000_000)))
   );
-  using http = client({ silence: 100, window: 200, least: 1 << 20 });
+  using http = client({ silence: 1000, window: 1500, least: 1 << 20 });
   using got = await http.send({ method: "GET", url: server.url });
   let length = 0;
   for await (const piece of got.content) {
-    if (length === 0) await new Promise((resolve) => setTimeout(resolve, 500));
+    if (length === 0) await new Promise((resolve) => setTimeout(resolve, 2000));
     length += piece.length;
   }
   assertEquals(length, 3_000_000);
@@ -285,7 +285,7 @@ Deno.test("a long upload is not taken for a silent server, one that is not read 
   });
   const piece = new Uint8Array(1 << 20);
   const content = { length: 40 << 20, pieces: () => Array.from({ length: 40 }, () => piece) };
-  using http = client({ silence: 300 });
+  using http = client({ silence: 1500 });
   using got = await http.send({ method: "PUT", url: slow.url, content });
   assertEquals(got.status, 201);
 
@@ -294,7 +294,7 @@ Deno.test("a long upload is not taken for a silent server, one that is not read 
   const asked = http.send({ method: "PUT", url: deaf.url, content });
   const fault = await assertRejects(() => asked, ExchangeFault);
   hearing.resolve();
-  assertEquals(fault.kind, "broken");
+  assertMatch(fault.message, /^the server did nothing for \d s$/);
 });
 
 Deno.test("nobody listens", async () => {
