@@ -14,7 +14,7 @@ export interface Decoy {
 }
 
 /** Folders below that of the decoy, where the mounts of an attack would fit. */
-export const PLACES = ["tmp", "bound", "made/deeper"];
+export const PLACES = ["tmp", "bound", "placed/deeper"];
 
 /**
  * Runs an attack and asserts that neither the decoy nor the host's mounts, cgroups, links,
