@@ -40,9 +40,9 @@ export async function uploadBlob(
   options: UploadOptions = {},
 ): Promise<Uploaded> {
   if (await isThere(session, task, blob)) return "there";
-  const location = await begin(session, task, blob, options.from);
-  if (location === undefined) return "mounted";
-  await send(session, task, blob, location, options);
+  const begun = await begin(session, task, blob, options.from);
+  if (begun === undefined) return "mounted";
+  await send(session, task, blob, begun, options);
   return "sent";
 }
 
@@ -60,13 +60,20 @@ async function isThere(
   return answer.status === 200;
 }
 
+/** An upload that was begun. */
+interface Begun {
+  readonly location: URL;
+  /** The smallest part that the registry takes, in bytes. */
+  readonly least: number;
+}
+
 /** Begins an upload; undefined when the registry takes the blob over from another repository. */
 async function begin(
   session: RegistrySession,
   { action, repository }: Task,
   { digest }: Source,
   from?: string,
-): Promise<URL | undefined> {
+): Promise<Begun | undefined> {
   const query = from === undefined
     ? ""
     : `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
@@ -78,7 +85,13 @@ async function begin(
     scopes: from === undefined ? scopes : [...scopes, `repository:${from}:pull`],
   });
   if (answer.status === 201 && from !== undefined) return undefined;
-  if (answer.status === 202) return await session.ownUrl(locationOf(answer), answer.url);
+  if (answer.status === 202) {
+    const least = answer.fields.get("oci-chunk-min-length") ?? "";
+    return {
+      location: await session.ownUrl(locationOf(answer), answer.url),
+      least: /^[0-9]{1,12}$/.test(least) ? Math.max(LEAST, Number(least)) : LEAST,
+    };
+  }
   throw errorOf(action, await readFault(answer), hintsFor(session.registry));
 }
 
@@ -86,11 +99,11 @@ async function send(
   session: RegistrySession,
   task: Task,
   blob: Source,
-  start: URL,
+  begun: Begun,
   { sent }: UploadOptions,
 ): Promise<void> {
   const { action, repository } = task;
-  let location = start;
+  let { location } = begun;
   let offset = 0;
   let largest = blob.size;
   const tries = session.tries();
@@ -123,8 +136,8 @@ async function send(
           continue;
         }
         // Some proxies before registries take only so much at a time.
-        if (answer.status === 413 && end - offset > LEAST) {
-          largest = Math.max(LEAST, Math.floor((end - offset) / 4));
+        if (answer.status === 413 && end - offset > begun.least) {
+          largest = Math.max(begun.least, Math.floor((end - offset) / 4));
         } else if (!(isPassing(answer.status) || answer.status === 416) || !tries.fail()) {
           throw await failure(answer);
         }
@@ -145,7 +158,7 @@ async function send(
   }
 }
 
-/** The smallest part that is tried. */
+/** The smallest part that is tried, in bytes. */
 const LEAST = 4 * 1024 * 1024;
 
 function uploadLost(action: string): Error {

@@ -1,7 +1,8 @@
 /** Pushes to docker-registry, read and run by others; and to a registry that makes trouble. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
+import { ContainerError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/image/digest.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { pushImage } from "../../lib/image/push.ts";
@@ -90,6 +91,8 @@ class Taker implements AsyncDisposable {
   /** Decides what becomes of a PATCH. */
   onPatch: (count: number) => "take" | "cut" | "too large" | "busy" = () => "take";
   #patches = 0;
+  /** The smallest part that it takes; the last one may be smaller. */
+  leastPart = 0;
   /** Whether it hangs up when it has got everything, and knows nothing of the upload any more. */
   losesAnswers = false;
 
@@ -130,7 +133,9 @@ class Taker implements AsyncDisposable {
       this.manifests.set(url.pathname.split("/").at(-1)!, Uint8Array.from(await bytes(length)));
       return await told(201);
     }
-    if (method === "POST") return await told(202, location);
+    if (method === "POST") {
+      return await told(202, { ...location, "OCI-Chunk-Min-Length": String(this.leastPart) });
+    }
     if (method === "GET" && this.losesAnswers) return await told(404);
     if (url.searchParams.get("_state") !== "a+b") return await told(404);
     switch (method) {
@@ -223,7 +228,14 @@ Deno.test("what is too large for one go is sent in parts", async () => {
   using trial = new PullTrial();
   taker.onPatch = (count) => count < 1 ? "too large" : "take";
   await pushTo(taker, trial, 6_000_000);
-  assert(taker.log.filter((line) => line.startsWith("PATCH")).length >= 3);
+  const parts = () => taker.log.filter((line) => line.startsWith("PATCH")).length;
+  assertEquals(parts(), 3);
+  // Unless the registry wants parts no smaller than that.
+  await using other = new Taker();
+  using again = new PullTrial();
+  other.leastPart = 10_000_000;
+  other.onPatch = taker.onPatch;
+  await assertRejects(() => pushTo(other, again, 6_000_000), ContainerError, "status 413");
 });
 
 Deno.test("an upload whose last answer is lost", async () => {
