@@ -180,7 +180,7 @@ export function create(options: CreateOptions): CreatedContainer {
       } catch (error) {
         record.started = false;
         state.save();
-        throw error;
+        throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
       }
     },
     detach: () => void made.move(),

@@ -96,11 +96,26 @@ export class Spawned implements Disposable {
   /**
    * Lets the program start; returns when `execve` has happened, which the end of file tells: the
    * child's socket is close-on-exec.
+   *
+   * @throws {ContainerError} with the step that failed, be it since the process was ready;
+   * {@link DiedEarly} when it ended since then without a word.
    */
   start(): void {
-    this.go();
+    const isThere = this.#tryGo();
     awaitExec(this.#channel.number, this.pid, { ...this.#options, executing: this.#executing });
+    if (!isThere) throw new DiedEarly(waitid(this.pid));
     this.#channel[Symbol.dispose]();
+  }
+
+  /** As {@link go}; false when the process has ended. What it said before can still be heard. */
+  #tryGo(): boolean {
+    try {
+      this.go();
+      return true;
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === "EPIPE")) throw error;
+      return false;
+    }
   }
 
   /** Lets the process go on from where it waits. */
@@ -157,7 +172,8 @@ export class Spawned implements Disposable {
           this.#becomes(message.pid);
           return true;
         case "ready":
-          return true;
+          // It may have failed since then.
+          if (wait) return true;
       }
     }
     return true;
