@@ -13,6 +13,7 @@ import { removeContainerFolder } from "./folder.ts";
  */
 export function collectGarbage(root: StateRoot): string[] {
   const collected: string[] = [];
+  root.removeRemains();
   for (const id of root.ids()) {
     const state = root.find(id);
     // A folder without a record: its maker was killed between the two, before anything else.

@@ -26,7 +26,7 @@ import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
 import { makeScope, pathInScope, removeScope } from "./systemd_scope.ts";
-import { checkId, type ContainerState, type StateRoot } from "./state.ts";
+import { checkId, type ContainerRecord, type ContainerState, type StateRoot } from "./state.ts";
 
 /** What the runtime's `create` and `run` take. */
 export interface BundleOptions {
@@ -87,7 +87,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const cgroup = planCgroup(
     scope === undefined ? cgroupsPath ?? `/go_containers/${id}` : pathInScope(scope),
   );
-  const state = root.register({
+  const state = register(root, {
     ociVersion: spec.ociVersion,
     id,
     name: id,
@@ -145,6 +145,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     },
     [Symbol.dispose]: () => made.dispose(),
   };
+}
+
+function register(root: StateRoot, record: ContainerRecord): ContainerState {
+  using _lock = root.lock();
+  return root.register(record);
 }
 
 /** What of the host is mounted beneath could not be let go by the root of a user namespace. */

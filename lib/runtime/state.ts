@@ -77,6 +77,9 @@ export interface IdRange {
   readonly size: number;
 }
 
+/** How the folder of a container begins while it is removed: as no id does. */
+const REMOVED = ".removed-";
+
 /** The form of ids and names: they become names of folders and cgroups. */
 const ID = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$/;
 
@@ -116,7 +119,7 @@ export class StateRoot {
     return new StateRoot(path);
   }
 
-  /** Takes the lock under which addresses are given and remains are collected; waits for it. */
+  /** Takes the lock under which containers are registered and remains are collected; waits for it. */
   lock(): Disposable {
     const fd = new Fd(openat(AT_FDCWD, `${this.path}/.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
     flock(fd.number, LOCK_EX);
@@ -130,6 +133,13 @@ export class StateRoot {
       if (entry.isDirectory && ID.test(entry.name)) ids.push(entry.name);
     }
     return ids;
+  }
+
+  /** Removes what those who were killed while they forgot a container have left of its folder. */
+  removeRemains(): void {
+    for (const { name } of Deno.readDirSync(this.path)) {
+      if (name.startsWith(REMOVED)) removeFolder(`${this.path}/${name}`);
+    }
   }
 
   /** The state of all containers. */
@@ -151,14 +161,15 @@ export class StateRoot {
   }
 
   /**
-   * Registers a container, before anything of it is made.
+   * Registers a container, before anything of it is made. The caller holds the lock: a folder without a
+   * record is then one of which the maker was killed between the two.
    *
    * @throws {ContainerError} when the id is taken.
    */
   register(record: ContainerRecord): ContainerState {
     checkId(record.id);
     const folder = `${this.path}/${record.id}`;
-    if (!tryMkdir(folder, 0o700)) {
+    if (!tryMkdir(folder, 0o700) && this.find(record.id) !== undefined) {
       throw new ContainerError(`make container "${record.id}": the id is in use`, {
         code: "Exists",
       });
@@ -166,6 +177,15 @@ export class StateRoot {
     const state = new ContainerState(folder, record);
     state.save();
     return state;
+  }
+}
+
+/** Removes a folder with all that is in it; one that is gone already is fine. */
+function removeFolder(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
@@ -196,12 +216,16 @@ export class ContainerState {
     renameat2(AT_FDCWD, `${file}.new`, AT_FDCWD, file);
   }
 
-  /** Forgets the container: the last thing to be done to it. */
+  /** Forgets the container: the last thing to be done to it. Its id is free at once, whatever happens meanwhile. */
   remove(): void {
+    const slash = this.folder.lastIndexOf("/") + 1;
+    const removed = `${this.folder.slice(0, slash)}${REMOVED}${crypto.randomUUID()}`;
     try {
-      Deno.removeSync(this.folder, { recursive: true });
+      renameat2(AT_FDCWD, this.folder, AT_FDCWD, removed);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof SysError && error.code === "ENOENT") return;
+      throw error;
     }
+    removeFolder(removed);
   }
 }

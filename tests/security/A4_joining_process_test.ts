@@ -10,6 +10,7 @@ import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { BINARY, isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
+import { WITHOUT_UNIFIED } from "./crun.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -106,9 +107,16 @@ const CAPABILITIES = [
 ];
 const MASK = 1n << 19n | 1n << 5n | 1n << 1n | 1n << 0n | 1n << 18n;
 
+/** A runtime: a peer's path, or the binary under test; its state folder, and what it is started through. */
+interface Runtime {
+  readonly binary?: string;
+  readonly root: string;
+  readonly through?: readonly string[];
+}
+
 /** Lets a hostile container watch while a runtime runs a program in it, again and again. */
 async function watch(
-  runtime: { readonly binary?: string; readonly root: string },
+  runtime: Runtime,
   change: (spec: FilledSpec) => void,
 ): Promise<Seen[]> {
   const program = workspace.path("watch");
@@ -134,7 +142,10 @@ async function watch(
   const id = bundles.id();
   const log = `${bundle}/log`;
   const run = (args: string[], through: string[] = []) =>
-    workspace.run(["--root", runtime.root, ...args], { binary, through });
+    workspace.run(["--root", runtime.root, ...args], {
+      binary,
+      through: [...through, ...runtime.through ?? []],
+    });
   const { code } = await run(["run", "-d", "-b", bundle, id], [
     ...["sh", "-c", 'exec "$@" >"$0" </dev/null 2>&1', log],
   ]);
@@ -154,13 +165,18 @@ function capsBeyond(seen: readonly Seen[]): Seen[] {
   return seen.filter(({ caps }) => (BigInt(`0x${caps}`) & ~MASK) !== 0n);
 }
 
-for (const [name, path] of [["runc", "/usr/sbin/runc"], ["crun", "/usr/bin/crun"]] as const) {
+const PEERS = [
+  ["runc", "/usr/sbin/runc", []],
+  ["crun", "/usr/bin/crun", WITHOUT_UNIFIED],
+] as const;
+
+for (const [name, binary, through] of PEERS) {
   testWith(
     { gcc: HAS_COMPILER, [name]: isInstalled(name) },
     `the attack works on ${name}: a process with all rights is in reach`,
     async () => {
       await attack(workspace, async () => {
-        const seen = await watch({ binary: path, root: workspace.path(name) }, () => {});
+        const seen = await watch({ binary, root: workspace.path(name), through }, () => {});
         assert(capsBeyond(seen).length > 0, JSON.stringify(seen));
       });
     },

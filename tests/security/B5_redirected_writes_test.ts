@@ -9,6 +9,7 @@ import { Bundles, type FilledSpec } from "../integration/support/bundle.ts";
 import { HAS_COMPILER } from "../integration/support/program.ts";
 import { exists, host, isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
+import { WITHOUT_UNIFIED } from "./crun.ts";
 import { attack } from "./decoy.ts";
 import { whileSwapping } from "./race.ts";
 
@@ -121,7 +122,10 @@ testWith(
       });
       await Deno.symlink("/proc", `${bundle}/rootfs/way`);
       const args = ["--root", workspace.path("crun"), "run", "-b", bundle, bundles.id()];
-      const { stdout, stderr } = await workspace.run(args, { binary: "/usr/bin/crun" });
+      const { stdout, stderr } = await workspace.run(args, {
+        binary: "/usr/bin/crun",
+        through: WITHOUT_UNIFIED,
+      });
       assertEquals(stdout, "made up", stderr);
     });
   },

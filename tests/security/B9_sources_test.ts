@@ -69,13 +69,16 @@ testWith(
 
 Deno.test("a source below the container's own root is not led out by what is there", async () => {
   await attack(workspace, async ({ folder, file, secret }) => {
-    const bundle = await bundles.make(`cat /late ${file} .${file}; ls -A ${folder}`, (spec) => {
-      const bind = { type: "bind", options: ["rbind"] };
-      spec.mounts.push(
-        { destination: "/way", type: "tmpfs", source: "tmpfs" },
-        { destination: "/late", source: "rootfs/way/link", ...bind },
-      );
-    });
+    const bundle = await bundles.make(
+      `cat /late ${file} .${file}; ls -A ${folder}; exit 0`,
+      (spec) => {
+        const bind = { type: "bind", options: ["rbind"] };
+        spec.mounts.push(
+          { destination: "/way", type: "tmpfs", source: "tmpfs" },
+          { destination: "/late", source: "rootfs/way/link", ...bind },
+        );
+      },
+    );
     await Deno.mkdir(`${bundle}/rootfs/way`);
     await Deno.writeTextFile(`${bundle}/rootfs/way/link`, "of the bundle");
     const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
