@@ -51,7 +51,14 @@ async function bench(options: BenchOptions): Promise<void> {
 
   if (only.length === 0) {
     const archive = await imageArchive(Deno.build.arch);
-    const runtimes = gatherRuntimes(field.subject.binary, archive.path, workspace, undo);
+    const running = field.contenders.map(({ name }) => name);
+    const runtimes = gatherRuntimes(
+      field.subject.binary,
+      archive.path,
+      running,
+      workspace,
+      undo,
+    );
     const floor = field.contenders.filter(({ role }) => role === "floor");
     for (const deed of DEEDS) {
       const contenders = [...contendersFor(deed, runtimes), ...floor];

@@ -1,5 +1,6 @@
 import { reasonOf, ToolError } from "../../tools/report.ts";
 import type { Contender } from "./contender.ts";
+import { pause } from "./interruption.ts";
 import type { Measurement, Prepared, Stopwatch } from "./spawn.ts";
 
 /** How the rounds are run. */
@@ -52,8 +53,7 @@ export async function runRounds(
   for (let round = 0; round < options.rounds; round++) {
     for (const track of orderOfRound(tracks, round)) {
       if (!takesPart(track.contender.every, round)) continue;
-      await pause(options.idle);
-      if (options.signal.aborted) throw new ToolError("run the benchmark: interrupted");
+      await pause(options.idle, options.signal);
       track.runs[round] = runOnce(track, round);
     }
     options.progress?.(round + 1);
@@ -74,9 +74,4 @@ function runOnce({ contender, program }: Track, round: number): Measurement {
     const message = `run "${contender.title}" in round ${round + 1}: ${reasonOf(cause)}`;
     throw new ToolError(message, { cause });
   }
-}
-
-/** Also lets a signal be heard, which arrives between turns of the event loop only. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -21,16 +21,21 @@ export interface Runtime {
 const PEERS = ["runc", "crun"];
 
 /**
- * Gets the runtimes ready that are installed, gocontainer first: each with a bundle and with a container
- * that sleeps.
+ * Gets the runtimes ready, gocontainer first: each with a bundle and with a container that sleeps.
+ *
+ * @param binary the path of gocontainer
+ * @param archive the path of a root file system's
+ * @param running the names of programs that run on this machine
  */
 export function gatherRuntimes(
   binary: string,
   archive: string,
+  running: readonly string[],
   workspace: Workspace,
   undo: DisposableStack,
 ): Runtime[] {
-  const found = PEERS.map((name) => ({ name, program: findProgram(name) }));
+  const found = PEERS.filter((name) => running.includes(name))
+    .map((name) => ({ name, program: findProgram(name) }));
   const programs = [{ name: "gocontainer", program: binary }, ...found]
     .flatMap(({ name, program }) => program === undefined ? [] : [{ name, program }]);
   return programs.map(({ name, program }) => {

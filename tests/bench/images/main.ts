@@ -3,6 +3,7 @@
 import { BINARY } from "../../../tools/project.ts";
 import { say, ToolError } from "../../../tools/report.ts";
 import { DockerRegistry } from "../../integration/registry/docker_registry.ts";
+import { interruption, pause } from "../interruption.ts";
 import { load, thisMachine } from "../machine.ts";
 import { type Measurement, Stopwatch } from "../spawn.ts";
 import { summarize } from "../statistics.ts";
@@ -33,8 +34,10 @@ export async function benchImages(words: readonly string[]): Promise<void> {
   const samples = SAMPLES.filter(({ name }) =>
     words.length === 0 || words.some((word) => name.includes(word))
   );
+  const signal = interruption();
   using workspace = new Workspace();
   using stopwatch = new Stopwatch(`${workspace.path}/stderr`);
+  const premises = { workspace, stopwatch, signal };
   await using registry = await DockerRegistry.start();
   const machine = thisMachine();
   console.log(
@@ -44,7 +47,7 @@ export async function benchImages(words: readonly string[]): Promise<void> {
   const rows: string[][] = [];
   for (const sample of samples) {
     const reference = await publish(sample, workspace, registry);
-    rows.push([sample.name, ...run(field, sample, reference, workspace, stopwatch)]);
+    rows.push([sample.name, ...await run(field, sample, reference, premises)]);
     say(rows.at(-1)!.join("  "));
   }
   const columns = ["image", ...field.map(({ name }) => name)].map((heading, i) =>
@@ -75,20 +78,27 @@ async function publish(
   throw new ToolError(`push ${reference}: ${new TextDecoder().decode(stderr).trim()}`);
 }
 
-function run(
+/** Where and with what images are pulled, and how long. */
+interface Premises {
+  readonly workspace: Workspace;
+  readonly stopwatch: Stopwatch;
+  readonly signal: AbortSignal;
+}
+
+async function run(
   field: readonly Puller[],
   sample: Sample,
   reference: string,
-  workspace: Workspace,
-  stopwatch: Stopwatch,
-): string[] {
+  { workspace, stopwatch, signal }: Premises,
+): Promise<string[]> {
   const results = field.map((): Measurement[] => []);
   for (let round = 0; round < ROUNDS; round++) {
-    field.forEach((puller, i) => {
-      if (puller.fits?.(sample) === false) return;
+    for (const [i, puller] of field.entries()) {
+      if (puller.fits?.(sample) === false) continue;
+      await pause(0, signal);
       const folder = workspace.folder(crypto.randomUUID());
       results[i]!.push(pullOnce(puller, reference, folder, stopwatch));
-    });
+    }
   }
   return results.map((all) => {
     if (all.length === 0) return "-";

@@ -20,6 +20,8 @@ const MB = 1_000_000;
 /** The images of the benchmark. */
 export const SAMPLES: readonly Sample[] = [
   { name: "3 MB, 1 layer", files: 60, size: 50_000, layers: 1 },
+  { name: "3 MB, 20 layers", files: 60, size: 50_000, layers: 20 },
+  { name: "3 MB, 60 layers", files: 60, size: 50_000, layers: 60 },
   { name: "100 MB, 1 layer", files: 500, size: 200_000, layers: 1 },
   { name: "100 MB, 20 layers", files: 500, size: 200_000, layers: 20 },
   { name: "100 MB, 60 layers", files: 480, size: 200_000, layers: 60 },
