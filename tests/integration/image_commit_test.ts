@@ -5,6 +5,8 @@ import { gunzipSync } from "node:zlib";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, run, TrialFolder } from "./image_lab.ts";
 import { hasProgram, putImage, type TestLayer, unpackByUmoci } from "./layer_lab.ts";
+import { DockerRegistry } from "./registry/docker_registry.ts";
+import { PodmanStore } from "./support/podman_store.ts";
 import { alpineArchive } from "./support/project.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -116,6 +118,40 @@ testWith(
     // What files were mounted on in the container is no change.
     own.delete("./etc/resolv.conf");
     assertEquals(difference(own, found), []);
+  },
+);
+
+/** What can be told of the changes in whatever a root file system lies on. */
+const TELL = "cat /hello /opt/x /media; stat -c '%a %u:%g' /opt /bin/busybox; " +
+  "stat -c '%h %Y' /hello; readlink /link; test -p /fifo && echo fifo; test -e /etc/motd || echo gone";
+
+testWith(
+  {
+    "docker-registry": hasProgram("docker-registry"),
+    podman: hasProgram("podman"),
+    runc: hasProgram("runc"),
+    skopeo: hasProgram("skopeo"),
+    alpine: !ignore,
+  },
+  "image commit: podman runs, and skopeo reads, what is committed and pushed",
+  async () => {
+    await using registry = await DockerRegistry.start();
+    await putImage(workspace.path("images"), "test/base:2", [ALPINE]);
+    const name = `${registry.host}/committed:1`;
+    await says(["commit", await ended("test/base:2", CHANGES), name]);
+    const pushed = await workspace.run(["push", name]);
+    assertEquals(pushed.code, 0, pushed.stderr);
+    const podman = new PodmanStore(workspace.path("podman"));
+    podman.do("pull", "-q", "--tls-verify=false", name);
+    const command = ["/bin/sh", "-c", TELL];
+    const said = podman.run(name, ...command);
+    assertMatch(
+      said,
+      /^hi\nx\nfile\n1777 0:0\n4755 0:0\n2 981173106\n\/etc\/passwd\nfifo\ngone\n$/,
+    );
+    assertEquals(said.trimEnd(), await says(["run", "-net", "none", name, ...command]));
+    const inspected = run("skopeo", ["inspect", "--tls-verify=false", `docker://${name}`]);
+    assertEquals(`${JSON.parse(inspected).Digest}\n`, pushed.stdout);
   },
 );
 

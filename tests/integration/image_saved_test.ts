@@ -7,6 +7,7 @@ import { type Member } from "../unit/image/tar_builder.ts";
 import { run, sh } from "./image_lab.ts";
 import { GZIP, hasProgram, PLAIN, putImage, type TestLayer } from "./layer_lab.ts";
 import { alpineArchive, entriesOf } from "./support/project.ts";
+import { PodmanStore } from "./support/podman_store.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -135,7 +136,7 @@ test("several images share their layers in one archive", async () => {
 });
 
 const skopeo = { skopeo: hasProgram("skopeo"), alpine: !ignore };
-const podman = { podman: hasProgram("podman"), runc: hasProgram("runc"), alpine: !ignore };
+const HAS_PODMAN = { podman: hasProgram("podman"), runc: hasProgram("runc"), alpine: !ignore };
 
 testWith(skopeo, "image saved: skopeo reads what is saved", async () => {
   const docker = await saved("docker");
@@ -177,32 +178,23 @@ testWith(skopeo, "image saved: what skopeo copies is loaded", async () => {
 });
 
 testWith(
-  podman,
+  HAS_PODMAN,
   "image saved: podman runs what is saved, and what it saves is loaded",
   async () => {
-    const store = workspace.path("podman");
-    const args = [
-      ...["--root", `${store}/root`, "--runroot", `${store}/run`, "--storage-driver", "vfs"],
-      // crun refuses cgroup v1 where a cgroup v2 beside it has a controller.
-      ...["--runtime", "runc", "--cgroup-manager", "cgroupfs"],
-    ];
-    // Limits that may be set also where podman's own, higher ones may not (no CAP_SYS_RESOURCE).
-    const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
-    const options = ["--rm", "--net", "none", ...limits];
+    const podman = new PodmanStore(workspace.path("podman"));
     const name = "registry.test/box:1";
     for (const format of ["docker", "oci"]) {
       const { file } = await saved(format);
-      assertMatch(run("podman", [...args, "load", "-q", "-i", file]), /registry\.test\/box:1/);
-      const said = run("podman", [...args, "run", ...options, name]);
-      assertEquals(said, "hi\n");
+      assertMatch(podman.do("load", "-q", "-i", file), /registry\.test\/box:1/);
+      assertEquals(podman.run(name), "hi\n");
       for (const theirs of ["docker-archive", "oci-archive", "oci-dir"]) {
         const target = workspace.path(`by-podman-${format}-${theirs}`);
-        run("podman", [...args, "save", "-q", "--format", theirs, "-o", target, name]);
+        podman.do("save", "-q", "--format", theirs, "-o", target, name);
         await loadsAndRuns([target], theirs === "oci-dir" ? undefined : name).catch((error) => {
           throw new Error(`${format} ${theirs}`, { cause: error });
         });
       }
-      run("podman", [...args, "rmi", "-f", name]);
+      podman.do("rmi", "-f", name);
     }
   },
 );

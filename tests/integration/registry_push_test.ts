@@ -64,22 +64,26 @@ testWith(NEEDS, "what is pushed is what others read, byte for byte", async () =>
   assertEquals(nameless.code, 0, nameless.stderr);
 });
 
-testWith({ ...NEEDS, podman: hasProgram("podman") }, "podman runs what is pushed", async () => {
-  await using registry = await DockerRegistry.start();
-  using trial = new TrialFolder();
-  const name = `${registry.host}/image:1`;
-  skopeoCopy(`oci:${makeLayout(trial.path)}`, `docker://${registry.host}/origin:1`);
-  const images = ["-i", `${trial.path}/images`];
-  await workspace.run(["pull", ...images, `${registry.host}/origin:1`]);
-  const pushed = await workspace.run(["push", ...images, `${registry.host}/origin:1`, name]);
-  assertEquals(pushed.code, 0, pushed.stderr);
-  const storage = ["--root", `${trial.path}/storage`, "--runroot", `${trial.path}/run`]
-    .concat("--storage-driver", "vfs");
-  run("podman", [...storage, "pull", "-q", "--tls-verify=false", name]);
-  const inspected = JSON.parse(run("podman", [...storage, "image", "inspect", name]));
-  assertEquals(inspected[0].Config.Cmd, ["/bin/sh"]);
-  assertEquals(`${inspected[0].Digest}\n`, pushed.stdout);
-});
+testWith(
+  { ...NEEDS, podman: hasProgram("podman") },
+  "podman pulls what is pushed, the very same",
+  async () => {
+    await using registry = await DockerRegistry.start();
+    using trial = new TrialFolder();
+    const name = `${registry.host}/image:1`;
+    skopeoCopy(`oci:${makeLayout(trial.path)}`, `docker://${registry.host}/origin:1`);
+    const images = ["-i", `${trial.path}/images`];
+    await workspace.run(["pull", ...images, `${registry.host}/origin:1`]);
+    const pushed = await workspace.run(["push", ...images, `${registry.host}/origin:1`, name]);
+    assertEquals(pushed.code, 0, pushed.stderr);
+    const storage = ["--root", `${trial.path}/storage`, "--runroot", `${trial.path}/run`]
+      .concat("--storage-driver", "vfs");
+    run("podman", [...storage, "pull", "-q", "--tls-verify=false", name]);
+    const inspected = JSON.parse(run("podman", [...storage, "image", "inspect", name]));
+    assertEquals(inspected[0].Config.Cmd, ["/bin/sh"]);
+    assertEquals(`${inspected[0].Digest}\n`, pushed.stdout);
+  },
+);
 
 /** A registry that takes uploads, and how it takes each part of one. */
 class Taker implements AsyncDisposable {
