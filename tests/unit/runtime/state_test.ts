@@ -48,6 +48,20 @@ Deno.test({ name: name("an id is given once"), ignore: !isRoot }, () =>
     assertThrows(() => root.register(record("one")), ContainerError, `"one": the id is in use`);
   }));
 
+Deno.test({
+  name: name("who is killed while it registers or forgets takes no id"),
+  ignore: !isRoot,
+}, () =>
+  withRoot((root, path) => {
+    Deno.mkdirSync(`${path}/one`);
+    root.register(record("one"));
+    assertEquals(root.find("one")?.record.id, "one");
+    Deno.mkdirSync(`${path}/.removed-two/deep`, { recursive: true });
+    assertEquals(root.ids(), ["one"]);
+    root.removeRemains();
+    assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["one"]);
+  }));
+
 Deno.test(
   { name: name("a state folder that others can write is refused"), ignore: !isRoot },
   () =>
