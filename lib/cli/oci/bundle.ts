@@ -1,6 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
 import { formatBytes } from "../../runtime/format.ts";
-import { createFromBundle, startContainer, startHooks } from "../../runtime/launch.ts";
+import { createFromBundle, startContainer, startHooks } from "../../runtime/bundle.ts";
 import { deleteContainer, getContainer } from "../../runtime/container.ts";
 import { identify } from "../../runtime/process_identity.ts";
 import { follow, holdSignals } from "../../container/monitor.ts";

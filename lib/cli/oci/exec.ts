@@ -8,7 +8,7 @@ import { validateProcess } from "../../oci/validate/mod.ts";
 import { configOf, getContainer } from "../../runtime/container.ts";
 import { execInContainer } from "../../runtime/exec.ts";
 import { containerFilter } from "../../runtime/seccomp.ts";
-import { sendConsole } from "../../runtime/launch.ts";
+import { sendConsole } from "../../runtime/bundle.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";

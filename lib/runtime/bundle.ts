@@ -1,6 +1,5 @@
-import { Fd } from "../../ffi/file.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { openat } from "../../ffi/file.ts";
+import { Fd, openat } from "../../ffi/file.ts";
 import {
   bindAndListen,
   connect,
