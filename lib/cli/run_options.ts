@@ -5,6 +5,12 @@ import { ContainerError, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
 import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
+import {
+  displayOf,
+  PROGRESS_OPTION,
+  REGISTRY_OPTIONS,
+  sessionOptionsOf,
+} from "./registry/options.ts";
 import { readSecurityOptions, SECURITY_OPTIONS } from "./security_options.ts";
 
 /** The options of `run`, in the order of the usage. */
@@ -31,6 +37,8 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     value: "OS/ARCH",
     help: "take the image for another platform (OS/ARCH[/VARIANT])",
   },
+  ...REGISTRY_OPTIONS,
+  PROGRESS_OPTION,
   { name: "entrypoint", value: "PROGRAM", help: "run this with the command as its arguments" },
   { name: "cpu", value: "SHARES", help: "CPU shares, a relative weight from 2 to 262144" },
   { name: "cpus", value: "NUMBER", help: "how many CPUs it may use at most, as in 1.5" },
@@ -72,6 +80,8 @@ export function readRunOptions(args: Arguments): RunOptions {
     image,
     pull: given("pull", parsePull) ?? "missing",
     platform: args.text("platform"),
+    session: sessionOptionsOf(args),
+    progress: displayOf(args),
     entrypoint: args.text("entrypoint"),
     command,
     imagesFolder: args.text("i") ?? "images",

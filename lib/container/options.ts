@@ -1,3 +1,5 @@
+import type { PullOptions } from "../image/pull.ts";
+import type { Display } from "../image/transfer/display/kinds.ts";
 import type { IDMapping } from "../oci/spec.ts";
 
 /** One `-v SRC:DST[:ro,idmap]`; both paths absolute. */
@@ -40,6 +42,10 @@ export interface RunOptions extends SecurityOptions {
   readonly pull: PullPolicy;
   /** `OS/ARCH[/VARIANT]`; that of this machine unless told. */
   readonly platform?: string;
+  /** How its registry is spoken to. */
+  readonly session: Omit<PullOptions, "platform" | "observe">;
+  /** How it is shown how far a pull is; as standard error wants it unless told. */
+  readonly progress?: Display;
   /** In place of the image's own; empty for none. */
   readonly entrypoint?: string;
   /** Empty where the image's own is to be run. */

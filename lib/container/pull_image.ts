@@ -5,7 +5,6 @@ import { pullImage } from "../image/pull.ts";
 import { parseReference } from "../image/reference.ts";
 import type { ImageStore } from "../image/store/store.ts";
 import { showTransfer } from "../image/transfer/display/mod.ts";
-import { warn } from "../trace.ts";
 import type { RunOptions } from "./options.ts";
 
 /**
@@ -16,18 +15,18 @@ import type { RunOptions } from "./options.ts";
  */
 export async function pullForRun(
   store: ImageStore,
-  { image: name, imagesFolder, platform }: RunOptions,
+  { image: name, imagesFolder, platform, session, progress }: RunOptions,
   isMissing: boolean,
 ): Promise<void> {
   const missing = noSuchImage(imagesFolder, name);
   // A file of that name which cannot be read is what was meant.
   if (isMissing && missing.code !== "NotFound") throw missing;
   const reference = parseReference(name);
-  using show = showTransfer(undefined, reference);
+  using show = showTransfer(progress, reference);
   try {
     await pullImage(store, reference, {
+      ...session,
       ...platform !== undefined && { platform: parsePlatform(platform) },
-      warn,
       observe: show.observe,
     });
   } catch (error) {

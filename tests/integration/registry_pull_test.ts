@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, run, sh, TrialFolder } from "./image_lab.ts";
 import { extract, hasProgram, manifestOfOverlay } from "./layer_lab.ts";
+import { makeAuthority, makeCertificate } from "./registry/certificates.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
 import {
   makeLayout,
@@ -11,6 +12,7 @@ import {
   unpackFromRegistry,
   unpackLayout,
 } from "./registry/origin_image.ts";
+import { exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -18,6 +20,7 @@ const NEEDS = {
   "docker-registry": hasProgram("docker-registry"),
   skopeo: hasProgram("skopeo"),
   umoci: hasProgram("umoci"),
+  busybox: exists("/bin/busybox"),
 };
 
 /** Pulls an image and compares all of it with what umoci unpacks. */
@@ -190,6 +193,54 @@ testWith(NEEDS, "run pulls an image that is not there, and takes its command fro
     /use image ".*": there is no such image in ".*", and to pull ".*": there is no such tag or digest/,
   );
 });
+
+testWith(
+  { ...NEEDS, htpasswd: hasProgram("htpasswd"), openssl: hasProgram("openssl") },
+  "run speaks to the registry as pull does: credentials, certificate, progress",
+  async () => {
+    using trial = new TrialFolder();
+    makeAuthority(trial.path);
+    await using registry = await DockerRegistry.start({
+      tls: makeCertificate(trial.path, "server"),
+      htpasswd: trial.file("htpasswd", run("htpasswd", ["-nbB", "somebody", "secret"])),
+    });
+    const reference = `${registry.host}/image:1`;
+    skopeoCopy(
+      `oci:${makeLayout(trial.path)}`,
+      `docker://${reference}`,
+      "--dest-creds=somebody:secret",
+    );
+    const home = trial.folder("home", 0o700);
+    const start = (options: readonly string[], words: readonly string[] = ["run"]) => {
+      const args = ["-i", `${trial.path}/images`, "-rm", "-net", "none", ...options];
+      return workspace.run([...words, ...args, reference, "sh", "-c", "pwd"], {
+        env: { HOME: home },
+      });
+    };
+    const untrusted = await start(["--creds", "somebody:secret"]);
+    assertEquals(untrusted.code, 125);
+    assertMatch(
+      untrusted.stderr,
+      /signed by an authority that is not known here\n.*-tls-verify=false/,
+    );
+    const anonymous = await start(["--tls-verify=false"]);
+    assertEquals(anonymous.code, 125);
+    assertMatch(anonymous.stderr, /the registry wants to know who asks/);
+    const known = ["--creds", "somebody:secret", "--tls-verify=false"];
+    const first = await start([...known, "--pull", "always", "-progress", "json"]);
+    assertEquals([first.code, first.stdout], [0, "/etc\n"], first.stderr);
+    const events = first.stderr.trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(events[0].event, "parts");
+    const second = await start(
+      ["-creds=somebody:secret", "-tls-verify=false", "-pull=always", "-progress=none"],
+      [],
+    );
+    assertEquals([second.code, second.stdout, second.stderr], [0, "/etc\n", ""]);
+    const bad = await start(["-creds", "justaword"]);
+    assertMatch(bad.stderr, /^gocontainer: read the credentials: they are not USER:PASSWORD/);
+    assertMatch((await start(["-progress", "pie"])).stderr, /^gocontainer: read "-progress pie"/);
+  },
+);
 
 testWith(NEEDS, "progress goes to standard error, in the form that is asked for", async () => {
   await using registry = await DockerRegistry.start();

@@ -20,6 +20,7 @@ import {
 import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "./registry/pulling.ts";
 import { say, ScriptedServer } from "./registry/scripted_server.ts";
 import { headOf, TestRegistry } from "./registry/test_registry.ts";
+import { exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -27,6 +28,7 @@ const NEEDS = {
   "docker-registry": hasProgram("docker-registry"),
   skopeo: hasProgram("skopeo"),
   umoci: hasProgram("umoci"),
+  busybox: exists("/bin/busybox"),
 };
 
 testWith(NEEDS, "what is pushed is what others read, byte for byte", async () => {

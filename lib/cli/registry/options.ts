@@ -1,5 +1,5 @@
 import { UsageError } from "../../errors.ts";
-import { type Display, DISPLAYS } from "../../image/transfer/display/mod.ts";
+import { type Display, DISPLAYS } from "../../image/transfer/display/kinds.ts";
 import { parseCredentials } from "../../registry/credentials/credentials.ts";
 import type { SessionOptions } from "../../registry/session.ts";
 import { warn } from "../../trace.ts";

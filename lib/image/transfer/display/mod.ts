@@ -2,13 +2,9 @@ import { tell } from "../../../trace.ts";
 import { formatReference, type Reference } from "../../reference.ts";
 import type { TransferObserver } from "../events.ts";
 import { Bars } from "./bars.ts";
+import type { Display } from "./kinds.ts";
 import { JsonLines } from "./json.ts";
 import { Lines } from "./lines.ts";
-
-/** The ways to show a transfer, all on standard error. */
-export const DISPLAYS = ["bars", "lines", "json", "none"] as const;
-
-export type Display = typeof DISPLAYS[number];
 
 /** Shows a transfer; disposing of it ends the show. */
 export interface Show extends Disposable {
