@@ -238,3 +238,31 @@ dockerTest("a memory limit ends what eats more, and docker tells why", async () 
   const told = await docker(...RUN, "--name", "box", ...limit, IMAGE, ...eater);
   assert(told.code === 137, told.stderr);
 });
+
+dockerTest("loads and runs what gocontainer saves, and the other way round", async () => {
+  const images = workspace.path("exchanged");
+  const gocontainer = async (...args: string[]) => {
+    const [command = "", ...words] = args;
+    const { code, stdout, stderr } = await workspace.run([command, "-i", images, ...words]);
+    assertEquals(code, 0, stderr);
+    return stdout.trimEnd();
+  };
+  const file = (name: string) => workspace.path(`${name}.tar`);
+  // What gocontainer has is what docker saves.
+  await ok("save", "--output", file("docker"), IMAGE);
+  assertEquals(await gocontainer("load", file("docker")), IMAGE);
+  const id = await ok("image", "inspect", "--format", "{{.Id}}", IMAGE);
+  assertEquals(await gocontainer("inspect", "--format", "{{.Id}}", IMAGE), id);
+  // What docker has is what gocontainer saves, under two names, with a layer of its own.
+  const changed = ["import", "-change", "CMD echo mine", await alpineArchiveOf(workspace)];
+  const own = await gocontainer(...changed, "mine:1");
+  await gocontainer("tag", "mine:1", "registry.test:5000/team/mine:2");
+  const names = ["mine:1", "registry.test:5000/team/mine:2"];
+  await gocontainer("save", "-o", file("own"), ...names);
+  const said = await ok("load", "--input", file("own"));
+  assertEquals(said.split("\n").sort(), names.map((name) => `Loaded image: ${name}`));
+  for (const name of names) {
+    assertEquals(await ok("image", "inspect", "--format", "{{.Id}}", name), own);
+    assertEquals(await ok(...RUN, "--rm", name), "mine");
+  }
+});
