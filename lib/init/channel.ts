@@ -29,7 +29,8 @@
  *        │ ◀── refused {errno}, end of file ─  │
  *
  * Where the parent does not stay, as in `create`, the child listens on a socket in the container's
- * state folder from `ready` on; `start` connects there, and all that follows is spoken with it.
+ * state folder from `ready` on; `start` connects there, and all that follows is spoken with it. What waits
+ * there is the launcher, wherever it can do the rest: then `exec` comes before `ready`.
  * The program itself never holds any of these sockets.
  */
 import { recvmsg, sendmsg } from "../../ffi/socket.ts";
@@ -133,13 +134,20 @@ export function hear(
   if (bytes.length === 0) return undefined;
   if (bytes.length === LAUNCHER_MESSAGE) {
     const words = new DataView(bytes.buffer);
-    const value = words.getInt32(4, true);
-    const message = words.getInt32(0, true) === MESSAGES.born
-      ? { type: "born", pid: value } as const
-      : { type: "refused", errno: value } as const;
-    return { message, fds };
+    return { message: launcherMessage(words.getInt32(0, true), words.getInt32(4, true)), fds };
   }
   return { message: JSON.parse(decoder.decode(bytes)) as ChildMessage, fds };
+}
+
+function launcherMessage(kind: number, value: number): ChildMessage | Refused {
+  switch (kind) {
+    case MESSAGES.born:
+      return { type: "born", pid: value };
+    case MESSAGES.ready:
+      return { type: "ready" };
+    default:
+      return { type: "refused", errno: value };
+  }
 }
 
 /** Parent: lets the child go on; it learns its number as the host has it. */

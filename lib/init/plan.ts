@@ -130,8 +130,11 @@ export interface LauncherStep {
   readonly label: string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
-  /** The filter that is loaded as the last thing of all. */
+  /** What is set, and loaded, as the last thing of all. */
+  readonly limits?: Launch["limits"];
   readonly filter?: SeccompFilter;
+  /** Where the launcher is what waits for the start. */
+  readonly listener?: number;
   /** Whether the program is a process of its own, which alone is in the container's pid namespace. */
   readonly sibling?: Launch["sibling"];
   /** Whether the program is run by this process itself, not by way of the launcher. */

@@ -202,7 +202,10 @@ export function startContainer(state: ContainerState): void {
   record.started = true;
   state.save();
   sendGo(channel.number, record.init!.pid);
+  const { executing } = record;
   awaitExec(channel.number, record.init!.pid, {
+    executing,
+    launched: executing !== undefined,
     onListener: (listener, pid) => sendListener(listener, pid, spec, record),
   });
   startHooks(state, spec);

@@ -32,7 +32,7 @@ export function getContainer(root: StateRoot, id: string): ContainerState {
 export function statusOf({ record }: ContainerState): State["status"] {
   if (record.init === undefined) return "creating";
   if (!isAlive(record.init)) return "stopped";
-  if (!record.started) return "created";
+  if (!record.started) return record.built ? "created" : "creating";
   return cgroupOf(record).isFrozen() ? "paused" : "running";
 }
 
@@ -111,7 +111,8 @@ export function deleteContainer(state: ContainerState, force = false): void {
   const { record } = state;
   const status = statusOf(state);
   const cgroup = cgroupOf(record);
-  if (status !== "stopped" && status !== "creating") {
+  const isAlone = status === "creating" && (record.init === undefined || !isAlive(record.init));
+  if (status !== "stopped" && !isAlone) {
     if (!force) {
       throw new ContainerError(`delete container "${record.id}": it is ${status}, not stopped`, {
         code: "WrongState",

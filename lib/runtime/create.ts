@@ -165,6 +165,11 @@ export function create(options: CreateOptions): CreatedContainer {
     throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
   }
   if (spec.process) applyLateSettings(init.pid, spec.process);
+  record.built = true;
+  if (options.listener !== undefined) {
+    record.executing = init.executing;
+    state.save();
+  }
 
   moved.move();
   const made = undo.move();

@@ -51,6 +51,8 @@ export function execInContainer(options: ExecOptions): Spawned {
     );
   }
 
+  if (status === "created") checkWaiting(options);
+
   using transient = new DisposableStack();
   if (options.spec.linux?.seccomp !== undefined && options.seccomp === undefined) {
     throw new ContainerError("apply linux.seccomp: it has not been compiled");
@@ -102,6 +104,22 @@ export function execInContainer(options: ExecOptions): Spawned {
   }
   undo.move();
   return spawned;
+}
+
+/**
+ * What waits for its start is the launcher, save where the plan goes on after that: then it is this program,
+ * which no process that may trace it is to meet (CVE-2019-5736).
+ */
+function checkWaiting({ state, process }: ExecOptions): void {
+  const { record } = state;
+  if (record.executing !== undefined) return;
+  const { bounding, permitted, ambient } = process.capabilities ?? {};
+  const mayTrace = [bounding, permitted, ambient].some((set) => set?.includes("CAP_SYS_PTRACE"));
+  if (!mayTrace) return;
+  throw new ContainerError(
+    `run in container "${record.id}": with CAP_SYS_PTRACE it would reach what starts the container`,
+    { code: "WrongState", hint: `Start it first (start ${record.id})` },
+  );
 }
 
 /**

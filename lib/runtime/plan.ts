@@ -114,7 +114,12 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   if (personality) plan.push(personalityStep(personality));
   if (process) plan.push(...identity(process, options.program));
   const { listener } = options;
-  const launcher = process ? [launcherStep(process, options)] : [];
+  const launcherWaits = process !== undefined && canLauncherWait(spec, process, options);
+  const launcher = process ? [launcherStep(process, { ...options, launcherWaits })] : [];
+  if (launcherWaits) {
+    plan.push(...launcher, ...program(process, { ...options, launcherWaits }));
+    return plan;
+  }
   // A parent that stays hears of a failure later as well, and has work to do meanwhile.
   plan.push(...listener === undefined ? [READY, ...launcher] : [...launcher, READY]);
   plan.push({
@@ -395,21 +400,23 @@ interface LastSteps {
   readonly dieWithParent: boolean;
   readonly program: ProgramOptions;
   readonly fromOutside?: boolean;
+  readonly listener?: number;
+  /** Whether what waits for the start is the launcher. */
+  readonly launcherWaits?: boolean;
 }
 
 function launcherStep(process: Process, options: LastSteps): Step {
   const { labels, seccomp } = options.program;
-  const { dieWithParent, fromOutside = false } = options;
-  const limits = limitsOf(process);
+  const { dieWithParent, fromOutside = false, launcherWaits = false, listener } = options;
   return {
     do: "launcher",
     label: "make the launcher of the program",
     argv: process.args ?? [],
     env: environment(process.env).env,
     ...(seccomp && !loadsEarly(process, options) ? { filter: seccomp } : {}),
-    ...(fromOutside
-      ? { sibling: { terminal: process.terminal ?? false, limits, dieWithParent } }
-      : {}),
+    ...(fromOutside || launcherWaits ? { limits: limitsOf(process) } : {}),
+    ...(launcherWaits ? { listener } : {}),
+    ...(fromOutside ? { sibling: { terminal: process.terminal ?? false, dieWithParent } } : {}),
     direct: isDirect(labels),
   };
 }
@@ -417,9 +424,9 @@ function launcherStep(process: Process, options: LastSteps): Step {
 /** The last steps, once the container is started. */
 function program(process: Process, options: LastSteps): Step[] {
   const { capabilities, seccomp } = options.program;
-  const { dieWithParent, fromOutside = false } = options;
+  const { dieWithParent, fromOutside = false, launcherWaits = false } = options;
   const plan: Step[] = [{ do: "hand over", label: "tell how the program could be refused" }];
-  if (!fromOutside) {
+  if (!fromOutside && !launcherWaits) {
     // The kernel forgets it at a change of the user, so it comes after that.
     if (dieWithParent) {
       plan.push({ do: "die with parent", label: "end when gocontainer ends" });
@@ -443,14 +450,24 @@ function program(process: Process, options: LastSteps): Step[] {
 }
 
 /**
- * The launcher loads a filter right before the program, unless that takes what the launcher lacks; and from
- * outside it is loaded before anybody in the container can see the process.
+ * The launcher loads a filter right before the program, unless that takes what the launcher lacks; and one that
+ * somebody in the container may see before that has it by then.
  */
-function loadsEarly(process: Process, { program, fromOutside }: LastSteps): boolean {
-  const { seccomp } = program;
+function loadsEarly(process: Process, options: LastSteps): boolean {
+  const { seccomp } = options.program;
+  const isSeen = options.fromOutside || options.launcherWaits;
   return seccomp !== undefined &&
     (seccomp.notify || !process.noNewPrivileges ||
-      (fromOutside === true && mayLaunch(seccomp, process)));
+      (isSeen === true && mayLaunch(seccomp, process, launchCalls(options))));
+}
+
+/**
+ * Whether a container that waits for a later `start` can wait as the launcher, in which nothing of this program
+ * is left for what `exec` runs meanwhile. Hooks are still to be run by this process.
+ */
+function canLauncherWait({ hooks }: Spec, process: Process, options: PlanOptions): boolean {
+  return options.listener !== undefined && !hooks?.startContainer?.length &&
+    canLaunch(process, { ...options, launcherWaits: true });
 }
 
 function limitsOf({ rlimits = [] }: Process): StepOf<"rlimits">["limits"] {
@@ -473,21 +490,38 @@ function isDirect(labels: readonly Step[]): boolean {
  * CAP_SYS_ADMIN.
  */
 export function canLaunchFromOutside(process: Process, options: ProgramOptions): boolean {
-  const { labels, seccomp } = options;
+  return canLaunch(process, { program: options, dieWithParent: false, fromOutside: true });
+}
+
+function canLaunch(process: Process, options: LastSteps): boolean {
+  const { labels, seccomp } = options.program;
   if (isDirect(labels) || seccomp?.notify) return false;
-  return seccomp === undefined || process.noNewPrivileges === true || mayLaunch(seccomp, process);
+  return seccomp === undefined || process.noNewPrivileges === true ||
+    mayLaunch(seccomp, process, launchCalls(options));
+}
+
+/** What is called between the loading of a filter and the program. */
+function launchCalls({ fromOutside, launcherWaits }: LastSteps): SyscallName[] {
+  return [
+    ...["capset", "execveat", "prctl", "fcntl", "write", "exit_group", "read", "execve"] as const,
+    ...fromOutside ? ["setsid", "clone", "ioctl"] as const : [],
+    ...launcherWaits ? ["accept4", "dup3"] as const : [],
+  ];
 }
 
 /** Whether a filter allows all that comes between its loading and the program. */
-function mayLaunch({ program }: SeccompFilter, { terminal, rlimits = [] }: Process): boolean {
+function mayLaunch(
+  { program }: SeccompFilter,
+  { terminal, rlimits = [] }: Process,
+  calls: readonly SyscallName[],
+): boolean {
   const CLONE_PARENT = 0x8000;
   const TIOCSCTTY = 0x540e;
-  const calls: SyscallName[] = [
-    ...["capset", "execveat", "prctl", "fcntl", "write", "exit_group", "setsid", "read"] as const,
-    "execve",
-    ...rlimits.length > 0 ? ["prlimit64" as const] : [],
-  ];
-  return calls.every((name) => allows(program, SYSCALLS[name])) &&
-    allows(program, SYSCALLS.clone, [CLONE_PARENT]) &&
-    (!terminal || allows(program, SYSCALLS.ioctl, [0, TIOCSCTTY]));
+  const args: Partial<Record<SyscallName, number[]>> = {
+    clone: [CLONE_PARENT],
+    ioctl: [0, TIOCSCTTY],
+  };
+  return [...calls, ...rlimits.length > 0 ? ["prlimit64" as const] : []]
+    .filter((name) => name !== "ioctl" || terminal)
+    .every((name) => allows(program, SYSCALLS[name], args[name]));
 }

@@ -74,6 +74,11 @@ export class Spawned implements Disposable {
     return this.#pidfd;
   }
 
+  /** What its launcher has no words for, where that waits for the start. */
+  get executing(): Executing | undefined {
+    return this.#executing;
+  }
+
   /** The pty's master, when the plan has a terminal. */
   get master(): Fd | undefined {
     return this.#master;
@@ -192,6 +197,8 @@ export class Spawned implements Disposable {
 type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
   /** What was told of the program already. */
   readonly executing?: Executing;
+  /** Whether it is the launcher that is let go. */
+  readonly launched?: boolean;
 };
 
 /**
@@ -204,7 +211,8 @@ export function awaitExec(channel: number, pid: number, options: ExecListener): 
   for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
     const { message } = heard;
     // What the launcher has made is in reach of the container: of it nothing else is believed.
-    if (options.fromOutside && message.type !== "refused") continue;
+    const launched = options.launched || options.fromOutside;
+    if (launched && message.type !== "refused") continue;
     switch (message.type) {
       case "step":
         tellStep(options, message);

@@ -22,6 +22,7 @@ import {
   writeFile,
 } from "../../ffi/file.ts";
 import { ContainerError, SysError } from "../errors.ts";
+import type { Executing } from "../init/channel.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
 /** Where the state of all containers lives, unless `--root` says otherwise. */
@@ -47,6 +48,10 @@ export interface ContainerRecord {
   readonly owner?: ProcessIdentity;
   /** Its first process, once there is one. */
   init?: ProcessIdentity;
+  /** Whether it is built, so that only its start is missing. */
+  built?: boolean;
+  /** Where its launcher waits for the start: what that has no words for. */
+  executing?: Executing;
   /** Whether its program was let go: before that, its folder is of no use to anybody. */
   started?: boolean;
   /** Absolute cgroup folders. */

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from
 import { HOOKS } from "../../lib/oci/hooks.ts";
 import type { Hooks } from "../../lib/oci/spec.ts";
 import { Bundles } from "./support/bundle.ts";
-import { entriesOf, exists } from "./support/project.ts";
+import { BINARY, entriesOf, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -146,4 +146,27 @@ Deno.test("create runs its hooks, start its own", async () => {
   assertEquals(names(), HOOKS.slice(0, -1));
   assertEquals((await bundles.command(["delete", "--force", id])).code, 0);
   assertEquals(names(), [...HOOKS]);
+});
+
+Deno.test("while the hooks of its making run, a container is told as creating, and not to be used yet", async () => {
+  const bundle = await bundles.make("echo program");
+  const id = bundles.id();
+  const log = `${bundle}/said`;
+  const calls = ["state", "start", "exec", "delete"].map((command) => {
+    const words = [BINARY, ...bundles.global, command, id, ...command === "exec" ? ["true"] : []];
+    return `${words.join(" ")} >>${log} 2>&1; echo "${command} $?" >>${log}`;
+  });
+  const file = `${bundle}/config.json`;
+  const spec = JSON.parse(Deno.readTextFileSync(file));
+  spec.hooks = { createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", calls.join("\n")] }] };
+  Deno.writeTextFileSync(file, JSON.stringify(spec));
+  const { code, stdout } = await bundles.command(["run", "-b", bundle, id]);
+  assertEquals([code, stdout], [0, "program\n"]);
+  const said = Deno.readTextFileSync(log);
+  assertStringIncludes(said, '"status": "creating"');
+  for (const line of ["state 0", "start 1", "exec 255", "delete 1"]) {
+    assertStringIncludes(said, `\n${line}\n`);
+  }
+  assertStringIncludes(said, "it is creating, not created");
+  assertStringIncludes(said, "it is creating, container not running");
 });

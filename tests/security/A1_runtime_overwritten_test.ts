@@ -3,10 +3,11 @@
  * becomes a process of the container, which then writes over that file.
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
-import { Bundles } from "../integration/support/bundle.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Bundles, type FilledSpec } from "../integration/support/bundle.ts";
 import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { BINARY } from "../integration/support/project.ts";
+import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -51,7 +52,7 @@ int main(void) {
   int opened = 0, refused = 0, own;
   char path[64], link[4096];
   ssize_t length = readlink("/proc/self/exe", link, sizeof link);
-  for (long round = 0; round < 4000; round++) {
+  for (;;) {
     for (int pid = 2; pid < 40; pid++) {
       snprintf(path, sizeof path, "/proc/%d/exe", pid);
       char there[4096];
@@ -93,4 +94,95 @@ Deno.test({
     for (const path of seen) assertMatch(path, /^\/(memfd:gocontainer \(deleted\)|bin\/\w+)$/);
     assertEquals(await digest(BINARY), before);
   },
+});
+
+/** Sees which file the first process is, what it has open, and may write over and take over. */
+const LOOK = [
+  "readlink /proc/1/exe; grep CapPrm: /proc/1/status; ls -l /proc/1/fd | grep -v ' [0-2] -> '",
+  "grep -c gocontainer$ /proc/1/maps; echo over 2>/dev/null >/proc/1/exe || echo sealed",
+].join("; ");
+
+/** All rights, to which one that a process lacks could be told by. */
+function mayTrace(spec: FilledSpec): void {
+  const capabilities = ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_KILL"];
+  spec.process.capabilities = {
+    bounding: capabilities,
+    permitted: capabilities,
+    effective: capabilities,
+  };
+  spec.process.noNewPrivileges = false;
+}
+
+async function created(
+  change: (spec: FilledSpec) => void,
+  body: (id: string) => Promise<void>,
+): Promise<void> {
+  const bundle = await bundles.make("echo started", (spec) => {
+    mayTrace(spec);
+    change(spec);
+  });
+  const id = bundles.id();
+  const log = `${bundle}/log`;
+  const { code } = await bundles.command(["create", "-b", bundle, id], {
+    through: ["sh", "-c", 'exec "$@" >"$0" </dev/null 2>&1', log],
+  });
+  assertEquals(code, 0, Deno.readTextFileSync(log));
+  try {
+    await body(id);
+    const started = await bundles.command(["start", id]);
+    assertEquals([started.code, started.stderr], [0, ""]);
+    await bundles.command(["kill", id, "0"]);
+    for (let i = 0; i < 50 && !Deno.readTextFileSync(log).includes("started"); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assertEquals(Deno.readTextFileSync(log), "started\n");
+  } finally {
+    await bundles.command(["delete", "--force", id]);
+  }
+}
+
+const POLICIES: Readonly<Record<string, (spec: FilledSpec) => void>> = {
+  "without a filter": () => {},
+  "with docker's policy": (spec) => spec.linux.seccomp = defaultProfile(["CAP_SYS_PTRACE"]),
+  "with docker's policy and no_new_privs": (spec) => {
+    spec.process.noNewPrivileges = true;
+    spec.linux.seccomp = defaultProfile(["CAP_SYS_PTRACE"]);
+  },
+};
+
+for (const [policy, change] of Object.entries(POLICIES)) {
+  Deno.test(`what waits for its start ${policy} is no more than the program`, async () => {
+    const before = await digest(BINARY);
+    await created(change, async (id) => {
+      const { code, stdout, stderr } = await bundles.command(["exec", id, "sh", "-c", LOOK]);
+      assertEquals([code, stderr], [0, ""]);
+      const [exe, caps, ...rest] = stdout.trimEnd().split("\n");
+      assertEquals(exe, "/memfd:gocontainer (deleted)");
+      // CAP_DAC_OVERRIDE, CAP_KILL and CAP_SYS_PTRACE.
+      assertEquals(caps, "CapPrm:\t0000000000080022");
+      assertEquals(rest.slice(-2), ["0", "sealed"]);
+      for (const line of rest.slice(0, -2)) assertMatch(line, /^total 0$| -> socket:\[\d+\]$/);
+    });
+    assertEquals(await digest(BINARY), before);
+  });
+}
+
+Deno.test("what still has hooks to run at its start meets nobody who may trace it", async () => {
+  const hooks = (spec: FilledSpec) => {
+    spec.hooks = { startContainer: [{ path: "/bin/true" }] };
+  };
+  await created(hooks, async (id) => {
+    const { code, stdout, stderr } = await bundles.command(["exec", id, "sh", "-c", LOOK]);
+    assertEquals([code, stdout], [255, ""]);
+    assertStringIncludes(stderr, "with CAP_SYS_PTRACE it would reach what starts the container");
+  });
+  // Whoever may not is not refused, and sees nothing.
+  const weak = (spec: FilledSpec) => {
+    hooks(spec);
+    spec.process.capabilities = { bounding: [], permitted: [], effective: [] };
+  };
+  await created(weak, async (id) => {
+    const { code, stdout } = await bundles.command(["exec", id, "readlink", "/proc/1/exe"]);
+    assertEquals([code, stdout], [1, ""]);
+  });
 });

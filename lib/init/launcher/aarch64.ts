@@ -71,6 +71,8 @@ function argument(operand: Operand, index: number, base: number): number[] {
       ];
     case "room 1":
       return [0x910003e1]; //              mov  x1, sp
+    case "result 0":
+      return []; //                        w0 is both
   }
   throw new RangeError(`No code for ${operand} as argument ${index}`);
 }

@@ -5,9 +5,17 @@ import type { SyscallName } from "../../../ffi/syscalls.ts";
  *
  * - an address in the file, `{ data: OFFSET }`: what lies there from the start of its data on;
  * - `path`, `argv`, `envp`: of the program, as the launcher itself has got them;
- * - `room`: eight bytes of the stack.
+ * - `room`: eight bytes of the stack;
+ * - `result`: what the last call has returned, as the first argument only.
  */
-export type Operand = number | { readonly data: number } | "path" | "argv" | "envp" | "room";
+export type Operand =
+  | number
+  | { readonly data: number }
+  | "path"
+  | "argv"
+  | "envp"
+  | "room"
+  | "result";
 
 /** One instruction of the launcher's code. */
 export type Instruction =

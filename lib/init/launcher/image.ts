@@ -18,20 +18,23 @@ export interface Limit {
 export interface Launch {
   /** The socket that hears of a failure; close-on-exec for the program. */
   readonly channel: number;
+  /** Set right before the program, and before the filter. */
+  readonly limits?: readonly Limit[];
   /** Loaded right before the program. */
   readonly filter?: SeccompFilter;
+  /** It waits for the start on this listening socket; the connection that comes is the channel from then on. */
+  readonly listener?: number;
   /** The program is a process of its own, beside this one (CLONE_PARENT). */
   readonly sibling?: {
     /** Whether standard input is to be its controlling terminal. */
     readonly terminal: boolean;
-    readonly limits: readonly Limit[];
     /** Whether it ends with its parent. */
     readonly dieWithParent: boolean;
   };
 }
 
 /** What the launcher's messages are: 32 bits, and 32 bits of value after them. */
-export const MESSAGES = { born: 1, refused: 2 } as const;
+export const MESSAGES = { born: 1, refused: 2, ready: 3 } as const;
 
 /** Length of a message, and of the word that lets it go on, in bytes. */
 const MESSAGE = 8;
@@ -49,6 +52,7 @@ const RLIMIT = 16;
 
 const CLONE_PARENT = 0x8000;
 const F_SETFD = 2;
+const O_CLOEXEC = 0o2000000;
 const FD_CLOEXEC = 1;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
@@ -58,9 +62,11 @@ const SECCOMP_SET_MODE_FILTER = 1;
 const FAILED = 127;
 
 /** The launcher's program, with the data that it uses at the offsets of {@link dataOf}. */
-export function instructionsOf({ channel, filter, sibling }: Launch): Instruction[] {
+export function instructionsOf(launch: Launch): Instruction[] {
+  const { channel, limits = [], filter, listener, sibling } = launch;
   const orFail: Instruction = { jump: "fail", when: "negative" };
-  const limits = sibling?.limits ?? [];
+  const waits = sibling !== undefined || listener !== undefined;
+  const closed = [channel, ...listener === undefined ? [] : [listener]];
   const own: Instruction[] = sibling === undefined ? [] : [
     { call: "clone", args: [CLONE_PARENT, 0, 0, 0, 0] },
     orFail,
@@ -76,13 +82,26 @@ export function instructionsOf({ channel, filter, sibling }: Launch): Instructio
     ...sibling.dieWithParent
       ? [{ call: "prctl", args: [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0] } satisfies Instruction]
       : [],
-    { call: "read", args: [channel, "room", WORD] },
-    { jump: "exit", when: { not: WORD } },
-    ...limits.flatMap(({ resource }, i): Instruction[] => [
-      { call: "prlimit64", args: [0, resource, { data: i * RLIMIT }, 0] },
-      orFail,
-    ]),
   ];
+  const connect: Instruction[] = listener === undefined ? [] : [
+    ...sibling === undefined
+      ? [
+        { message: MESSAGES.ready, of: "result" } satisfies Instruction,
+        { call: "write", args: [channel, "room", MESSAGE] } satisfies Instruction,
+      ]
+      : [],
+    { call: "accept4", args: [listener, 0, 0, O_CLOEXEC] },
+    orFail,
+    { call: "dup3", args: ["result", channel, O_CLOEXEC] },
+    orFail,
+  ];
+  const wait: Instruction[] = waits
+    ? [{ call: "read", args: [channel, "room", WORD] }, { jump: "exit", when: { not: WORD } }]
+    : [];
+  const limit = limits.flatMap(({ resource }, i): Instruction[] => [
+    { call: "prlimit64", args: [0, resource, { data: i * RLIMIT }, 0] },
+    orFail,
+  ]);
   const load: Instruction[] = filter === undefined ? [] : [
     {
       call: "seccomp",
@@ -91,12 +110,15 @@ export function instructionsOf({ channel, filter, sibling }: Launch): Instructio
     orFail,
   ];
   return [
-    ...sibling === undefined
-      ? []
-      : [{ call: "prctl", args: [PR_SET_DUMPABLE, 0, 0, 0, 0] } satisfies Instruction],
-    { call: "fcntl", args: [channel, F_SETFD, FD_CLOEXEC] },
-    orFail,
+    ...waits ? [{ call: "prctl", args: [PR_SET_DUMPABLE, 0, 0, 0, 0] } satisfies Instruction] : [],
+    ...closed.flatMap((fd): Instruction[] => [
+      { call: "fcntl", args: [fd, F_SETFD, FD_CLOEXEC] },
+      orFail,
+    ]),
     ...own,
+    ...connect,
+    ...wait,
+    ...limit,
     ...load,
     { call: "execve", args: ["path", "argv", "envp"] },
     { label: "fail" },
@@ -143,8 +165,7 @@ export function launcherImage(
 }
 
 /** What the code refers to: the limits, and the filter with its header before it. */
-function dataOf({ filter, sibling }: Launch, address: number): Uint8Array {
-  const limits = sibling?.limits ?? [];
+function dataOf({ filter, limits = [] }: Launch, address: number): Uint8Array {
   const header = limits.length * RLIMIT;
   const data = alloc(header + (filter ? SOCK_FPROG + filter.program.length : 0));
   const view = new DataView(data.buffer);

@@ -11,15 +11,20 @@
  * (CVE-2016-9962). So it stays outside for all the work, becomes the launcher there, with the rights of the
  * program and its filter, and only what the launcher forks is inside.
  *
+ * The same goes for a container's first process that waits for a later `start`, and is met there by what `exec`
+ * runs before that: all of its plan is done by then, and what waits is the launcher.
+ *
  * The launcher does, in this order, with nothing else in between:
  *
- *     prctl(PR_SET_DUMPABLE, 0)                             when it joins
- *     fcntl(channel, F_SETFD, FD_CLOEXEC)
+ *     prctl(PR_SET_DUMPABLE, 0)                             when it waits
+ *     fcntl(channel, F_SETFD, FD_CLOEXEC)                   so with the listening socket, if there is one
  *     clone(CLONE_PARENT)                                   when it joins; the first one tells the number
  *         write(channel, {born, pid}); exit_group(0)        and ends
  *     setsid(); ioctl(0, TIOCSCTTY)                         the other one: with a terminal
  *     prctl(PR_SET_PDEATHSIG, SIGKILL)                      when it is to end with gocontainer
- *     read(channel, word, 4)                                waits for the start
+ *     write(channel, {ready}); accept4(listener)            when `start` is another process: the connection
+ *     dup3(connection, channel, O_CLOEXEC)                  becomes the channel; one that joins was told before
+ *     read(channel, word, 4)                                waits for the start, if it waits
  *     prlimit64(0, resource, &limit)                        for each limit
  *     seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter)      with a filter that is not loaded yet
  *     execve(argv[0], &argv[1], envp)

@@ -60,6 +60,8 @@ function argument(operand: Operand, index: number, base: number): number[] {
       ];
     case "room 1":
       return [0x48, 0x89, 0xe6]; //        mov  rsi, rsp
+    case "result 0":
+      return [0x89, 0xc7]; //              mov  edi, eax
   }
   throw new RangeError(`No code for ${operand} as argument ${index}`);
 }

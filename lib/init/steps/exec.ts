@@ -69,9 +69,9 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     };
     return;
   }
-  const { filter, sibling } = step;
+  const { limits, filter, listener, sibling } = step;
   const launcher = new Launcher(
-    { channel: context.channel, filter, sibling },
+    { channel: context.channel, limits, filter, listener, sibling },
     path,
     step.argv,
     env,
@@ -80,6 +80,7 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
   context.handOver = () => {
     tell(context.channel, { type: "exec", path, reasons });
     clearCloseOnExec(context.channel);
+    if (listener !== undefined) clearCloseOnExec(listener);
   };
   context.become = () => launcher.launch();
 }

@@ -1,7 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { close } from "../../../ffi/file.ts";
 import { clearCloseOnExec } from "../../../ffi/process.ts";
-import { recvmsg, sendmsg, socketpair } from "../../../ffi/socket.ts";
+import {
+  bindAndListen,
+  connect,
+  recvmsg,
+  sendmsg,
+  SOCK_SEQPACKET,
+  socket,
+  socketpair,
+} from "../../../ffi/socket.ts";
 import {
   type Launch,
   launcherImage,
@@ -65,7 +73,7 @@ function refused(errno: number): number[] {
 async function launchSibling(
   machine: Machine,
   script: string,
-  sibling: Partial<Launch["sibling"]> = {},
+  { limits = [], ...sibling }: Partial<Launch["sibling"]> & Pick<Launch, "limits"> = {},
   word = "1234",
 ) {
   const folder = Deno.makeTempDirSync();
@@ -74,7 +82,8 @@ async function launchSibling(
     const file = `${folder}/launcher`;
     const image = launcherImage({
       channel: theirs,
-      sibling: { terminal: false, limits: [], dieWithParent: false, ...sibling },
+      limits,
+      sibling: { terminal: false, dieWithParent: false, ...sibling },
     }, machine);
     if (machine !== Deno.build.arch) forkPlainly(image);
     Deno.writeFileSync(file, image, { mode: 0o755 });
@@ -99,6 +108,45 @@ async function launchSibling(
     } catch {
       // It has been closed on the way.
     }
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * Runs a launcher that waits on a listening socket, and connects there.
+ *
+ * @returns what came through its first channel, and through the connection after its word.
+ */
+async function launchLater(
+  machine: Machine,
+  program: string,
+  argv: string[],
+  more: Omit<Launch, "channel" | "listener"> = {},
+) {
+  const folder = Deno.makeTempDirSync();
+  const [ours, theirs] = socketpair();
+  const listener = socket(SOCK_SEQPACKET);
+  const connection = socket(SOCK_SEQPACKET);
+  try {
+    bindAndListen(listener, `${folder}/socket`);
+    const file = `${folder}/launcher`;
+    const image = launcherImage({ channel: theirs, listener, ...more }, machine);
+    Deno.writeFileSync(file, image, { mode: 0o755 });
+    const words = [...runner(machine)!, file].map((one) => one === "PROGRAM" ? program : one);
+    [theirs, listener].forEach(clearCloseOnExec);
+    const child = new Deno.Command("bash", {
+      args: ["-c", 'name=$0; exec -a "$name" "$@"', program, ...words, ...argv],
+      stdout: "piped",
+    }).spawn();
+    [theirs, listener].forEach(close);
+    const before = [...recvmsg(ours, 100).bytes];
+    connect(connection, `${folder}/socket`);
+    sendmsg(connection, new Uint8Array([1, 2, 3, 4]));
+    const after = [...recvmsg(connection, 100).bytes];
+    const stdout = await new Response(child.stdout).text();
+    return { before, code: (await child.status).code, stdout, after };
+  } finally {
+    [ours, connection].forEach(close);
     Deno.removeSync(folder, { recursive: true });
   }
 }
@@ -175,6 +223,21 @@ for (const machine of ["x86_64", "aarch64"] as const) {
       const wrong = [{ resource: 1000, soft: 1n, hard: 1n }];
       const refusal = await launchSibling(machine, "echo ran", { limits: wrong });
       assertEquals([refusal.stdout, refusal.after], ["", refused(EINVAL)]);
+    },
+  });
+
+  Deno.test({
+    name: `${machine}: it waits on a socket, and goes on with who comes there as its channel`,
+    ignore,
+    fn: async () => {
+      const script = "ulimit -n; echo $(readlink /proc/$$/fd/* | grep -c socket:)";
+      const limits = [{ resource: 7, soft: 77n, hard: 99n }];
+      const told = await launchLater(machine, "/bin/sh", ["sh", "-c", script], { limits });
+      const ready = [MESSAGES.ready, 0, 0, 0, 0, 0, 0, 0];
+      assertEquals(told, { before: ready, code: 0, stdout: "77\n0\n", after: [] });
+      const ENOENT = 2;
+      const refusal = await launchLater(machine, "/nowhere", ["nowhere"]);
+      assertEquals([refusal.code, refusal.after], [127, refused(ENOENT)]);
     },
   });
 

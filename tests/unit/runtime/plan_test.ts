@@ -177,7 +177,39 @@ Deno.test("hooks of the host run before those of the container, both before the 
 
 Deno.test("the launcher is made while the parent is at work, or before it goes", () => {
   assertOrder(plan(spec()), "tell ready", "launcher", "wait for start");
-  assertOrder(plan(spec(), { listener: 9 }), "launcher", "tell ready", "wait for start");
+  const hooks = { startContainer: [{ path: "/hook" }] };
+  const steps = plan(spec({ hooks }), { listener: 9 });
+  assertOrder(steps, "launcher", "tell ready", "wait for start", "container hooks");
+});
+
+Deno.test("what waits for a later start is the launcher, with all that is left to do", () => {
+  const process: Process = {
+    ...PROCESS,
+    rlimits: [{ type: "RLIMIT_AS", soft: 1, hard: 2 }],
+  };
+  const steps = plan(spec({ process }), { listener: 9 });
+  assertEquals(kinds(steps).slice(-3), ["launcher", "hand over", "exec"]);
+  const { listener, limits } = find(steps, "launcher");
+  assertEquals([listener, limits], [9, [{ resource: 9, soft: 1n, hard: 2n }]]);
+});
+
+Deno.test("it is this program where a filter would not let the launcher wait, or asks a listener", () => {
+  const filtered = (program: Uint8Array<ArrayBuffer>, notify: boolean) => {
+    const seccomp = { program, flags: 0, notify };
+    return plan(spec(), { listener: 9, program: { capabilities: NONE, labels: [], seccomp } });
+  };
+  // A filter of one instruction, that returns this.
+  const all = (action: number) => {
+    const program = new Uint8Array(8);
+    new DataView(program.buffer).setUint16(0, 6, true);
+    new DataView(program.buffer).setUint32(4, action, true);
+    return program;
+  };
+  const ALLOW = 0x7fff0000, EPERM = 0x50001;
+  assertOrder(filtered(all(ALLOW), false), "launcher", "seccomp", "exec");
+  assertEquals(kinds(filtered(all(ALLOW), false)).includes("wait for start"), false);
+  assertOrder(filtered(all(EPERM), false), "launcher", "wait for start", "seccomp", "exec");
+  assertOrder(filtered(all(ALLOW), true), "launcher", "wait for start", "seccomp", "exec");
 });
 
 Deno.test("limits come last: the runtime itself could not live with many", () => {

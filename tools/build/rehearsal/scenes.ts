@@ -21,6 +21,8 @@ const PARENT = Deno.pid;
 const FORK = [[CHILD], [PARENT]];
 /** The launcher's word of the one that it has made: MESSAGES.born of lib/init/launcher/image.ts, and its number. */
 const BORN = new Uint8Array(new Int32Array([1, PARENT]).buffer);
+/** MESSAGES.ready. */
+const READY = new Uint8Array(new Int32Array([3, 0]).buffer);
 
 function scenes(props: Props): Scene[] {
   const run = ["-c", props.containers, "-i", props.images];
@@ -36,6 +38,7 @@ function scenes(props: Props): Scene[] {
       before: () => detach(`${props.bundle}/config.json`, program),
       words: ["create", "--bundle", props.bundle, "one"],
       acts: FORK,
+      after: READY,
     },
     { words: ["state", "one"] },
     { words: ["start", "one"] },
