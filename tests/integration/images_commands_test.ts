@@ -134,6 +134,15 @@ test("images lists what can be run, of every kind", async () => {
     await says(images, "images", "--format", "{{.Source}} {{.Layers}}"),
     "embedded \narchive \nstore 2\nfolder \n",
   );
+  const dockers = ["{{.Repository}}:{{.Tag}}", "table {{.ID}}\\t{{.CreatedSince}}"];
+  assertMatch(
+    await says(images, "images", "--format", dockers[0]!),
+    /^alpine:<none>\n.*^registry\.test:5000\/team\/app:2\n/ms,
+  );
+  assertMatch(
+    await says(images, "images", "--format", dockers[1]!),
+    new RegExp(`^ID +CREATED SINCE\n.*^${stored.Id.slice(7, 19)} +\\d+ years ago\n`, "ms"),
+  );
 });
 
 test("inspect, history and df tell of an image", async () => {
@@ -147,12 +156,15 @@ test("inspect, history and df tell of an image", async () => {
   assertEquals([image!.Id, image!.Os], [row!.Id, "linux"]);
   const config = image!.Config as Record<string, unknown>;
   assertEquals([config.Cmd, config.Env, config.Volumes], [["/x"], ["A=b"], {}]);
-  const format = '{{.Config.Labels "a.b"}} {{len .Layers}} {{(index .Layers 0)}}';
-  assertEquals((await run(images, "inspect", "app", "--format", format)).code, 1);
+  const format =
+    '{{index .Config.Labels "a.b"}} {{len .Layers}} {{(index .Layers 0).Size | json}}' +
+    "{{range .RepoTags}} {{.}}{{end}}";
+  const [{ Size }] = image!.Layers as [{ Size: number }];
   assertEquals(
-    await says(images, "inspect", "--format", '{{.Config.Labels "a.b"}} {{len .Layers}}', "app"),
-    "label of app 2\n",
+    await says(images, "inspect", "--format", format, "app"),
+    `label of app 2 ${Size} app:latest\n`,
   );
+  assertEquals((await run(images, "inspect", "app", "--format", "{{.Nmae}}")).code, 1);
   const history = await json<Record<string, unknown>[]>(images, "history", "app");
   assertEquals(history.map(({ CreatedBy }) => CreatedBy), ["make two", "make one"]);
   assert(history.every(({ Size }) => typeof Size === "number" && Size > 1000));

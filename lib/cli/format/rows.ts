@@ -1,7 +1,7 @@
 import { visible } from "../../quote.ts";
 import type { OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
-import { headerOf, parseTemplate } from "./template.ts";
+import { headerOf, type OtherNames, parseTemplate } from "./template/mod.ts";
 
 /** The option for how rows are printed. */
 export const FORMAT_OPTION: OptionSpec = {
@@ -22,11 +22,13 @@ export interface Column<Row> {
  * to one.
  *
  * @param rows all with the same members, in the notation of Go
+ * @param otherNames what else templates may ask for: docker's names for what rows have
  */
 export function printRows<Row extends object>(
   format: string | undefined,
   rows: readonly Row[],
   columns: readonly Column<Row>[],
+  otherNames: OtherNames<Row> = {},
 ): void {
   const isShown = Deno.stdout.isTerminal();
   if (format === undefined || format === "table") {
@@ -36,11 +38,11 @@ export function printRows<Row extends object>(
     console.log(printableJSON(rows, isShown));
   } else if (format.startsWith("table ")) {
     const text = format.slice("table ".length);
-    const template = parseTemplate(text, true);
+    const template = parseTemplate(text, true, otherNames);
     const lines = [headerOf(text), ...rows.map(template)].map((line) => line.split("\t"));
     console.log(formatTable(lines[0]!, lines.slice(1)));
   } else {
-    const template = parseTemplate(format, isShown);
+    const template = parseTemplate(format, isShown, otherNames);
     for (const row of rows) console.log(template(row));
   }
 }

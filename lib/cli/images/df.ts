@@ -56,7 +56,7 @@ export const command: Command = {
       { header: "IN USE", cell: ({ InUse }) => String(InUse) },
       { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
       { header: "RECLAIMABLE", cell: ({ Reclaimable }) => formatSize(Reclaimable) },
-    ]);
+    ], { TotalCount: ({ Count }) => Count, Active: ({ InUse }) => InUse });
     return 0;
   },
 };

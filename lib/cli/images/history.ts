@@ -54,7 +54,10 @@ export const command: Command = {
       { header: "CREATED BY", cell: ({ CreatedBy }) => shorten(CreatedBy) },
       { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
       { header: "COMMENT", cell: ({ Comment }) => shorten(Comment) },
-    ]);
+    ], {
+      CreatedAt: ({ Created }) => Created,
+      CreatedSince: ({ Created }) => Created === null ? "" : formatAge(Date.parse(Created)),
+    });
     return 0;
   },
 };

@@ -7,6 +7,7 @@ import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
+import type { OtherNames } from "../format/template/mod.ts";
 import { rfc3339 } from "../format/time.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 
@@ -48,7 +49,7 @@ export const command: Command = {
       return 0;
     }
     printRows(args.text("format"), rows, [
-      { header: "IMAGE", cell: ({ Name }) => Name ?? "<none>" },
+      { header: "IMAGE", cell: ({ Name }) => Name ?? NONE },
       { header: "ID", cell: ({ Id }) => Id === null ? "-" : shortId(Id) },
       { header: "PLATFORM", cell: ({ Platform }) => Platform ?? "-" },
       { header: "CREATED", cell: ({ Created }) => Created === null ? "-" : age(Created) },
@@ -57,10 +58,28 @@ export const command: Command = {
         header: "SOURCE",
         cell: ({ Source, Fault }) => Fault === null ? Source : `${Source}, damaged: ${Fault}`,
       },
-    ]);
+    ], DOCKERS_NAMES);
     return 0;
   },
 };
+
+/** What docker's templates call it. */
+const DOCKERS_NAMES: OtherNames<Row> = {
+  Repository: ({ Name }) => versionless(Name)[0],
+  Tag: ({ Name }) => versionless(Name)[1] ?? NONE,
+  ID: ({ Id }) => Id === null ? NONE : shortId(Id),
+  CreatedAt: ({ Created }) => Created,
+  CreatedSince: ({ Created }) => Created === null ? NONE : age(Created),
+};
+
+const NONE = "<none>";
+
+/** A name without its tag and digest, and its tag. */
+function versionless(name: string | null): [repository: string, tag?: string] {
+  if (name === null) return [NONE];
+  const [, repository = name, tag] = /^([^@]*?)(?::([^:/@]*))?(?:@.*)?$/.exec(name) ?? [];
+  return [repository, tag];
+}
 
 async function rowsOf(imagesFolder: string): Promise<Row[]> {
   const plain = listImages(imagesFolder).map((entry): Row => ({

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../lib/errors.ts";
-import { headerOf, parseTemplate } from "../../../lib/cli/format/template.ts";
+import { headerOf, parseTemplate } from "../../../lib/cli/format/template/mod.ts";
 
 const row = {
   Name: "nginx:1.27",
@@ -8,11 +8,14 @@ const row = {
   Created: null,
   Ready: true,
   Layers: ["a", "b"],
+  Items: [{ Id: "one" }, { Id: "two" }],
   Config: { Env: ["A=b"], Labels: { "a.b": "c\u001b[2J\n", plain: "p" } },
 };
 
 function say(template: string, isShown = false): string {
-  return parseTemplate(template, isShown)(row);
+  return parseTemplate<typeof row>(template, isShown, {
+    Repository: ({ Name }) => Name.split(":")[0],
+  })(row);
 }
 
 Deno.test("members of a value take their places in a template", () => {
@@ -34,11 +37,45 @@ Deno.test("members of a value take their places in a template", () => {
     "{{upper .Name}} {{lower .Name}}": "NGINX:1.27 nginx:1.27",
     "{{.Config.Labels.plain}}": "p",
     '{{.Config.Labels "plain"}}': "p",
-    '{{json .Config.Labels "a.b"}}': JSON.stringify("c\u001b[2J\n"),
+    '{{json (index .Config.Labels "a.b")}}': JSON.stringify("c\u001b[2J\n"),
     '{{.Config.Labels "no.such"}}': "",
     "{{.Config.Labels.nosuch}}": "",
     "{{.Created.Anything}}": "",
     "}} {": "}} {",
+  };
+  for (const [template, expected] of Object.entries(cases)) {
+    assertEquals(say(template), expected, template);
+  }
+});
+
+Deno.test("the actions and functions that docker's templates have", () => {
+  const cases: Record<string, string> = {
+    "{{.Repository}} {{$.Repository}}": "nginx nginx",
+    "{{if .Ready}}yes{{end}}{{if .Created}}no{{end}}": "yes",
+    "{{if .Created}}a{{else if .Ready}}b{{else}}c{{end}}": "b",
+    "{{if .Created}}a{{else if not .Ready}}b{{else}}c{{end}}|": "c|",
+    "{{range .Layers}}<{{.}}{{$.Size}}>{{end}}": "<a1234567><b1234567>",
+    "{{range .Created}}x{{else}}none{{end}}": "none",
+    "{{range $i, $layer := .Layers}}{{$i}}={{$layer}} {{end}}": "0=a 1=b ",
+    "{{range $key, $value := .Config.Labels}}{{$key}}:{{len $value}},{{end}}": "a.b:6,plain:1,",
+    "{{range $e := .Config.Env}}{{$e}}{{end}}": "A=b",
+    "{{range .Layers}}{{if eq . `a`}}first{{else}}{{range $.Config.Env}}{{.}}{{end}}{{end}};{{end}}":
+      "first;A=b;",
+    "{{with .Config}}{{index .Env 0}}{{end}}{{with .Created}}x{{else}}y{{end}}": "A=by",
+    "{{range .Layers}}{{println .}}{{end}}": "a\nb\n",
+    "{{println .Name .Size}}": "nginx:1.27 1234567\n",
+    '{{join .Layers ", "}}|{{join .Layers "\\n"}}': "a, b|a\nb",
+    '{{join (split .Name ":") "-"}} {{index (split .Name ":") 1}}': "nginx-1.27 1.27",
+    "{{.Name | upper | json}}": '"NGINX:1.27"',
+    "{{title .Name}} {{truncate .Name 5}}": "Nginx:1.27 nginx",
+    '{{index .Config.Labels "plain"}}{{index .Config.Labels "none"}}': "p",
+    "{{(index .Items 1).Id}} {{(index .Items 0).Id | len}}": "two 3",
+    "{{eq .Size 1234567}} {{ne .Name `x`}} {{gt .Size 5}} {{lt .Size 5}} {{le 1 1}} {{ge 1 2}}":
+      "true true true false true false",
+    '{{eq .Name "a" "nginx:1.27"}} {{and .Ready .Name}} {{or .Created "-"}}': "true nginx:1.27 -",
+    "a {{- /* nothing */ -}} b": "ab",
+    "a\n  {{- .Size -}}  \n b": "a1234567b",
+    "{{true}}{{false}}{{nil}}{{-3}}": "truefalse-3",
   };
   for (const [template, expected] of Object.entries(cases)) {
     assertEquals(say(template), expected, template);
@@ -50,6 +87,11 @@ Deno.test("what would control a terminal is escaped where the text goes to one",
   assertEquals(say(template), "c\u001b[2J\n|");
   assertEquals(say(template, true), "c\\u001b[2J\\n|");
   assertEquals(say("{{.Name}}\\n", true), "nginx:1.27\n");
+  // What is the template's own controls what it likes.
+  const own = '{{join .Layers "\\n"}}{{range .Config.Labels}}{{println .}}{{end}}';
+  assertEquals(say(own, true), "a\nbc\\u001b[2J\\n\np\n");
+  assertEquals(say("{{json .Config.Labels}}", true), JSON.stringify(row.Config.Labels));
+  assertEquals(say('{{upper (index .Config.Labels "a.b")}}', true), "C\\u001b[2J\\n");
 });
 
 Deno.test("templates that make no sense are refused with what was meant", () => {
@@ -59,9 +101,26 @@ Deno.test("templates that make no sense are refused with what was meant", () => 
     ["{{.Name.Length}}", /what has no members has no "Length"$/],
     ["{{.Name}", /"{{" is not closed by "}}"$/],
     ["{{}}", /"{{}}" is none of what can stand there$/],
-    ["{{range .Layers}}", /there is no function "range"$/],
-    ["{{.Name | json}}", /is none of what can stand there$/],
-    ["{{if .Name}}x{{end}}", /there is no function "if"$/],
+    ["{{range .Layers}}", /"{{range .Layers}}" is not ended by "{{end}}"$/],
+    ["{{if .Name}}x{{else}}y", /"{{if .Name}}" is not ended by "{{end}}"$/],
+    ["{{if .Name}}x{{else}}y{{else}}z{{end}}", /is not ended by "{{end}}"$/],
+    ["x{{end}}", /"{{end}}" ends nothing$/],
+    ["{{else if .Name}}", /"{{else if .Name}}" ends nothing$/],
+    ["{{if}}x{{end}}", /"{{if}}" is none of what can stand there$/],
+    ["{{range $a := }}x{{end}}", /is none of what can stand there$/],
+    ["{{.Name | .Size}}", /is none of what can stand there$/],
+    ["{{.Name |}}", /is none of what can stand there$/],
+    ["{{(len .Name}}", /is none of what can stand there$/],
+    ["{{len .Name)}}", /is none of what can stand there$/],
+    ["{{.Name % 2}}", /is none of what can stand there$/],
+    ['{{.Name "a\\q"}}', /is none of what can stand there$/],
+    ["{{printf .Name}}", /there is no function "printf"$/],
+    ["{{constructor .Name}}", /there is no function "constructor"$/],
+    ["{{json}}", /"json" is given too few arguments$/],
+    ["{{.Name | truncate}}", /"truncate" is given too few arguments$/],
+    ["{{json .Name .Size}}", /"json" is given too many arguments$/],
+    ["{{$nope}}", /there is no "\$nope"$/],
+    ["{{.Repositry}}", /no member "Repositry"$/, "Did you mean {{.Repository}}?"],
     ["{{.constructor.Name}}", /./],
   ];
   for (const [template, message, hint] of cases) {
@@ -81,4 +140,10 @@ Deno.test("a table's header is made of the members' names", () => {
     "NAME\tLAST USED\tENV",
   );
   assertEquals(headerOf('{{.Config.Labels "a.b"}} x'), "B x");
+  assertEquals(
+    headerOf(
+      "{{.ID}}\\t{{.CreatedSince | upper}}\\t{{range .RepoTags}}{{println .}}{{end}}{{- if .A}}",
+    ),
+    "ID\tCREATED SINCE\t",
+  );
 });
