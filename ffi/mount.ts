@@ -56,6 +56,7 @@ export function fsopen(fstype: string): number {
 
 const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_SET_FD = 5;
 const FSCONFIG_CMD_CREATE = 6;
 const FSCONFIG_CMD_RECONFIGURE = 7;
 
@@ -66,6 +67,12 @@ export function fsconfig_set(fsfd: number, key: string, value?: string): void {
   if (trySyscall("fsconfig", fsfd, command, cstring(key), text, 0) !== -1) return;
   const detail = value === undefined ? quote(key) : `${quote(key)} = ${quote(value)}`;
   throw withFsMessage(fsfd, "fsconfig", detail);
+}
+
+/** fsconfig(2) FSCONFIG_SET_FD: an option whose value is something open. */
+export function fsconfig_set_fd(fsfd: number, key: string, fd: number): void {
+  if (trySyscall("fsconfig", fsfd, FSCONFIG_SET_FD, cstring(key), null, fd) !== -1) return;
+  throw withFsMessage(fsfd, "fsconfig", quote(key));
 }
 
 /** fsconfig(2) FSCONFIG_CMD_CREATE: makes the superblock. */

@@ -22,7 +22,8 @@
  *        │ ◀── step {index, start, end} ─────  │  only when somebody follows the steps
  *        │ ◀── failed {label, call, errno, …}  │  and ends; end of file before `ready` is a failure too
  *
- * A process that joins a container stays outside of its pid namespace to the end (launcher/launcher.ts):
+ * A process that joins a pid namespace with others in it stays outside of that to the end (launcher/launcher.ts):
+ *        │ ◀── entered ──────────────────────  │  only with namespaces of its own: they are there, empty
  *        │ ◀── console, exec {path, …} ───────  │  as above; its plan has no start to wait for
  *        │ ◀── born {pid} ───────────────────  │  from the launcher, once the process is there; it waits
  *        │  go ──────────────────────────────▶ │  becomes the program
@@ -58,6 +59,8 @@ export interface ExecFailure {
 /** What the child says. */
 export type ChildMessage =
   | { readonly type: "born"; readonly pid: number }
+  /** From a process outside of the container's pid namespace: all others are there. */
+  | { readonly type: "entered" }
   /** From a process that has made a mount, which comes with it (mapped_overlay.ts). */
   | { readonly type: "mounted" }
   | { readonly type: "built" }

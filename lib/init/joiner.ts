@@ -16,6 +16,8 @@ export interface Joins {
   readonly join: readonly { readonly type: string; readonly fd: number; readonly flag: number }[];
   /** CPUs to run on before anything else, as those of the container's cgroup may be others. */
   readonly affinity?: readonly number[];
+  /** CLONE_NEW* bits of those to make. */
+  readonly clone: number;
   /** Lines for /proc/self/timens_offsets (time_namespaces(7)); undefined without a new time namespace. */
   readonly timeOffsets?: string;
 }
@@ -75,8 +77,8 @@ export function runJoiner(
 }
 
 /**
- * A process that joins a container and stays outside of its pid namespace, for all of its plan: the launcher
- * at the plan's end forks what is inside.
+ * A process that joins a container or other namespaces and stays outside of the pid namespace, for all of its
+ * plan: the launcher at the plan's end forks what is inside.
  */
 export function runFromOutside(
   joins: Joins,
@@ -90,6 +92,11 @@ export function runFromOutside(
     // Of the host's pid namespace: in the container's this process is not to be found.
     if (plan.some((step) => step.do === "security label")) proc = openProc();
     joinAll(joins, (text) => label = text);
+    if (joins.clone !== 0) {
+      label = "make the container's namespaces";
+      unshare(joins.clone);
+      tell(channel, { type: "entered" });
+    }
   } catch (error) {
     tellFailure(channel, { do: "join namespace", label }, error);
     _exit(125);

@@ -39,6 +39,8 @@ export interface MountStep {
   readonly propagation: readonly number[];
   /** A user namespace whose mapping the files show; of a `tree` they do already. */
   readonly idmap?: { readonly userns: number; readonly recursive: boolean };
+  /** The pid namespace that a procfs shows, where it is not that of the process that mounts it. */
+  readonly pidns?: number;
   /** A tmpfs without a mode of its own has that of the folder it covers. */
   readonly inheritMode?: boolean;
   /** Copy what the root has at `target` into the new file system (tmpcopyup). */

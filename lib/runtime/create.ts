@@ -11,9 +11,9 @@ import { containerNodes } from "./devices.ts";
 import { hookState, runRuntimeHooks } from "./hooks.ts";
 import { mapIds } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
-import { chooseNamespaces } from "./namespaces.ts";
+import { chooseNamespaces, type NamespaceChoice } from "./namespaces.ts";
 import { moveNetDevices } from "./net_devices.ts";
-import { buildPlan } from "./plan.ts";
+import { buildPlan, canCreateFromOutside } from "./plan.ts";
 import { identify } from "./process_identity.ts";
 import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
 import { programOptions } from "./program_options.ts";
@@ -87,7 +87,11 @@ export function create(options: CreateOptions): CreatedContainer {
     record.hostRoot = resolve(record.bundle, spec.root.path);
     state.save();
   }
+  const program = programOptions(spec.process, namespaces.has("user"), options.seccomp);
+  const fromOutside = canCreateFromOutside(spec, namespaces, program, options.listener);
+  const pidns = namespaces.join.find(({ type }) => type === "pid")?.fd;
   const trees = openTrees(spec, {
+    pidns: fromOutside ? pidns : undefined,
     bundle: record.bundle,
     namespaces,
     cgroups: foldersByMount(cgroup.folders),
@@ -112,7 +116,8 @@ export function create(options: CreateOptions): CreatedContainer {
     unneededFds: options.listener === undefined ? [] : copiesOfStandardStreams(3 + passedFds),
     hookState: hookState(record, spec, "creating"),
     trees,
-    program: programOptions(spec.process, namespaces.has("user"), options.seccomp),
+    program,
+    fromOutside,
     noPivot: options.noPivot,
     parentActs: hasHooks || Object.keys(devices).length > 0,
   });
@@ -126,7 +131,8 @@ export function create(options: CreateOptions): CreatedContainer {
     () =>
       spawn({
         plan,
-        namespaces,
+        namespaces: fromOutside ? withoutPid(namespaces) : namespaces,
+        fromOutside,
         cgroup: cgroupFolder,
         observer: options.observer,
         onBuilt: (pid) => {
@@ -165,6 +171,8 @@ export function create(options: CreateOptions): CreatedContainer {
     throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
   }
   if (spec.process) applyLateSettings(init.pid, spec.process);
+  // Of one made from outside it is another process by now.
+  if (fromOutside) record.init = identify(init.pid);
   record.built = true;
   if (options.listener !== undefined) {
     record.executing = init.executing;
@@ -191,6 +199,11 @@ export function create(options: CreateOptions): CreatedContainer {
     detach: () => void made.move(),
     [Symbol.dispose]: () => made.dispose(),
   };
+}
+
+/** The plan has this one joined. */
+function withoutPid(namespaces: NamespaceChoice): NamespaceChoice {
+  return { ...namespaces, join: namespaces.join.filter(({ type }) => type !== "pid") };
 }
 
 /** What only this machine can tell of a config, before anything is made. */

@@ -31,6 +31,8 @@ export interface PreparedMount {
   readonly overlay?: OverlayOptions;
   /** The user namespace whose mapping the mount has yet to show. */
   readonly idmap?: { readonly userns: number; readonly recursive: boolean };
+  /** The pid namespace that a procfs is to show. */
+  readonly pidns?: number;
 }
 
 /** A mount of the config as the child carries it out (config.md, "Mounts"). */
@@ -87,6 +89,7 @@ export function mountStep(mount: Mount, prepared: PreparedMount = {}, label?: st
     clear: 0,
     copyUp: options.tmpcopyup,
     ...(prepared.idmap ? { idmap: prepared.idmap } : {}),
+    ...(prepared.pidns === undefined ? {} : { pidns: prepared.pidns }),
     ...legacy(options, overlay),
     ...(overlay && overlay.folders.length > 0 ? { folders: overlay.folders } : {}),
     ...(mount.type === "tmpfs" && !keys.some(([key]) => key === "mode")

@@ -11,6 +11,10 @@ import { RLIMITS } from "../oci/rlimits.ts";
 import { sysctlPath } from "../oci/sysctl.ts";
 import type { Hook, Linux, Mount, Process, Spec } from "../oci/spec.ts";
 import { allows } from "../seccomp/allows.ts";
+import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { Fd, openat } from "../../ffi/file.ts";
+import { fsconfig_set_fd, fsopen } from "../../ffi/mount.ts";
 import type { CgroupLayout } from "../cgroup/detect.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { hookCall } from "./hooks.ts";
@@ -50,6 +54,8 @@ export interface PlanOptions {
   readonly noPivot?: boolean;
   /** Whether `lo` of a new network namespace is set up here, because nobody else does. */
   readonly loopback: boolean;
+  /** Whether all of it is done by a process that stays outside of the pid namespace, which others are in. */
+  readonly fromOutside: boolean;
 }
 
 /** What of a process the parent has worked out. */
@@ -83,9 +89,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
     plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
   }
   if (!namespaces.needsJoiner) {
-    for (const { fd, flag, type } of namespaces.join) {
-      plan.push({ do: "join namespace", label: `join the ${type} namespace`, fd, flag });
-    }
+    plan.push(...namespaces.join.map(joinStep));
   }
   if (namespaces.unshare !== 0) {
     plan.push({
@@ -112,11 +116,14 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   const { memoryPolicy, personality } = spec.linux ?? {};
   if (memoryPolicy) plan.push(memoryPolicyStep(memoryPolicy));
   if (personality) plan.push(personalityStep(personality));
+  const { listener, fromOutside } = options;
+  const pidns = namespaces.join.find(({ type }) => type === "pid");
+  // What this process forks from now on would be seen in there.
+  if (fromOutside && pidns !== undefined) plan.push(joinStep(pidns));
   if (process) plan.push(...identity(process, options.program));
-  const { listener } = options;
   const launcherWaits = process !== undefined && canLauncherWait(spec, process, options);
   const launcher = process ? [launcherStep(process, { ...options, launcherWaits })] : [];
-  if (launcherWaits) {
+  if (process && (launcherWaits || fromOutside)) {
     plan.push(...launcher, ...program(process, { ...options, launcherWaits }));
     return plan;
   }
@@ -133,6 +140,10 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
 }
 
 const START_LABEL = "start a new session, signals as at boot";
+
+function joinStep({ fd, flag, type }: NamespaceChoice["join"][number]): Step {
+  return { do: "join namespace", label: `join the ${type} namespace`, fd, flag };
+}
 
 const READY: Step = { do: "tell ready", label: "tell that the container is built" };
 
@@ -231,7 +242,8 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     plan.push({ do: "links", label: "make the links in /dev", links: DEVICE_LINKS });
   }
   if (spec.process?.terminal) {
-    plan.push(terminalStep(spec.process, { controlling: true, console: true }));
+    const controlling = !options.fromOutside;
+    plan.push(terminalStep(spec.process, { controlling, console: true }));
   }
   if (devReadOnly) {
     const dev = { destination: "/dev", options: ["remount", "bind", "ro"] };
@@ -459,6 +471,43 @@ function loadsEarly(process: Process, options: LastSteps): boolean {
   return seccomp !== undefined &&
     (seccomp.notify || !process.noNewPrivileges ||
       (isSeen === true && mayLaunch(seccomp, process, launchCalls(options))));
+}
+
+/**
+ * Whether a container that joins a pid namespace can be made from outside of it, where those who are in there see
+ * nothing of this program. Its procfs is not that of the process that mounts it, which the kernel has to know of.
+ *
+ * Not with a user namespace, which takes away the right to join it late. Those who are in that one as well have no
+ * rights over this program, which was run outside of it (ptrace(2), "Ptrace access mode checking").
+ */
+export function canCreateFromOutside(
+  { process, hooks, mounts = [] }: Spec,
+  namespaces: NamespaceChoice,
+  program: ProgramOptions,
+  listener: number | undefined,
+): boolean {
+  if (!namespaces.join.some(({ type }) => type === "pid") || namespaces.has("user")) return false;
+  if (process === undefined || hooks?.startContainer?.length) return false;
+  const launcherWaits = listener !== undefined;
+  if (!canLaunch(process, { program, dieWithParent: false, fromOutside: true, launcherWaits })) {
+    return false;
+  }
+  const procs = mounts.filter(({ type }) => type === "proc").map((mount) => mountStep(mount));
+  return procs.every(({ legacy }) => legacy === undefined) &&
+    (procs.length === 0 || canChoosePidNamespace());
+}
+
+/** Whether a procfs takes the pid namespace that it shows as an option: since Linux 6.17. */
+function canChoosePidNamespace(): boolean {
+  using context = new Fd(fsopen("proc"));
+  using own = new Fd(openat(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY));
+  try {
+    fsconfig_set_fd(context.number, "pidns", own.number);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
 }
 
 /**

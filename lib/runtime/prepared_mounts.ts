@@ -21,6 +21,8 @@ export interface PreparationOptions {
   /** Absolute. */
   readonly bundle: string;
   readonly namespaces: NamespaceChoice;
+  /** The pid namespace of the container, where it is mounted for by a process that stays outside. */
+  readonly pidns?: number;
   /** What to close once the child has been made. */
   readonly acquired: DisposableStack;
 }
@@ -32,7 +34,7 @@ export interface PreparationOptions {
  */
 export function prepareMount(
   mount: Mount,
-  { bundle, acquired }: PreparationOptions,
+  { bundle, acquired, pidns }: PreparationOptions,
   mappings: Mappings,
   how: CloneTree | number,
 ): PreparedMount {
@@ -40,6 +42,7 @@ export function prepareMount(
   const bind = isBind(options) && (options.flags & MS_REMOUNT) === 0;
   const idmap = mappings.of(mount);
   if (!bind) {
+    if (mount.type === "proc") return { idmap, pidns };
     if (idmap === undefined || mount.type !== "overlay") {
       return { idmap, overlay: prepareOverlay(mount, options.data, acquired) };
     }

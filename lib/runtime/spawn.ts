@@ -93,6 +93,20 @@ export class Spawned implements Disposable {
     if (!this.#listen()) throw new DiedEarly(waitid(this.pid));
   }
 
+  /**
+   * Follows a process that makes its namespaces itself until it has done so.
+   *
+   * @throws as {@link awaitReady} does; the process is gone then.
+   */
+  awaitEntered(): void {
+    using undo = new DisposableStack();
+    undo.use(this);
+    const heard = hear(this.#channel.number)?.message;
+    if (heard?.type === "failed") throw stepFailure(heard);
+    if (heard?.type !== "entered") throw new DiedEarly(waitid(this.pid));
+    undo.move();
+  }
+
   /** Throws as {@link awaitReady} does when the process has failed already; does not wait. */
   assertWell(): void {
     if (!this.#listen({ wait: false })) throw new DiedEarly(waitid(this.pid));
@@ -262,10 +276,12 @@ export function spawn(options: SpawnOptions): Spawned {
     ? forkThroughJoiner()
     : forkChild();
   undo.move();
-  return new Spawned(pid, pidfd, channel, options);
+  const spawned = new Spawned(pid, pidfd, channel, options);
+  if (options.fromOutside && namespaces.clone !== 0) spawned.awaitEntered();
+  return spawned;
 
   function forkChild(): { pid: number; pidfd: number } {
-    const made = fork({ flags: namespaces.clone, cgroup });
+    const made = fork({ flags: options.fromOutside ? 0 : namespaces.clone, cgroup });
     if (made.pid === 0) child();
     return made;
   }

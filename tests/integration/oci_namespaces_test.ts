@@ -7,8 +7,14 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { Bundles, dropNamespace, mapUsers, setNamespace } from "./support/bundle.ts";
-import { host } from "./support/project.ts";
+import {
+  Bundles,
+  dropNamespace,
+  type FilledSpec,
+  mapUsers,
+  setNamespace,
+} from "./support/bundle.ts";
+import { exists, host } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const bundles = new Bundles(Workspace.ofThisFile());
@@ -33,6 +39,92 @@ Deno.test("namespaces of every kind are joined by their paths", async () => {
       });
       assertEquals(said, Deno.readLinkSync(path), type);
     }
+  });
+});
+
+Deno.test("in the pid namespace of another container both are seen, by run, by create and with all around it", async () => {
+  await bundles.during(() => {}, async (_, pid) => {
+    const join = (spec: FilledSpec) => setNamespace(spec, "pid", `/proc/${pid}/ns/pid`);
+    // The other one is 1, and what the config has is set for this one.
+    const said = await bundles.says(
+      "cat /proc/1/comm; test $$ = 1 || echo joined; readlink /proc/$$/exe; hostname; ulimit -n; " +
+        "cat /proc/self/oom_score_adj; cut -d' ' -f6 /proc/$$/stat | grep -qx $$ && echo session; " +
+        "ls /proc | grep -c '^[0-9]'",
+      (spec) => {
+        join(spec);
+        spec.hostname = "joiner";
+        spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 77, hard: 99 }];
+        spec.process.oomScoreAdj = 345;
+        const hook = [{ path: "/bin/true" }];
+        spec.hooks = { createRuntime: hook, createContainer: hook };
+      },
+    );
+    const [comm, ...rest] = said.split("\n");
+    assertEquals([comm, ...rest.slice(0, 6)], [
+      ...["sleep", "joined", "/bin/busybox", "joiner", "77", "345", "session"],
+    ]);
+    // The sleeping one, the shell, ls and grep.
+    assertEquals(rest[6], "4");
+
+    const bundle = await bundles.make("echo $0; exec sleep 1000", (spec) => {
+      join(spec);
+      spec.process.noNewPrivileges = false;
+      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW" };
+    });
+    const id = bundles.id();
+    const log = `${bundle}/log`;
+    const detached = ["sh", "-c", 'exec "$@" >"$0" </dev/null 2>&1', log];
+    const { code } = await bundles.command(["create", "-b", bundle, id], { through: detached });
+    assertEquals(code, 0, Deno.readTextFileSync(log));
+    try {
+      const state = JSON.parse((await bundles.command(["state", id])).stdout);
+      assertEquals(state.status, "created");
+      const namespace = (kind: string, of: number) => Deno.readLinkSync(`/proc/${of}/ns/${kind}`);
+      assertEquals(namespace("pid", state.pid), namespace("pid", pid));
+      assertNotEquals(namespace("mnt", state.pid), namespace("mnt", pid));
+      const inside = await bundles.command(["exec", id, "readlink", "/proc/self/ns/pid"]);
+      assertEquals([inside.stdout.trim(), inside.stderr], [namespace("pid", pid), ""]);
+      assertEquals((await bundles.command(["start", id])).code, 0);
+      assertEquals(JSON.parse((await bundles.command(["state", id])).stdout).status, "running");
+      assertEquals((await bundles.command(["kill", id, "KILL"])).code, 0);
+      for (let i = 0; i < 100 && exists(`/proc/${state.pid}`); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assertEquals((await bundles.command(["delete", id])).code, 0);
+    } finally {
+      await bundles.command(["delete", "--force", id]);
+    }
+  });
+});
+
+Deno.test("what fails in a joined pid namespace is told, by create and by start", async () => {
+  await bundles.during(() => {}, async (_, pid) => {
+    const join = (spec: FilledSpec) => setNamespace(spec, "pid", `/proc/${pid}/ns/pid`);
+    const bad = await bundles.run("true", (spec) => {
+      join(spec);
+      spec.mounts.push({ destination: "/x", type: "nosuchfs", source: "x" });
+    });
+    assertEquals(bad.code, 1);
+    assertStringIncludes(bad.stderr, 'mount nosuchfs on "/x"');
+    const missing = await bundles.run("true", (spec) => {
+      join(spec);
+      spec.process.args = ["/nowhere"];
+    });
+    assertEquals(missing.code, 1);
+    assertStringIncludes(missing.stderr, 'run "/nowhere": no such file in the container');
+    // The launcher is refused, and has no words for it.
+    const script = await bundles.run("true", (spec) => {
+      join(spec);
+      spec.mounts.push({
+        destination: "/script",
+        type: "bind",
+        source: "/bin/true",
+        options: ["bind", "noexec"],
+      });
+      spec.process.args = ["/script"];
+    });
+    assertNotEquals(script.code, 0);
+    assertStringIncludes(script.stderr, 'run "/script"');
   });
 });
 

@@ -5,11 +5,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
-import { Bundles, type FilledSpec } from "../integration/support/bundle.ts";
+import { Bundles, type FilledSpec, setNamespace } from "../integration/support/bundle.ts";
+import type { Outcome } from "../integration/support/process.ts";
 import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { BINARY, isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
+import { isSince } from "../../lib/seccomp/kernel_release.ts";
 import { WITHOUT_UNIFIED } from "./crun.ts";
 import { attack } from "./decoy.ts";
 
@@ -114,22 +116,58 @@ interface Runtime {
   readonly through?: readonly string[];
 }
 
+/** Runs a command of the runtime. */
+type Run = (args: readonly string[], through?: readonly string[]) => Promise<Outcome>;
+
+/** How something gets into the pid namespace of a container, which has this id and first process. */
+type Enter = (run: Run, id: string, pid: number) => Promise<void>;
+
+/** What is traced may come to its end late, or never. */
+const PATIENCE = ["timeout", "-k", "1", "5"];
+
+const exec: Enter = async (run, id) => {
+  await run(["exec", id, "/bin/sleep", "0.02"], PATIENCE);
+};
+
+/** Another container joins its pid namespace. */
+function join(change: (spec: FilledSpec) => void): Enter {
+  return async (run, _, pid) => {
+    const bundle = await bundles.make("", (spec) => {
+      spec.ociVersion = "1.0.2";
+      spec.process.args = ["/bin/sleep", "0.02"];
+      limitRights(spec);
+      change(spec);
+      setNamespace(spec, "pid", `/proc/${pid}/ns/pid`);
+    });
+    const id = bundles.id();
+    const detached = [...PATIENCE, "sh", "-c", 'exec "$@" >/dev/null </dev/null 2>"$0"'];
+    await run(["create", "-b", bundle, id], [...detached, `${bundle}/log`]);
+    await run(["start", id], PATIENCE);
+    await run(["delete", "--force", id], PATIENCE);
+  };
+}
+
+function limitRights({ process }: FilledSpec): void {
+  process.capabilities = {
+    bounding: CAPABILITIES,
+    permitted: CAPABILITIES,
+    effective: CAPABILITIES,
+  };
+  process.noNewPrivileges = false;
+}
+
 /** Lets a hostile container watch while a runtime runs a program in it, again and again. */
 async function watch(
   runtime: Runtime,
   change: (spec: FilledSpec) => void,
+  enter: Enter = exec,
 ): Promise<Seen[]> {
   const program = workspace.path("watch");
   await compile(program, WATCHER);
   const bundle = await bundles.make("", (spec) => {
     spec.ociVersion = "1.0.2";
     spec.process.args = ["/watch"];
-    spec.process.capabilities = {
-      bounding: CAPABILITIES,
-      permitted: CAPABILITIES,
-      effective: CAPABILITIES,
-    };
-    spec.process.noNewPrivileges = false;
+    limitRights(spec);
     spec.mounts.push({
       destination: "/watch",
       type: "bind",
@@ -141,7 +179,7 @@ async function watch(
   const { binary } = runtime;
   const id = bundles.id();
   const log = `${bundle}/log`;
-  const run = (args: string[], through: string[] = []) =>
+  const run: Run = (args, through = []) =>
     workspace.run(["--root", runtime.root, ...args], {
       binary,
       through: [...through, ...runtime.through ?? []],
@@ -151,10 +189,8 @@ async function watch(
   ]);
   assertEquals(code, 0, Deno.readTextFileSync(log));
   try {
-    for (let i = 0; i < 5; i++) {
-      // What is traced may come to its end late, or never.
-      await run(["exec", id, "/bin/sleep", "0.02"], ["timeout", "-k", "1", "5"]);
-    }
+    const { stdout } = await run(["state", id]);
+    for (let i = 0; i < 5; i++) await enter(run, id, JSON.parse(stdout).pid);
   } finally {
     await run(["delete", "--force", id]);
   }
@@ -177,6 +213,18 @@ for (const [name, binary, through] of PEERS) {
     async () => {
       await attack(workspace, async () => {
         const seen = await watch({ binary, root: workspace.path(name), through }, () => {});
+        assert(capsBeyond(seen).length > 0, JSON.stringify(seen));
+      });
+    },
+  );
+
+  testWith(
+    { gcc: HAS_COMPILER, [name]: isInstalled(name) },
+    `the attack works on ${name} that makes a container in the same pid namespace`,
+    async () => {
+      await attack(workspace, async () => {
+        const runtime = { binary, root: workspace.path(`${name}-pid`), through };
+        const seen = await watch(runtime, () => {}, join(() => {}));
         assert(capsBeyond(seen).length > 0, JSON.stringify(seen));
       });
     },
@@ -204,18 +252,34 @@ for (const [kind, change] of Object.entries(KINDS)) {
     async () => {
       await attack(workspace, async () => {
         const before = await digest();
-        const seen = await watch({ root: workspace.path("state") }, change);
-        assert(seen.length > 5, "nothing was seen");
-        assert(seen.some(({ traced }) => traced === "yes"), "nothing could be traced");
-        assertEquals(capsBeyond(seen), []);
-        for (const { exe, seccomp, fds } of seen) {
-          assertMatch(exe, /^\/(memfd:gocontainer \(deleted\)|bin\/busybox|watch)$/);
-          if (kind !== "without a filter") assertEquals(seccomp, "2", exe);
-          // A socket to the runtime is all that there may be, and the memfd itself.
-          assertMatch(fds, /^( +(socket:\[\d+\]|\/memfd:gocontainer \(deleted\)))*$/);
-        }
+        assertHarmless(await watch({ root: workspace.path("state") }, change), kind);
         assertEquals(await digest(), before);
       });
     },
   );
+
+  testWith(
+    { gcc: HAS_COMPILER, "Linux 6.17": isSince(Deno.osRelease(), "6.17") },
+    `a container made ${kind} in the pid namespace of another is seen there as no more than its program`,
+    async () => {
+      await attack(workspace, async () => {
+        const before = await digest();
+        const root = workspace.path("state");
+        assertHarmless(await watch({ root }, change, join(change)), kind);
+        assertEquals(await digest(), before);
+      });
+    },
+  );
+}
+
+function assertHarmless(seen: readonly Seen[], kind: string): void {
+  assert(seen.length > 5, "nothing was seen");
+  assert(seen.some(({ traced }) => traced === "yes"), "nothing could be traced");
+  assertEquals(capsBeyond(seen), []);
+  for (const { exe, seccomp, fds } of seen) {
+    assertMatch(exe, /^\/(memfd:gocontainer \(deleted\)|bin\/busybox|watch)$/);
+    if (kind !== "without a filter") assertEquals(seccomp, "2", exe);
+    // Sockets to the runtime are all that there may be, and the memfd itself.
+    assertMatch(fds, /^( +(socket:\[\d+\]|\/memfd:gocontainer \(deleted\)))*$/);
+  }
 }

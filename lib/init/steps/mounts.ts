@@ -2,6 +2,7 @@ import {
   fsconfig_create,
   fsconfig_reconfigure,
   fsconfig_set,
+  fsconfig_set_fd,
   fsmount,
   fsopen,
   fspick,
@@ -217,7 +218,7 @@ export function newMount(step: MountStep, target?: number, mounted?: () => numbe
     options.push(["mode", (statx(target).mode & 0o7777).toString(8)]);
   }
   reopen(step);
-  const fd = makeFileSystem(step.fstype, options, step.set);
+  const fd = makeFileSystem(step.fstype, options, step.set, step.pidns);
   if (step.idmap !== undefined) {
     const { userns, recursive } = step.idmap;
     mount_setattr(fd, { set: MOUNT_ATTR_IDMAP, userns }, recursive);
@@ -243,13 +244,15 @@ function reopen(step: MountStep): void {
   }
 }
 
-/** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits. */
+/** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits, `pidns` for a procfs alone. */
 export function makeFileSystem(
   fstype: string,
   options: readonly (readonly [string, string?])[],
   attributes: number,
+  pidns?: number,
 ): number {
   const context = fsopen(fstype);
+  if (pidns !== undefined) fsconfig_set_fd(context, "pidns", pidns);
   for (const [key, value] of options) fsconfig_set(context, key, value);
   fsconfig_create(context);
   const fd = fsmount(context, attributes);

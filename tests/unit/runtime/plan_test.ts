@@ -49,6 +49,7 @@ function plan(config: Spec, change: Partial<PlanOptions> = {}): Plan {
     trees: { root: 40, attached: false, mounts: new Map(), cgroups: new Map(), devices: new Map() },
     program: { capabilities: NONE, labels: [] },
     parentActs: false,
+    fromOutside: false,
     ...change,
   });
 }
