@@ -8,7 +8,7 @@ import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
 import { type Freezer, freezeWhole } from "./freezer.ts";
-import { applyLimits, updateLimits } from "./limits.ts";
+import { applyLimits, limitDevices, refuseLimits, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
 import type { OomReport } from "./oom.ts";
 import { resolveCgroupsPath } from "./path.ts";
@@ -50,14 +50,19 @@ export function openCgroup(
   return new Cgroup(places, layout, spared);
 }
 
+const WITHOUT_CGROUP = "It was made by a user who may make no cgroup there";
+
 /**
  * A container's cgroup: one folder in each mounted hierarchy, named v1 hierarchies included, so that
  * a cgroup namespace made inside it has nothing of the host's in view (see cgroup_namespaces(7)).
  */
 export class Cgroup {
-  readonly #places: readonly Place[];
+  #places: readonly Place[];
   readonly #layout: CgroupLayout;
   #spared: readonly string[];
+  #denied: readonly Place[] = [];
+  /** Whether whoever makes it has no right to more than what was given to him. */
+  #byUser = false;
 
   /** Use {@link planCgroup} or {@link openCgroup}. */
   constructor(places: readonly Place[], layout: CgroupLayout, spared: readonly string[] = []) {
@@ -71,6 +76,11 @@ export class Cgroup {
     return this.#places.map(({ folder }) => folder);
   }
 
+  /** The folders that {@link create} was not allowed to make. */
+  get denied(): readonly string[] {
+    return this.#denied.map(({ folder }) => folder);
+  }
+
   /** The folders that {@link create} found in place: they are used, but not removed. */
   get spared(): readonly string[] {
     return this.#spared;
@@ -79,10 +89,11 @@ export class Cgroup {
   /**
    * Makes the folders, mkdir(2) in each hierarchy. A failure leaves none of them.
    *
+   * @param options.ifAllowed whether to do without those hierarchies that there is no right to.
    * @throws {ContainerError} InUse for a cgroup that has processes or is frozen, Unsupported where
    * cgroups are read-only.
    */
-  create(): void {
+  create(options: { readonly ifAllowed?: boolean } = {}): void {
     const [first] = this.folders;
     if (first === undefined) {
       return warn("no cgroup hierarchy is mounted, so nothing is limited or counted");
@@ -92,25 +103,38 @@ export class Cgroup {
       call: `mkdir("${inOneWord(this.folders)}")`,
       check: "cat /proc/<pid>/cgroup",
     }), () => {
-      this.#spared = createFolders(this.#places, this.#layout.kind === "v2");
+      const all = this.#layout.kind === "v2";
+      const { before, denied } = createFolders(this.#places, { all, ...options });
+      this.#byUser = options.ifAllowed ?? false;
+      this.#spared = before;
+      this.#denied = denied;
+      this.#places = this.#places.filter((place) => !denied.includes(place));
     });
   }
 
   /**
    * Writes the limits of an OCI `linux.resources` (config-linux.md) to the new cgroup, before any
    * process joins it. Devices are denied but for those listed and the default ones, also when
-   * nothing is said of them.
+   * nothing is said of them: except by who is not root, who may not, and whose containers can make no node.
    *
    * @param optional what may be left out where it cannot be had.
    * @throws {ContainerError} Unsupported for what cannot be had here, InvalidSpec for what
    * contradicts itself, InvalidArgument for what the kernel refuses.
    */
   apply(resources: Resources, optional: Optional = {}): void {
+    refuseLimits(this.#places, this.#denied, resources);
     applyLimits(this.#places, resources, optional);
+    if (!this.#byUser) limitDevices(this.#places, resources, optional);
   }
 
   /** Changes the limits that are given, of a cgroup in use; a failure puts the old ones back. */
   update(resources: Resources): void {
+    if (this.#places.length === 0 && this.#layout.kind !== "none") {
+      throw new ContainerError("change the limits of the cgroup: the container has none", {
+        code: "Unsupported",
+        hint: WITHOUT_CGROUP,
+      });
+    }
     updateLimits(this.#places, resources);
   }
 
@@ -190,6 +214,12 @@ export class Cgroup {
    */
   freeze(): void {
     const [chosen] = this.#freezers();
+    if (this.#places.length === 0 && this.#layout.kind !== "none") {
+      throw new ContainerError("freeze the cgroup: the container has none", {
+        code: "Unsupported",
+        hint: WITHOUT_CGROUP,
+      });
+    }
     if (!chosen) {
       throw new ContainerError("freeze the cgroup: no cgroup hierarchy has a freezer", {
         code: "Unsupported",

@@ -1,32 +1,54 @@
+import { AT_FDCWD, O_WRONLY } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { umask } from "../../ffi/file.ts";
+import { Fd, openat, umask } from "../../ffi/file.ts";
 import { ContainerError } from "../errors.ts";
 import { isGone, makeFolder, readIfThere, removeFolder } from "./cgroupfs.ts";
+import { ownFolder } from "./own.ts";
 import { ancestors } from "./path.ts";
 import type { Place } from "./place.ts";
 import { pidsBelow } from "./processes.ts";
 import { inheritBelow, inheritCpuset } from "./v1/inherit_cpuset.ts";
 import { enableControllers } from "./v2/subtree.ts";
 
+/** What {@link createFolders} has come to. */
+export interface Created {
+  /** The folders that were there before. */
+  readonly before: readonly string[];
+  /** The places that there is no right to. */
+  readonly denied: readonly Place[];
+}
+
 /**
  * Makes a cgroup's folders, and those above them that are missing. A failure leaves none of them.
  *
- * @param all whether every v2 controller is to be enabled; else that is left to the limits.
- * @returns the folders that were there before.
+ * @param options.all whether every v2 controller is to be enabled; else that is left to the limits.
+ * @param options.ifAllowed whether to do without what there is no right to.
  * @throws {ContainerError} InUse for a cgroup with processes or a frozen one.
  */
-export function createFolders(places: readonly Place[], all: boolean): string[] {
+export function createFolders(
+  places: readonly Place[],
+  { all, ifAllowed = false }: { readonly all: boolean; readonly ifAllowed?: boolean },
+): Created {
   const made: string[] = [];
   const before: string[] = [];
+  const denied: Place[] = [];
   // What a container sees of its cgroups, every user in it may read.
   const mask = umask(0o022);
   try {
     for (const place of places) {
-      if (createFolder(place, all)) made.push(place.folder);
-      else before.push(place.folder);
-      prepare(place);
+      try {
+        if (createFolder(place, all)) made.push(place.folder);
+        else before.push(place.folder);
+        prepare(place);
+        if (ifAllowed) checkJoinable(place);
+      } catch (error) {
+        if (!ifAllowed || !isDenied(error)) throw error;
+        denied.push(place);
+        if (made.at(-1) === place.folder) removeFolder(made.pop()!);
+        else if (before.at(-1) === place.folder) before.pop();
+      }
     }
-    return before;
+    return { before, denied };
   } catch (error) {
     made.reverse().forEach(removeFolder);
     throw error instanceof SysError ? explained(error) : error;
@@ -65,6 +87,31 @@ function prepare({ hierarchy, folder }: Place): void {
   if (hierarchy.version === 1 && hierarchy.controllers.includes("cpuset")) {
     inheritCpuset(folder, hierarchy.mountpoint);
   }
+}
+
+/**
+ * Who is not root may move a process only between cgroups that lie, on v2, below one where he may do so
+ * (cgroups(7), "Delegation").
+ *
+ * @throws {SysError} when he may not.
+ */
+function checkJoinable({ hierarchy, folder }: Place): void {
+  const { mountpoint } = hierarchy;
+  const files = hierarchy.version === 1 ? [`${folder}/tasks`] : [
+    `${folder}/cgroup.procs`,
+    `${commonFolder(folder, ownFolder(hierarchy) ?? mountpoint)}/cgroup.procs`,
+  ];
+  for (const file of files) new Fd(openat(AT_FDCWD, file, O_WRONLY))[Symbol.dispose]();
+}
+
+function commonFolder(a: string, b: string): string {
+  const [one, other] = [a, b].map((path) => path.split("/"));
+  const end = one.findIndex((name, i) => name !== other[i]);
+  return one.slice(0, end < 0 ? one.length : end).join("/");
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof SysError && ["EACCES", "EPERM", "EROFS"].includes(error.code);
 }
 
 function checkUnused(folder: string): void {

@@ -1,5 +1,6 @@
 import { readFile } from "../../ffi/file.ts";
 import type { Resources } from "../oci/spec.ts";
+import { ContainerError } from "../errors.ts";
 import { step } from "../trace.ts";
 import { readIfThere, writeFile } from "./cgroupfs.ts";
 import { deviceRules } from "./devices.ts";
@@ -49,14 +50,33 @@ interface Group {
   readonly settings: readonly (Setting | Impossible)[];
 }
 
-/** Writes the limits of a cgroup that nothing has joined yet, device access included. */
+/** Writes the limits of a cgroup that nothing has joined yet. */
 export function applyLimits(
   places: readonly Place[],
   resources: Resources,
   optional: Optional,
 ): void {
   for (const group of groups(places, resources)) writeGroup(group, optional);
-  limitDevices(places, resources, optional);
+}
+
+/** @throws {ContainerError} NotAllowed when there is a limit for one of the places that may not be made. */
+export function refuseLimits(
+  places: readonly Place[],
+  denied: readonly Place[],
+  resources: Resources,
+): void {
+  for (const { place, settings } of groups([...places, ...denied], resources)) {
+    if (place === undefined || !denied.includes(place)) continue;
+    throw new ContainerError(
+      `apply linux.resources.${settings[0]!.field}: user ${Deno.uid()} may not make the cgroup ` +
+        JSON.stringify(place.folder),
+      {
+        code: "NotAllowed",
+        hint: "Leave linux.resources out, name a cgroup of the user's own in linux.cgroupsPath, " +
+          "or run as root",
+      },
+    );
+  }
 }
 
 /** Writes the limits that are given to a cgroup in use. A failure puts the old ones back. */
@@ -159,7 +179,8 @@ function enabled(
   });
 }
 
-function limitDevices(
+/** Denies all devices but those that are listed and the default ones. */
+export function limitDevices(
   places: readonly Place[],
   { devices }: Resources,
   optional: Optional,

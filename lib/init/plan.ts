@@ -64,13 +64,19 @@ export interface RootStep {
   readonly tree?: number;
   readonly attached?: boolean;
   readonly overlay?: MountStep;
+  /** What the clone of `path` that the child makes becomes to what is mounted there. */
+  readonly spread?: number;
 }
 
-/** One hierarchy of a container's cgroups: made anew by `options`, or the `tree` that is the cgroup itself. */
+/**
+ * One hierarchy of a container's cgroups: made anew by `options`, or the cgroup itself, as a `tree` or to be
+ * cloned of the folder `source`.
+ */
 export interface HierarchyMount {
   readonly name: string;
   readonly options?: readonly string[];
   readonly tree?: number;
+  readonly source?: string;
 }
 
 /** One device node; `mode` is type and permission bits. */
@@ -83,6 +89,8 @@ export interface DeviceNode {
   readonly gid: number;
   /** The host's node, to be bound where no nodes can be made: in a user namespace. */
   readonly tree?: number;
+  /** The same, to be cloned by the child: what it becomes to what is mounted at the path. */
+  readonly spread?: number;
 }
 
 /** The user, his groups and his rights. Capability masks have bit n for capability n. */
@@ -160,12 +168,16 @@ export interface HookCall {
 
 /** One step of the plan. Each kind has its file in steps/. */
 export type Step =
-  /** `keep` descriptors from 3 on are for the program, those in `close` for nobody. */
+  /**
+   * `keep` descriptors from 3 on are for the program, those in `close` for nobody. `dumpable`: whether a parent
+   * without rights has yet to write files of its in /proc.
+   */
   | {
     readonly do: "start afresh";
     readonly label: string;
     readonly keep: number;
     readonly close: readonly number[];
+    readonly dumpable?: boolean;
   }
   | { readonly do: "die with parent"; readonly label: string }
   | { readonly do: "join cgroups"; readonly label: string; readonly fds: readonly number[] }

@@ -24,6 +24,7 @@ import { hostIdsOf } from "./id_mappings.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
+import { checkUserSpec, limitedUser, ordinaryUser } from "./ordinary_user.ts";
 import { makeScope, pathInScope, removeScope } from "./systemd_scope.ts";
 import { checkId, type ContainerRecord, type ContainerState, type StateRoot } from "./state.ts";
 
@@ -75,6 +76,8 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   warnings.forEach(warn);
   checkTerminal(spec, options);
   if (options.noPivot) checkMovable(spec);
+  const user = limitedUser();
+  if (ordinaryUser() !== undefined) checkUserSpec(spec);
   if (spec.process) spec.process.env = [...spec.process.env ?? [], ...options.env];
   const seccomp = await containerFilter(spec.linux?.seccomp);
 
@@ -84,7 +87,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const cgroupsPath = spec.linux?.cgroupsPath;
   const scope = options.systemd ? scopePath(cgroupsPath, id) : undefined;
   const cgroup = planCgroup(
-    scope === undefined ? cgroupsPath ?? `/go_containers/${id}` : pathInScope(scope),
+    scope === undefined ? cgroupsPath ?? defaultCgroup(id, user) : pathInScope(scope),
   );
   const state = register(root, {
     ociVersion: spec.ociVersion,
@@ -109,7 +112,14 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
 
   using holder = scope && makeScope(scope, id);
-  cgroup.create();
+  cgroup.create({ ifAllowed: user !== undefined });
+  if (cgroupsPath !== undefined && cgroup.denied.length > 0) {
+    warn(
+      `the container goes without the cgroup of linux.cgroupsPath, "${cgroup.denied[0]}", which ` +
+        `user ${user} may not use`,
+    );
+  }
+  state.record.cgroups = cgroup.folders;
   undo.defer(() => {
     cgroup.kill();
     cgroup.remove();
@@ -144,6 +154,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     },
     [Symbol.dispose]: () => made.dispose(),
   };
+}
+
+/** A user's containers have a place beside those of root, which may have been given to him. */
+function defaultCgroup(id: string, user: number | undefined): string {
+  return user === undefined ? `/go_containers/${id}` : `/go_containers/user-${user}/${id}`;
 }
 
 function register(root: StateRoot, record: ContainerRecord): ContainerState {

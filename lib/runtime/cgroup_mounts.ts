@@ -11,11 +11,13 @@ import { basename } from "@std/path/posix/basename";
  *
  * @param own the container's own folders by their hierarchies' mount points, as detached mounts, where it
  * has no cgroup namespace; none where it has.
+ * @param sources the same as folders that the child clones itself.
  */
 export function cgroupMounts(
   mount: Mount,
   layout: CgroupLayout,
   own: ReadonlyMap<string, number> = new Map(),
+  sources: ReadonlyMap<string, string> = new Map(),
 ): Step {
   const readonly = (parseMountOptions(mount.options).flags & MS_RDONLY) !== 0;
   const links: [string, string][] = [];
@@ -24,6 +26,8 @@ export function cgroupMounts(
     const folder = single ? "" : basename(mountpoint);
     const tree = own.get(mountpoint);
     if (tree !== undefined) return { name: folder, tree };
+    const source = sources.get(mountpoint);
+    if (source !== undefined) return { name: folder, source };
     if (version === 2) return { name: folder };
     const options = name === undefined ? controllers : ["none", `name=${name}`, ...controllers];
     return { name: folder, options };

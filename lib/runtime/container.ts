@@ -8,6 +8,7 @@ import { ContainerError } from "../errors.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { parseJSON } from "../json.ts";
 import { runPoststopHooks } from "./hooks.ts";
+import { membersOf } from "./members.ts";
 import { removeRdtGroups } from "./intel_rdt.ts";
 import { isAlive } from "./process_identity.ts";
 import type { ContainerState, StateRoot } from "./state.ts";
@@ -82,11 +83,14 @@ export function signalContainer(state: ContainerState, signal: number): void {
   }
 }
 
-/** Sends a signal to all processes of a container's cgroup. */
+/** Sends a signal to all processes of a container. */
 export function signalAll(state: ContainerState, signal: number): void {
-  const cgroup = cgroupOf(state.record);
-  if (signal === SIGNALS.SIGKILL) return cgroup.kill();
-  for (const pid of cgroup.pids()) {
+  if (signal === SIGNALS.SIGKILL) {
+    if (state.record.cgroups.length > 0) return cgroupOf(state.record).kill();
+    // Its pid namespace ends with its first process.
+    return signalContainer(state, signal);
+  }
+  for (const pid of membersOf(state)) {
     try {
       kill(pid, signal);
     } catch (error) {

@@ -2,6 +2,7 @@ import { Fd } from "../../ffi/file.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
+import { ownFolder } from "../cgroup/own.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
@@ -13,6 +14,7 @@ import { mapIds } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
 import { chooseNamespaces, type NamespaceChoice } from "./namespaces.ts";
 import { moveNetDevices } from "./net_devices.ts";
+import { limitedUser, ordinaryUser } from "./ordinary_user.ts";
 import { buildPlan, canCreateFromOutside } from "./plan.ts";
 import { identify } from "./process_identity.ts";
 import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
@@ -90,11 +92,15 @@ export function create(options: CreateOptions): CreatedContainer {
   const program = programOptions(spec.process, namespaces.has("user"), options.seccomp);
   const fromOutside = canCreateFromOutside(spec, namespaces, program, options.listener);
   const pidns = namespaces.join.find(({ type }) => type === "pid")?.fd;
+  const byUser = ordinaryUser() !== undefined;
+  const limited = byUser || limitedUser() !== undefined;
   const trees = openTrees(spec, {
     pidns: fromOutside ? pidns : undefined,
     bundle: record.bundle,
     namespaces,
-    cgroups: foldersByMount(cgroup.folders),
+    byUser,
+    bindNodes: namespaces.has("user") || limited,
+    cgroups: foldersByMount(cgroup.folders, limited),
     nodes: containerNodes(linux.devices ?? []),
     acquired: transient,
     undo,
@@ -227,11 +233,13 @@ function delegateUnified(spec: Spec, cgroup: Cgroup): void {
   if (layout.kind === "v2") delegateCgroup(cgroup.folders[0], spec, layout);
 }
 
-/** The cgroup's folders, by the mount points of the hierarchies that they lie in. */
-function foldersByMount(folders: readonly string[]): Map<string, string> {
+/** The cgroup's folders, by the mount points of the hierarchies that they lie in. Who has none stays where he is. */
+function foldersByMount(folders: readonly string[], limited: boolean): Map<string, string> {
   const found = new Map<string, string>();
-  for (const { mountpoint } of detectCgroups().hierarchies) {
-    const folder = folders.find((folder) => folder.startsWith(`${mountpoint}/`));
+  for (const hierarchy of detectCgroups().hierarchies) {
+    const { mountpoint } = hierarchy;
+    const folder = folders.find((folder) => folder.startsWith(`${mountpoint}/`)) ??
+      (limited ? ownFolder(hierarchy) ?? mountpoint : undefined);
     if (folder !== undefined) found.set(mountpoint, folder);
   }
   return found;

@@ -1,4 +1,4 @@
-import { S_IFBLK, S_IFCHR, S_IFIFO } from "../../ffi/constants.ts";
+import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "../../ffi/constants.ts";
 import type { DeviceNode } from "../init/plan.ts";
 import type { Device } from "../oci/spec.ts";
 
@@ -9,6 +9,11 @@ export function containerNodes(devices: readonly Device[]): DeviceNode[] {
   const others = devices.filter(({ path }) => path !== "/dev/ptmx");
   const paths = new Set(others.map(({ path }) => path));
   return [...DEFAULT_DEVICES.filter(({ path }) => !paths.has(path)), ...others.map(deviceNode)];
+}
+
+/** Whether it is no device at all, and so one that anybody can make. */
+export function isFifo({ mode }: DeviceNode): boolean {
+  return (mode & S_IFMT) === S_IFIFO;
 }
 
 function device(path: string, major: number, minor: number): DeviceNode {

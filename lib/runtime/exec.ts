@@ -1,7 +1,7 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat, statx } from "../../ffi/file.ts";
 import { openCgroup } from "../cgroup/cgroup.ts";
-import { ContainerError } from "../errors.ts";
+import { ContainerError, SysError } from "../errors.ts";
 import { parseList } from "../oci/list_format.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
@@ -9,7 +9,8 @@ import { statusOf } from "./container.ts";
 import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
 import { buildExecPlan, canLaunchFromOutside } from "./plan.ts";
 import { isAlive, type ProcessIdentity } from "./process_identity.ts";
-import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
+import { ordinaryUser } from "./ordinary_user.ts";
+import { applyEarlySettings, applyLateSettings, lendOomScore } from "./process_settings.ts";
 import { programOptions } from "./program_options.ts";
 import { type ContainerFilter, sendListener } from "./seccomp.ts";
 import { DiedEarly, spawn, type Spawned } from "./spawn.ts";
@@ -85,6 +86,10 @@ export function execInContainer(options: ExecOptions): Spawned {
   });
 
   using undo = new DisposableStack();
+  const { oomScoreAdj, ...settings } = process;
+  using score = oomScoreAdj !== undefined && ordinaryUser() !== undefined
+    ? lendOomScore(oomScoreAdj)
+    : undefined;
   const spawned = undo.use(spawn({
     plan,
     namespaces,
@@ -92,7 +97,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     fromOutside,
     onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
   }));
-  applyEarlySettings(spawned.pid, process);
+  applyEarlySettings(spawned.pid, score ? settings : process);
   try {
     spawned.awaitReady();
     applyLateSettings(spawned.pid, process);
@@ -133,7 +138,7 @@ function namespacesOf(
 ): NamespaceChoice & { readonly cgroupNamespace?: number } {
   const join: { type: NamespaceType; fd: number; flag: number }[] = [];
   for (const [type, { flag, file }] of Object.entries(NAMESPACES)) {
-    const theirs = acquired.use(new Fd(openat(AT_FDCWD, `/proc/${init.pid}/ns/${file}`, O_RDONLY)));
+    const theirs = acquired.use(new Fd(openNamespace(`/proc/${init.pid}/ns/${file}`)));
     using ours = new Fd(openat(AT_FDCWD, `/proc/self/ns/${file}`, O_RDONLY));
     if (statx(theirs.number).ino === statx(ours.number).ino) continue;
     join.push({ type: type as NamespaceType, fd: theirs.number, flag });
@@ -153,4 +158,18 @@ function namespacesOf(
     has: (type) => join.some((namespace) => namespace.type === type),
     isNew: () => false,
   };
+}
+
+/** Into a process that is not its program yet nobody but root may look (CVE-2016-9962). */
+function openNamespace(path: string): number {
+  try {
+    return openat(AT_FDCWD, path, O_RDONLY);
+  } catch (cause) {
+    if (!(cause instanceof SysError && cause.code === "EACCES")) throw cause;
+    throw new ContainerError(`run in the container: ${cause.message}`, {
+      code: "NotAllowed",
+      cause,
+      hint: "Before its program is started only root can join a container: start it first",
+    });
+  }
 }

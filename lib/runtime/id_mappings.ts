@@ -2,7 +2,7 @@ import { AT_FDCWD, CLONE_NEWUSER, O_RDONLY, SIGNALS } from "../../ffi/constants.
 import { Fd, openat } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
-import { ContainerError } from "../errors.ts";
+import { ContainerError, reasonOf } from "../errors.ts";
 import { findProgram, runProgram } from "../program.ts";
 import type { IDMapping } from "../oci/spec.ts";
 import type { IdRange } from "./state.ts";
@@ -97,10 +97,21 @@ function runMapper(pid: number, kind: "uid" | "gid", mappings: readonly IDMappin
     });
   }
   const numbers = mappings.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
-  const { success, stderr } = runProgram(program, [pid, ...numbers].map(String));
-  if (success) return;
-  throw new ContainerError(`apply linux.${kind}Mappings: ${stderr.trim() || `${name} failed`}`, {
+  const said = refusalOf(program, [pid, ...numbers].map(String));
+  if (said === undefined) return;
+  throw new ContainerError(`apply linux.${kind}Mappings: ${said}`, {
     code: "InvalidSpec",
-    hint: `See /etc/sub${kind}`,
+    hint: `Besides his own a user may map the ids of his line in /etc/sub${kind} ` +
+      `(usermod --add-sub${kind}s FIRST-LAST USER)`,
   });
+}
+
+/** What a program says that fails; undefined when it does not. */
+function refusalOf(program: string, args: readonly string[]): string | undefined {
+  try {
+    const { success, stderr } = runProgram(program, args);
+    return success ? undefined : stderr.trim().replaceAll("\n", "; ") || `${program} failed`;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }

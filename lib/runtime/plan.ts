@@ -19,7 +19,7 @@ import type { CgroupLayout } from "../cgroup/detect.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { hookCall } from "./hooks.ts";
 import { cgroupMounts } from "./cgroup_mounts.ts";
-import { containerNodes, DEVICE_LINKS } from "./devices.ts";
+import { containerNodes, DEVICE_LINKS, isFifo } from "./devices.ts";
 import { environment, searchPath } from "./environment.ts";
 import { mountStep } from "./mount_step.ts";
 import { rootOverlay, type Trees } from "./trees.ts";
@@ -78,16 +78,25 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   const plan: Step[] = [];
 
   const { passedFds: keep, unneededFds: close } = options;
-  plan.push({ do: "start afresh", label: START_LABEL, keep, close });
-  if (namespaces.isNew("user")) {
+  const { byChild } = options.trees;
+  const needsMappings = namespaces.isNew("user");
+  plan.push({
+    do: "start afresh",
+    label: START_LABEL,
+    keep,
+    close,
+    ...(byChild && needsMappings ? { dumpable: true } : {}),
+  });
+  if (needsMappings) {
     plan.push({ do: "wait for mappings", label: "wait until the user ids are mapped" });
   }
-  if (namespaces.has("user")) plan.push(BECOME_ROOT);
-
   // The cgroup comes before its namespace, whose root it becomes.
-  if (options.cgroupFiles.length > 0) {
-    plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
-  }
+  const join: Step[] = options.cgroupFiles.length > 0
+    ? [{ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles }]
+    : [];
+  // As whoever has made the cgroup and may look into the bundle, where that is not root.
+  if (byChild) plan.push(...join, ...sources(spec, options), BECOME_ROOT);
+  else plan.push(...(namespaces.has("user") ? [BECOME_ROOT] : []), ...join);
   if (!namespaces.needsJoiner) {
     plan.push(...namespaces.join.map(joinStep));
   }
@@ -195,11 +204,7 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     });
   }
 
-  const sources = mounts.map((mount) => trees.mounts.get(mount)?.source)
-    .filter((source) => source !== undefined);
-  if (sources.length > 0) {
-    plan.push({ do: "open sources", label: "open what bind mounts are to show", paths: sources });
-  }
+  if (!trees.byChild) plan.push(...sources(spec, options));
   const path = resolve(options.bundle, spec.root.path);
   const overlay = rootOverlay(mounts);
   plan.push({
@@ -211,13 +216,14 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     ...(overlay ? { overlay: mountStep(overlay, trees.mounts.get(overlay)) } : {}),
     ...(trees.root === undefined ? {} : { tree: trees.root }),
     ...(trees.attached ? { attached: true } : {}),
+    ...(trees.byChild && !overlay ? { spread: trees.byChild.spread } : {}),
   });
 
   let devReadOnly = false;
   for (const mount of mounts) {
     if (mount === overlay) continue;
     if (mount.type === "cgroup") {
-      plan.push(cgroupMounts(mount, options.layout, trees.cgroups));
+      plan.push(cgroupMounts(mount, options.layout, trees.cgroups, trees.byChild?.cgroups));
       continue;
     }
     const step = mountStep(mount, trees.mounts.get(mount), linux.mountLabel);
@@ -236,6 +242,7 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
   if (!mounts.some(isHostDev)) {
     const nodes = containerNodes(linux.devices ?? []).map((node) => {
       const tree = trees.devices.get(node.path);
+      if (trees.byChild && !isFifo(node)) return { ...node, spread: trees.byChild.spread };
       return tree === undefined ? node : { ...node, tree };
     });
     plan.push({ do: "device nodes", label: "make the device nodes in /dev", nodes });
@@ -283,6 +290,23 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
   } else plan.push({ do: "change root", label: "make the container's root the root" });
   if (spec.root.readonly) plan.push({ do: "read-only root", label: "make the root read-only" });
   return plan;
+}
+
+/** What the child opens of the host, before there is anything of the container's. */
+function sources(spec: Spec, { bundle, trees }: PlanOptions): Step[] {
+  const mounts = spec.mounts ?? [];
+  const paths = mounts.map((mount) => trees.mounts.get(mount)?.source)
+    .filter((source) => source !== undefined);
+  if (trees.byChild) {
+    if (!rootOverlay(mounts)) paths.push(resolve(bundle, spec.root.path));
+    if (!mounts.some(isHostDev)) {
+      const nodes = containerNodes(spec.linux?.devices ?? []).filter((node) => !isFifo(node));
+      paths.push(...nodes.map(({ path }) => path));
+    }
+    if (mounts.some(({ type }) => type === "cgroup")) paths.push(...trees.byChild.cgroups.values());
+  }
+  if (paths.length === 0) return [];
+  return [{ do: "open sources", label: "open what bind mounts are to show", paths }];
 }
 
 /** Whether a mount brings the host's own devices, as for privileged containers. */

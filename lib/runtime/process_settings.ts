@@ -1,3 +1,4 @@
+import { readFile } from "../../ffi/file.ts";
 import { getrlimit, setrlimit } from "../../ffi/process.ts";
 import { ioprio_set, sched_setattr } from "../../ffi/scheduling.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
@@ -53,12 +54,24 @@ function raiseHardLimit(pid: number, { type, hard }: Rlimit): void {
   attempt("process.rlimits", type, () => setrlimit(pid, resource, now.soft, BigInt(hard)));
 }
 
-function setOomScore(pid: number, adjustment: number): void {
+function setOomScore(pid: number | "self", adjustment: number): void {
   try {
     Deno.writeTextFileSync(`/proc/${pid}/oom_score_adj`, String(adjustment), { create: false });
   } catch (cause) {
     throw refused("process.oomScoreAdj", String(adjustment), cause);
   }
+}
+
+/**
+ * Takes a score that the processes made from now on inherit, until it is disposed of: an ordinary user cannot
+ * write to that of a process which nobody may look into.
+ *
+ * @throws {ContainerError} naming the field.
+ */
+export function lendOomScore(adjustment: number): Disposable {
+  const own = Number(readFile("/proc/self/oom_score_adj"));
+  setOomScore("self", adjustment);
+  return { [Symbol.dispose]: () => setOomScore("self", own) };
 }
 
 function attempt(field: string, value: string, action: () => void): void {

@@ -21,7 +21,7 @@ import {
   tryMkdir,
   writeFile,
 } from "../../ffi/file.ts";
-import { ContainerError, SysError } from "../errors.ts";
+import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import type { Executing } from "../init/channel.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
@@ -55,7 +55,7 @@ export interface ContainerRecord {
   /** Whether its program was let go: before that, its folder is of no use to anybody. */
   started?: boolean;
   /** Absolute cgroup folders. */
-  readonly cgroups: readonly string[];
+  cgroups: readonly string[];
   /** Those of them that were there before it, and stay. */
   spared?: readonly string[];
   /** systemd's unit, where that has made the cgroup above it. */
@@ -101,7 +101,7 @@ export function checkId(text: string, what = "id"): void {
   });
 }
 
-/** The folder that holds the state of all containers: root's alone. */
+/** The folder that holds the state of all containers of a user, most often root: his alone. */
 export class StateRoot {
   private constructor(readonly path: string) {}
 
@@ -109,16 +109,29 @@ export class StateRoot {
    * Opens the folder, making it 0700 when it is missing. The default one is made so when others may read
    * it; one that somebody else has chosen keeps its mode.
    *
-   * @throws {ContainerError} when others could write there.
+   * @throws {ContainerError} when it is another user's, or others could write there.
    */
   static open(path = DEFAULT_STATE_ROOT): StateRoot {
-    makeFolder(path);
+    const own = Deno.uid() ?? 0;
+    // What is sticky in $XDG_RUNTIME_DIR is not cleaned up for its age.
+    makeFolder(path, own === 0 ? 0o700 : 0o1700);
     const { mode, uid } = statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
-    if ((mode & S_IFMT) !== S_IFDIR || (mode & 0o022) !== 0 || uid !== 0) {
+    if ((mode & S_IFMT) !== S_IFDIR || (mode & 0o022) !== 0 || (own === 0 && uid !== 0)) {
       throw new ContainerError(`use the state folder "${path}": others can write there`, {
         code: "NotAllowed",
-        hint: `Make it root's alone: chown root "${path}" && chmod 700 "${path}"`,
+        hint: own === 0
+          ? `Make it root's alone: chown root "${path}" && chmod 700 "${path}"`
+          : `Make it your own alone: chmod 700 "${path}"`,
       });
+    }
+    if (uid !== own) {
+      throw new ContainerError(
+        `use the state folder "${path}": it is user ${uid}'s, not your own`,
+        {
+          code: "NotAllowed",
+          hint: "The containers of another user are his: name another folder with --root",
+        },
+      );
     }
     if (path === DEFAULT_STATE_ROOT && (mode & 0o077) !== 0) makePrivate(path);
     return new StateRoot(path);
@@ -194,14 +207,27 @@ function removeFolder(path: string): void {
   }
 }
 
-/** Makes a folder, root's alone, and what is missing above it. */
-function makeFolder(path: string): void {
+/** Makes a folder, its user's alone, and what is missing above it. */
+function makeFolder(path: string, mode: number): void {
   try {
-    tryMkdir(path, 0o700);
+    tryMkdir(path, mode);
   } catch (error) {
-    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
-    Deno.mkdirSync(path, { mode: 0o700, recursive: true });
+    if (!(error instanceof SysError)) throw error;
+    if (error.code !== "ENOENT") throw notMade(path, error);
+    try {
+      Deno.mkdirSync(path, { mode, recursive: true });
+    } catch (error) {
+      throw notMade(path, error);
+    }
   }
+}
+
+function notMade(path: string, cause: unknown): ContainerError {
+  return new ContainerError(`make the state folder "${path}": ${reasonOf(cause)}`, {
+    code: "NotAllowed",
+    hint: "Name another folder with --root",
+    cause,
+  });
 }
 
 /** Nobody but root could have put another folder there meanwhile: the one that was looked at is changed. */

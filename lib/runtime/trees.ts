@@ -14,6 +14,7 @@ import { newMount } from "../init/steps/mounts.ts";
 import type { DeviceNode, MountStep } from "../init/plan.ts";
 import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import type { Mount, Spec } from "../oci/spec.ts";
+import { isFifo } from "./devices.ts";
 import { mountStep, type PreparedMount } from "./mount_step.ts";
 import {
   type CloneTree,
@@ -42,6 +43,13 @@ export interface Trees {
   readonly cgroups: ReadonlyMap<string, number>;
   /** The host's device nodes, by their paths. */
   readonly devices: ReadonlyMap<string, number>;
+  /** What the child takes itself where this process has no rights. */
+  readonly byChild?: {
+    /** What everything becomes to what is mounted at the same place of the host. */
+    readonly spread: number;
+    /** Cgroup folders to be shown, by their hierarchies' mount points. */
+    readonly cgroups: ReadonlyMap<string, string>;
+  };
 }
 
 /** What {@link openTrees} goes by. */
@@ -50,8 +58,12 @@ export interface TreeOptions extends PreparationOptions {
   readonly cgroups: ReadonlyMap<string, string>;
   /** The nodes that the container gets. */
   readonly nodes: readonly DeviceNode[];
+  /** Whether they are the host's own, for want of the right to make any. */
+  readonly bindNodes: boolean;
   /** What to undo when the container cannot be made. */
   readonly undo: DisposableStack;
+  /** Whether this process has no rights: the child takes everything, as root of its user namespace. */
+  readonly byUser: boolean;
 }
 
 /**
@@ -69,6 +81,7 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     : propagation & MS_PRIVATE && propagation & MS_REC
     ? MS_PRIVATE
     : MS_SLAVE;
+  if (options.byUser) return treesOfUser(spec, options, spread ?? MS_SLAVE);
   const byChild = spread !== undefined && namespaces.isNew("mount") && !namespaces.has("user");
   const clone = (path: string, recursive: boolean): number => {
     const fd = options.acquired.use(new Fd(open_tree_clone(AT_FDCWD, path, recursive))).number;
@@ -92,7 +105,24 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     attached: !namespaces.has("mount"),
     mounts: prepared,
     cgroups,
-    devices: namespaces.has("user") ? openNodes(options.nodes, clone) : new Map(),
+    devices: options.bindNodes ? openNodes(options.nodes, clone) : new Map(),
+  };
+}
+
+/** Nothing is opened here. What is mounted beneath can only be heard of: that is how a user namespace has it. */
+function treesOfUser(spec: Spec, options: TreeOptions, spread: number): Trees {
+  const mounts = spec.mounts ?? [];
+  const mappings = new Mappings(spec, options);
+  const takesCgroups = !options.namespaces.has("cgroup") &&
+    mounts.some(({ type }) => type === "cgroup");
+  return {
+    attached: false,
+    mounts: new Map(
+      mounts.map((mount) => [mount, prepareMount(mount, options, mappings, spread)] as const),
+    ),
+    cgroups: new Map(),
+    devices: new Map(),
+    byChild: { spread, cgroups: takesCgroups ? options.cgroups : new Map() },
   };
 }
 
@@ -137,10 +167,10 @@ function openRoot(
 }
 
 function openNodes(nodes: readonly DeviceNode[], clone: CloneTree): Map<string, number> {
-  const S_IFIFO = 0o010000;
   const trees = new Map<string, number>();
-  for (const { path, mode, major, minor } of nodes) {
-    if ((mode & S_IFMT) === S_IFIFO) continue;
+  for (const node of nodes) {
+    const { path, mode, major, minor } = node;
+    if (isFifo(node)) continue;
     const tree = named(`bind the host's device "${path}"`, () => clone(path, false));
     const { mode: there, rdev } = statx(tree);
     const same = (there & S_IFMT) === (mode & S_IFMT) && rdev.major === major &&

@@ -1,4 +1,4 @@
-import { ContainerError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { type Arguments, describeOptions, type OptionSpec, parseArguments } from "../arguments.ts";
 import {
@@ -29,8 +29,6 @@ import { UPDATE_OPTIONS, updateCommand } from "./update.ts";
 interface Command {
   readonly usage: string;
   readonly options?: readonly OptionSpec[];
-  /** Whether it takes no rights. */
-  readonly anybody?: boolean;
   run(args: Arguments, global: GlobalOptions): number | Promise<number>;
 }
 
@@ -100,12 +98,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   spec: {
     usage: "spec [--rootless]            write a config.json to begin with",
     options: SPEC_OPTIONS,
-    anybody: true,
     run: specCommand,
   },
   features: {
     usage: "features                     print what this runtime recognises",
-    anybody: true,
     run: featuresCommand,
   },
 };
@@ -127,18 +123,12 @@ export function runRuntimeCommand(
       hint: near === undefined ? undefined : `Did you mean ${near}?`,
     });
   }
-  const { options = [], anybody, run } = COMMANDS[word];
+  const { options = [], run } = COMMANDS[word];
   const help: OptionSpec = { name: "help", alias: "h" };
   const args = parseArguments([...options, help], rest);
   if (args.flag("help")) {
     console.log(`Usage: gocontainer ${COMMANDS[word].usage}\n\n${describeOptions(options)}`);
     return 0;
-  }
-  if (!anybody && Deno.uid() !== 0) {
-    throw new ContainerError(`run "${word}": only root may`, {
-      code: "NotAllowed",
-      hint: "Run it with sudo",
-    });
   }
   if (global.systemd) requireSystemd();
   return run(args, global);

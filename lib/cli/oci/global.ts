@@ -1,13 +1,16 @@
 import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
 import { ContainerError, UsageError } from "../../errors.ts";
+import { limitedUser } from "../../runtime/ordinary_user.ts";
 import { StateRoot } from "../../runtime/state.ts";
+import { userStateRoot } from "../../runtime/user_state_root.ts";
 
 /** The options that stand before a command of the runtime's face. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   {
     name: "root",
     value: "FOLDER",
-    help: "folder of the containers' state (default /run/gocontainer)",
+    help:
+      "folder of the containers' state (default /run/gocontainer, or $XDG_RUNTIME_DIR/gocontainer)",
   },
   { name: "log", value: "FILE", help: "write errors to this file, as engines read them" },
   { name: "log-format", value: "text|json", help: "form of the log (default text)" },
@@ -50,8 +53,15 @@ export function readGlobalOptions(
   };
 }
 
-/** @throws {ContainerError} Unsupported where systemd does not run (sd_booted(3)). */
+/** @throws {ContainerError} Unsupported where systemd does not run (sd_booted(3)), and for who is not root. */
 export function requireSystemd(): void {
+  if (Deno.uid() !== 0) {
+    throw new ContainerError("let systemd make the cgroups: only root may", {
+      code: "Unsupported",
+      hint:
+        "Leave out --systemd-cgroup: the container then has a cgroup only where you may make one",
+    });
+  }
   try {
     Deno.statSync("/run/systemd/system");
   } catch {
@@ -64,7 +74,14 @@ export function requireSystemd(): void {
 
 /** The folder of the containers' state. */
 export function openRoot(options: GlobalOptions): StateRoot {
-  return StateRoot.open(options.rootPath);
+  return StateRoot.open(options.rootPath ?? (isUser() ? userStateRoot() : undefined));
+}
+
+/** As runc tells them apart: root in a user namespace counts as the user whose environment he has. */
+function isUser(): boolean {
+  if (Deno.uid() !== 0) return true;
+  return Deno.env.get("XDG_RUNTIME_DIR") !== undefined && Deno.env.get("USER") !== "root" &&
+    limitedUser() !== undefined;
 }
 
 /** Writes an error to the log file, one line; what cannot be logged is not an error of its own. */

@@ -1,6 +1,9 @@
+import { AT_FDCWD } from "../../../ffi/constants.ts";
+import { statx } from "../../../ffi/file.ts";
 import { stringifyJSON } from "../../json.ts";
 import { UsageError } from "../../errors.ts";
-import { cgroupOf, configOf, getContainer, statusOf } from "../../runtime/container.ts";
+import { configOf, getContainer, statusOf } from "../../runtime/container.ts";
+import { membersOf } from "../../runtime/members.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
@@ -60,8 +63,17 @@ function describe(state: ContainerState): Listed {
     rootfs: rootfsOf(state),
     created: record.created,
     annotations: record.annotations,
-    owner: "root",
+    owner: ownerOf(state),
   };
+}
+
+/** The name of whose container it is, or the number of a user without one, as runc has them. */
+function ownerOf({ folder }: ContainerState): string {
+  const { uid } = statx(AT_FDCWD, folder);
+  if (uid === 0) return "root";
+  const account = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"))
+    .find((fields) => fields[2] === `${uid}`);
+  return account?.[0] ?? `#${uid}`;
 }
 
 /** Empty while a container is being made and has no config yet. */
@@ -74,12 +86,12 @@ function rootfsOf(state: ContainerState): string {
   }
 }
 
-/** `ps [-f table|json] ID [PS-OPTIONS]`: the host's ps, cut down to the processes of the cgroup. */
+/** `ps [-f table|json] ID [PS-OPTIONS]`: the host's ps, cut down to the processes of the container. */
 export function psCommand(args: Arguments, global: GlobalOptions): number {
   const [id, ...psOptions] = args.rest;
   if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
   const state = getContainer(openRoot(global), id);
-  const pids = cgroupOf(state.record).pids();
+  const pids = membersOf(state);
   if (formatOf(args) === "json") {
     console.log(JSON.stringify(pids));
     return 0;

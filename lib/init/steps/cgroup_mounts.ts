@@ -10,7 +10,7 @@ import {
 import type { InitContext } from "../context.ts";
 import { openDirectory } from "../inside.ts";
 import type { HierarchyMount, StepOf } from "../plan.ts";
-import { makeFileSystem } from "./mounts.ts";
+import { cloneSource, makeFileSystem } from "./mounts.ts";
 
 const ATTRIBUTES = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
@@ -24,7 +24,7 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
   const [first] = step.hierarchies;
   const target = openDirectory(context.root, step.target);
   if (first?.name === "") {
-    const fd = hierarchy(first, attributes);
+    const fd = hierarchy(context, first, attributes);
     move_mount(fd, target, JSON.stringify(step.target));
     close(target);
     return close(fd);
@@ -39,7 +39,7 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
   for (const one of step.hierarchies) {
     mkdirat(tmpfs, one.name, 0o755);
     const folder = openat(tmpfs, one.name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-    const fd = hierarchy(one, attributes);
+    const fd = hierarchy(context, one, attributes);
     move_mount(fd, folder, JSON.stringify(`${step.target}/${one.name}`));
     close(folder);
     close(fd);
@@ -49,8 +49,13 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
   close(tmpfs);
 }
 
-function hierarchy({ options, tree }: HierarchyMount, attributes: number): number {
-  if (tree !== undefined) {
+function hierarchy(
+  context: InitContext,
+  { options, tree: own, source }: HierarchyMount,
+  attributes: number,
+): number {
+  const tree = own ?? (source && cloneSource(context, source, { recursive: false }));
+  if (typeof tree === "number") {
     mount_setattr(tree, { set: attributes });
     return tree;
   }

@@ -3,6 +3,7 @@ import { SysError } from "../../../ffi/errno.ts";
 import {
   close,
   fchownat,
+  type FileStatus,
   mknodat,
   readlinkat,
   statx,
@@ -13,14 +14,16 @@ import { move_mount } from "../../../ffi/mount.ts";
 import { type InitContext, InitError } from "../context.ts";
 import { openMountPoint, openParent } from "../inside.ts";
 import type { DeviceNode, StepOf } from "../plan.ts";
+import { cloneSource } from "./mounts.ts";
 
 /** Makes device nodes; every one relative to the descriptor of the folder that it lies in. */
 export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes">): void {
   for (const node of step.nodes) {
     const { parent, name } = openParent(context.root, node.path);
-    if (node.tree !== undefined) {
+    const tree = node.tree ?? cloneNode(context, node);
+    if (tree !== undefined) {
       close(parent);
-      bindNode(context.root, node.path, node.tree);
+      bindNode(context.root, node.path, tree);
       continue;
     }
     makeNode(parent, name, node);
@@ -39,15 +42,30 @@ function bindNode(root: number, path: string, tree: number): void {
   close(tree);
 }
 
+function cloneNode(context: InitContext, node: DeviceNode): number | undefined {
+  const { path, spread, mode } = node;
+  if (spread === undefined) return undefined;
+  const tree = cloneSource(context, path, { recursive: false, spread });
+  if (isSameNode(statx(tree), node)) return tree;
+  throw new InitError(
+    `device "${path}": the host has another one there than linux.devices says, type and numbers ` +
+      `${mode.toString(8)} ${node.major}:${node.minor}`,
+  );
+}
+
+function isSameNode({ mode, rdev }: FileStatus, node: DeviceNode): boolean {
+  return (mode & S_IFMT) === (node.mode & S_IFMT) &&
+    rdev.major === node.major && rdev.minor === node.minor;
+}
+
 function makeNode(parent: number, name: string, node: DeviceNode): void {
   try {
     mknodat(parent, name, node.mode, node.major, node.minor);
   } catch (error) {
     if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
-    const there = statx(parent, name, AT_SYMLINK_NOFOLLOW);
-    const same = (there.mode & S_IFMT) === (node.mode & S_IFMT) &&
-      there.rdev.major === node.major && there.rdev.minor === node.minor;
-    if (!same) throw new InitError(`device "${node.path}": something else is there already`);
+    if (!isSameNode(statx(parent, name, AT_SYMLINK_NOFOLLOW), node)) {
+      throw new InitError(`device "${node.path}": something else is there already`);
+    }
   }
 }
 

@@ -37,7 +37,10 @@ export function mountRoot(context: InitContext, step: RootStep): void {
     context.root = legacyMount(step.overlay, folder, () => openat(AT_FDCWD, step.path, O_PATH));
     close(folder);
   } else {
-    context.root = step.tree ?? newMount(step.overlay!);
+    context.root = step.tree ??
+      (step.overlay
+        ? newMount(step.overlay)
+        : cloneSource(context, step.path, { ...step, recursive: true }));
     if (step.attached) return;
     const folder = openRootFolder(step.path);
     move_mount(context.root, folder, step.path);
@@ -63,7 +66,8 @@ function openRootFolder(path: string): number {
 /** One mount of the container, in the order of the config. */
 export function mountInside(context: InitContext, step: MountStep): void {
   if (step.kind === "remount") return remount(context, step);
-  const tree = step.tree ?? (step.kind === "bind" ? cloneSource(context, step) : undefined);
+  const tree = step.tree ??
+    (step.kind === "bind" ? cloneSource(context, step.source, step) : undefined);
   const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
   const target = openTarget(context.root, step, tree);
   const fd = tree ??
@@ -110,9 +114,12 @@ function tryOpen(path: string): number | SysError {
 }
 
 /** A detached clone of what a bind mount shows, as the parent makes them too (lib/runtime/trees.ts). */
-function cloneSource(context: InitContext, step: MountStep): number {
-  const { recursive, spread, idmap } = step;
-  const source = context.sources.get(step.source)!;
+export function cloneSource(
+  context: InitContext,
+  path: string,
+  { recursive, spread, idmap }: Pick<MountStep, "recursive" | "spread" | "idmap">,
+): number {
+  const source = context.sources.get(path)!;
   if (typeof source.opened !== "number") throw source.opened;
   const tree = open_tree_clone(source.opened, "", recursive);
   if (--source.uses === 0) close(source.opened);

@@ -40,8 +40,9 @@ export function startAfresh(step: StepOf<"start afresh">): void {
   }
   step.close.forEach(close);
   close_range(3 + step.keep, LAST_FD, CLOSE_RANGE_CLOEXEC);
-  // Nobody in the container may look into this process before it is the program (CVE-2016-9962).
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Nobody in the container may look into this process before it is the program (CVE-2016-9962). In a user
+  // namespace of its own there is nobody yet: it can be until it becomes root there.
+  if (!step.dumpable) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   resetSignals();
   setSignalMask([]);
   umask(0);
