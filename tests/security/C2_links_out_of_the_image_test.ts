@@ -1,7 +1,7 @@
 /** C2: links that an archive plants, to write, link, or change attributes through them. */
 
 import { assert, assertEquals } from "@std/assert";
-import { type Attack, harmless, refused } from "./archive_attack.ts";
+import { type Attack, harmless, hostTreeStays, refused } from "./archive_attack.ts";
 
 const THROUGH = /is hostile: ".*" passes through a symbolic link/;
 
@@ -218,3 +218,5 @@ harmless(
   () => [{ name: "d/f", content: "text" }, { name: "d/f", type: "1", linkname: "./d//f" }],
   (_tree, root) => assertEquals(Deno.readTextFileSync(`${root}/d/f`), "text"),
 );
+
+hostTreeStays("C2: whatever the links, nothing on the host has changed");

@@ -8,6 +8,7 @@ import { difference, manifest, setAttribute, sh, TrialFolder } from "../integrat
 import { assertHostIsAsBefore, lookAtHost } from "../integration/support/host.ts";
 import { BINARY, entriesOf } from "../integration/support/project.ts";
 import { archive, type Member } from "../unit/image/tar_builder.ts";
+import { assertHostTreeStays } from "./host_tree.ts";
 
 /** Members of an archive, made for the paths of the decoy. */
 export type Attack = (decoy: Decoy) => readonly (Member | Uint8Array)[];
@@ -52,11 +53,29 @@ interface Ended {
   readonly stderr: string;
 }
 
+const attacks: Attack[] = [];
+
+/** Lets all the attacks of a file loose once more, and compares the whole tree of the host. */
+export function hostTreeStays(name: string): void {
+  Deno.test({ name, ignore: Deno.uid() !== 0 }, async () => {
+    using notes = new TrialFolder();
+    await assertHostTreeStays(notes, async () => {
+      for (const attack of attacks) {
+        using trial = new TrialFolder();
+        const decoy = { path: makeDecoy(trial), relative: "../../../decoy" };
+        Deno.writeFileSync(`${trial.folder("images")}/evil.tar`, archive(attack(decoy)));
+        assert([125, 127].includes((await runEvil(trial)).code));
+      }
+    });
+  });
+}
+
 function attackTest(
   name: string,
   attack: Attack,
   check: (ended: Ended, store: string) => void | Promise<void>,
 ): void {
+  attacks.push(attack);
   Deno.test({ name, ignore: Deno.uid() !== 0 }, async () => {
     using trial = new TrialFolder();
     const decoy = { path: makeDecoy(trial), relative: "../../../decoy" };

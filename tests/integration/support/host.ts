@@ -26,7 +26,8 @@ export function lookAtHost(): Host {
     cgroups: cgroups(),
     links: links(),
     namespaces: namespaces(),
-    records: entriesOf(STATE).map(({ name }) => name),
+    // Beside them is the lock that the first of all containers makes for good.
+    records: entriesOf(STATE).filter(({ isFile }) => !isFile).map(({ name }) => name),
     processes: processes(),
   };
 }
