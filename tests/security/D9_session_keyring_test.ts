@@ -1,11 +1,13 @@
 /** Row D9: keys of the caller's session that a container finds. */
 
 import { assert, assertEquals } from "@std/assert";
+import { Bundles, type FilledSpec } from "../integration/support/bundle.ts";
 import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
 
 /**
  * keyctl(2). \`add NAME SECRET COMMAND…\` runs a command with a key in its session keyring; \`find NAME\`
@@ -69,6 +71,34 @@ Deno.test({
         assertEquals(stdout.trim(), "nothing");
         assert(!stdout.includes(secret));
       }
+    });
+  },
+});
+
+Deno.test({
+  name: "nor where no filter stands in the way, by run or exec",
+  ignore: !HAS_COMPILER,
+  fn: async () => {
+    await attack(workspace, async ({ secret }) => {
+      const program = workspace.path("keys");
+      await compile(program, KEYS);
+      const name = `gocontainer-test-${crypto.randomUUID()}`;
+      const add = [program, "add", name, secret];
+      const change = (spec: FilledSpec) => {
+        delete spec.linux.seccomp;
+        spec.mounts.push(
+          { destination: "/keys", type: "bind", source: program, options: ["bind", "ro"] },
+        );
+      };
+      const look = `/keys find ${name}; cat /proc/keys`;
+      const said = await bundles.says(look, change, { through: add });
+      assertEquals(said.split("\n")[0], "nothing");
+      assert(!said.includes(name), said);
+      await bundles.during(change, async (id) => {
+        const { stdout } = await bundles.command(["exec", id, "sh", "-c", look], { through: add });
+        assertEquals(stdout.split("\n")[0], "nothing");
+        assert(!stdout.includes(name), stdout);
+      });
     });
   },
 });
