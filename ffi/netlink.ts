@@ -19,6 +19,11 @@ export const NETLINK_NETFILTER = 12;
 /** Flags of a request that asks for all objects of a kind, netlink(7). */
 export const NLM_F_DUMP = 0x300;
 
+/** Flags of a request that makes something, netlink(7). */
+export const NLM_F_ACK = 4;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+
 const NLM_F_REQUEST = 1;
 const NLM_F_MULTI = 2;
 const NLMSG_ERROR = 2;

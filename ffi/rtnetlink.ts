@@ -6,7 +6,10 @@ import {
   be32,
   NETLINK_ROUTE,
   NetlinkSocket,
+  NLM_F_ACK,
+  NLM_F_CREATE,
   NLM_F_DUMP,
+  NLM_F_EXCL,
   toBe32,
   u32,
 } from "./netlink.ts";
@@ -43,9 +46,20 @@ export const rtmsg = struct("rtmsg", 12, {
   rtm_flags: [8, "u32"],
 });
 
+/** struct tcmsg, linux/rtnetlink.h. */
+export const tcmsg = struct("tcmsg", 20, {
+  tcm_family: [0, "u8"],
+  tcm_ifindex: [4, "i32"],
+  tcm_handle: [8, "u32"],
+  tcm_parent: [12, "u32"],
+  tcm_info: [16, "u32"],
+});
+
 const RTM_GETLINK = 18;
 const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
+const RTM_NEWQDISC = 36;
+const RTM_NEWTFILTER = 44;
 const AF_INET = 2;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
@@ -154,9 +168,52 @@ export class RouteSocket implements Disposable {
     return answer && decodeRoute(answer.payload);
   }
 
+  /**
+   * RTM_NEWQDISC, RTM_NEWTFILTER: has a program decide what of the packets that an interface receives goes on.
+   * tc-bpf(8).
+   *
+   * @param program classic BPF, which returns TC_ACT_*.
+   * @returns 0, or the kernel's error.
+   */
+  tryFilterIngress(index: number, program: Uint8Array<ArrayBuffer>): number {
+    const CLSACT = 0xfffffff1, INGRESS = 0xfffffff2, HANDLE = 0xffff0000;
+    const FIRST = 1 << 16, EVERY_PROTOCOL = 0x0300;
+    const TCA_KIND = 1, TCA_OPTIONS = 2, TCA_BPF_OPS_LEN = 4, TCA_BPF_OPS = 5, TCA_BPF_FLAGS = 8;
+    const TCA_BPF_FLAG_ACT_DIRECT = 1;
+    const NEW = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
+    const queue = this.#socket.tryRequest("RTM_NEWQDISC clsact", RTM_NEWQDISC, NEW, [
+      tcmsg.encode({ tcm_ifindex: index, tcm_handle: HANDLE, tcm_parent: CLSACT }),
+      attribute(TCA_KIND, cstring("clsact")),
+    ]);
+    if (queue.errno !== 0) return queue.errno;
+    const count = new Uint8Array(new Uint16Array([program.length / 8]).buffer);
+    const flags = new Uint8Array(new Uint32Array([TCA_BPF_FLAG_ACT_DIRECT]).buffer);
+    const options = [
+      attribute(TCA_BPF_OPS_LEN, count),
+      attribute(TCA_BPF_OPS, program),
+      attribute(TCA_BPF_FLAGS, flags),
+    ];
+    const info = FIRST | EVERY_PROTOCOL;
+    return this.#socket.tryRequest("RTM_NEWTFILTER bpf", RTM_NEWTFILTER, NEW, [
+      tcmsg.encode({ tcm_ifindex: index, tcm_parent: INGRESS, tcm_info: info }),
+      attribute(TCA_KIND, cstring("bpf")),
+      attribute(TCA_OPTIONS, joined(options)),
+    ]).errno;
+  }
+
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = alloc(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function decodeLink(payload: Uint8Array<ArrayBuffer>): Link {

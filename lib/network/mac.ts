@@ -5,14 +5,13 @@ import type { Cidr } from "./cidr.ts";
  * the address itself. So the next container with the same address answers under the same hardware
  * address, and nobody's neighbour table is out of date.
  */
-export function macAddress({ address }: Pick<Cidr, "address">): string {
+export function macAddress(of: Pick<Cidr, "address">): string {
+  return [...hardwareAddress(of)].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** The same as six bytes. */
+export function hardwareAddress({ address }: Pick<Cidr, "address">): Uint8Array<ArrayBuffer> {
   const LOCALLY_ADMINISTERED = 0x02;
-  return [
-    LOCALLY_ADMINISTERED,
-    0x67,
-    address >>> 24,
-    address >>> 16 & 255,
-    address >>> 8 & 255,
-    address & 255,
-  ].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+  const bytes = [address >>> 24, address >>> 16 & 255, address >>> 8 & 255, address & 255];
+  return new Uint8Array([LOCALLY_ADMINISTERED, 0x67, ...bytes]);
 }

@@ -7,6 +7,7 @@ import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import type { Bridge } from "./bridge.ts";
 import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
+import { guardPort } from "./guard.ts";
 import { type IpCommand, runIp } from "./ip.ts";
 import { macAddress } from "./mac.ts";
 import { inNetworkNamespace } from "./namespace.ts";
@@ -52,6 +53,7 @@ export function attachNetwork(options: {
     limitIPv6(netns);
     runIp(connectCommands({ own, hostVeth, bridge, address, netns }));
   });
+  guardPort(hostVeth, address);
   awaitForwarding(hostVeth, bridge);
 }
 

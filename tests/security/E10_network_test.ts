@@ -1,7 +1,9 @@
 /** Row E10: a container that speaks for others in the network: routes, addresses of the host's loopback, raw packets (CVE-2020-13401). */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { compile, HAS_COMPILER } from "../integration/support/program.ts";
 import { exists } from "../integration/support/project.ts";
+import { until } from "../integration/support/wait.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
@@ -56,4 +58,123 @@ Deno.test("raw packets take a capability that can be taken away", async () => {
     ]);
     assertMatch(stdout, /permission denied|not permitted/i);
   });
+});
+
+/**
+ * `listen SECONDS` tells what comes to the bridge, by the marks that `send` puts into its packets: one for each
+ * way to speak for somebody else, and first and last one that does not.
+ */
+const FRAMES = `
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static unsigned char own[6] = { 2, 0x67, 10, 10, 10, 77 }, gateway[6] = { 2, 0x67, 10, 10, 10, 1 };
+static unsigned char self[4] = { 10, 10, 10, 77 }, other[4] = { 10, 10, 10, 1 }, none[4];
+
+static int on(const char *name) {
+  int fd = socket(AF_PACKET, SOCK_RAW, htons(3));
+  struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(3), .sll_ifindex = if_nametoindex(name) };
+  if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at)) { perror(name); exit(1); }
+  return fd;
+}
+
+static void frame(int fd, const char *mark, unsigned char *mac, int type, unsigned char *body, int length) {
+  unsigned char bytes[200] = { 255, 255, 255, 255, 255, 255 };
+  memcpy(bytes + 6, mac, 6);
+  bytes[12] = type >> 8;
+  bytes[13] = type;
+  memcpy(bytes + 14, body, length);
+  snprintf((char *)bytes + 14 + length, 40, "MARK %s.", mark);
+  if (write(fd, bytes, 14 + length + 40) < 0) perror("write");
+}
+
+static void ip(int fd, const char *mark, unsigned char *mac, unsigned char *address) {
+  unsigned char head[20] = { 0x45, 0, 0, 60, 0, 0, 0, 0, 1, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255 };
+  memcpy(head + 12, address, 4);
+  unsigned sum = 0;
+  for (int i = 0; i < 20; i += 2) sum += head[i] << 8 | head[i + 1];
+  sum = ~(sum + (sum >> 16));
+  head[10] = sum >> 8;
+  head[11] = sum;
+  frame(fd, mark, mac, 0x0800, head, 20);
+}
+
+static void arp(int fd, const char *mark, unsigned char *mac, unsigned char *sender, unsigned char *address) {
+  unsigned char body[28] = { 0, 1, 8, 0, 6, 4, 0, 2 };
+  memcpy(body + 8, sender, 6);
+  memcpy(body + 14, address, 4);
+  frame(fd, mark, mac, 0x0806, body, 28);
+}
+
+int main(int argc, char **argv) {
+  setvbuf(stdout, 0, _IOLBF, 0);
+  if (!strcmp(argv[1], "listen")) {
+    struct pollfd there = { on("goContainers0"), POLLIN, 0 };
+    unsigned char bytes[2048];
+    puts("listening");
+    while (poll(&there, 1, atoi(argv[2]) * 1000) > 0) {
+      int n = read(there.fd, bytes, sizeof bytes);
+      for (int i = 0; i + 5 < n; i++)
+        if (!memcmp(bytes + i, "MARK ", 5)) {
+          char *end = memchr(bytes + i, '.', n - i);
+          if (end == 0) continue;
+          *end = 0;
+          puts((char *)bytes + i + 5);
+          if (!strcmp((char *)bytes + i + 5, "last")) return 0;
+        }
+    }
+    return 1;
+  }
+  int fd = on("eth0");
+  unsigned char nothing[40] = { 0 }, tag[4] = { 0, 5, 8, 0 };
+  ip(fd, "own", own, self);
+  ip(fd, "other source", own, other);
+  ip(fd, "no source", own, none);
+  ip(fd, "other hardware", gateway, self);
+  ip(fd, "all of another", gateway, other);
+  arp(fd, "own arp", own, own, self);
+  arp(fd, "probe", own, own, none);
+  arp(fd, "arp for another", own, own, other);
+  arp(fd, "arp with other hardware", own, gateway, self);
+  arp(fd, "arp from other hardware", gateway, own, self);
+  frame(fd, "router advertisement", own, 0x86dd, nothing, 40);
+  frame(fd, "tagged", own, 0x8100, tag, 4);
+  frame(fd, "other protocol", own, 0x88cc, nothing, 40);
+  frame(fd, "short", own, 0x0800, nothing, 0);
+  ip(fd, "last", own, self);
+  return 0;
+}
+`;
+
+Deno.test({
+  name: "what a container sends bears its own addresses, or does not pass",
+  ignore: !HAS_COMPILER,
+  fn: async () => {
+    await attack(workspace, async () => {
+      const program = workspace.path("frames");
+      await compile(program, FRAMES);
+      // Makes the bridge.
+      await workspace.run(["-rm", "alpine", "true"]);
+      const log = workspace.path("frames.log");
+      const listener = new Deno.Command("sh", {
+        args: ["-c", 'exec "$0" listen 20 >"$1"', program, log],
+      }).spawn();
+      const said = () => exists(log) ? Deno.readTextFileSync(log) : "";
+      await until("the listener listens", () => said().includes("listening"));
+      const { code, stderr } = await workspace.run([
+        ...["-rm", "-container-addr", "10.10.10.77/24", "-v", `${program}:/frames:ro`],
+        ...["alpine", "/frames", "send"],
+      ]);
+      assertEquals([code, stderr], [0, ""]);
+      await listener.status;
+      assertEquals(said().trim().split("\n"), ["listening", "own", "own arp", "probe", "last"]);
+    });
+  },
 });

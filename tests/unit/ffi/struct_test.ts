@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { open_how, statx_struct } from "../../../ffi/file.ts";
 import { nlmsghdr } from "../../../ffi/netlink.ts";
 import { nfgenmsg } from "../../../ffi/nfnetlink.ts";
-import { ifaddrmsg, ifinfomsg, rtmsg } from "../../../ffi/rtnetlink.ts";
+import { ifaddrmsg, ifinfomsg, rtmsg, tcmsg } from "../../../ffi/rtnetlink.ts";
 import { mount_attr } from "../../../ffi/mount.ts";
 import { clone_args, siginfo_child } from "../../../ffi/process.ts";
 import { sock_fprog } from "../../../ffi/seccomp.ts";
@@ -37,6 +37,7 @@ const STRUCTS: readonly Described[] = [
   { layout: ifinfomsg, type: "struct ifinfomsg" },
   { layout: ifaddrmsg, type: "struct ifaddrmsg" },
   { layout: rtmsg, type: "struct rtmsg" },
+  { layout: tcmsg, type: "struct tcmsg" },
   { layout: nfgenmsg, type: "struct nfgenmsg" },
 ];
 
