@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Bundles } from "../integration/support/bundle.ts";
+import { Bundles, dropNamespace, type FilledSpec } from "../integration/support/bundle.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
@@ -50,18 +50,21 @@ Deno.test("nor through a link of the image, nor through /proc/self/cwd and root"
 
 Deno.test("nor for a process that joins, not even by a descriptor that is handed over to it", async () => {
   await attack(workspace, async ({ file, secret }) => {
-    await bundles.during(() => {}, async (id) => {
-      const climb = ["/bin/sh", "-c", `cat ../../../../../../..${file} .${file}; pwd`];
-      for (const handed of [[], ["--preserve-fds", "7"]]) {
-        for (const fd of [3, 5, 9, 10, 12, 15]) {
-          const { code, stdout } = await bundles.command(
-            ["exec", ...handed, "--cwd", `/proc/self/fd/${fd}`, id, ...climb],
-            { through: ["sh", "-c", 'exec 3</ 4</ 5</ 6</ 7</ 8</ 9</; exec "$@"', "sh"] },
-          );
-          assertEquals([code, stdout], [255, ""], `${handed} ${fd}`);
-          assert(!stdout.includes(secret));
+    const climb = ["/bin/sh", "-c", `cat ../../../../../../..${file} .${file}; pwd`];
+    // Where the pid namespace is the host's, /proc/self is that of the joining process itself.
+    for (const change of [() => {}, (spec: FilledSpec) => dropNamespace(spec, "pid")]) {
+      await bundles.during(change, async (id) => {
+        for (const handed of [[], ["--preserve-fds", "7"]]) {
+          for (const fd of [3, 5, 9, 10, 12, 15]) {
+            const { code, stdout } = await bundles.command(
+              ["exec", ...handed, "--cwd", `/proc/self/fd/${fd}`, id, ...climb],
+              { through: OPEN },
+            );
+            assertEquals([code, stdout], [255, ""], `${handed} ${fd}`);
+            assert(!stdout.includes(secret));
+          }
         }
-      }
-    });
+      });
+    }
   });
 });

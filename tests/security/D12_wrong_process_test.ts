@@ -1,12 +1,27 @@
 /** Row D12: a process number that belongs to somebody else by now. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { identify } from "../../lib/runtime/process_identity.ts";
 import { exists, STATE } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
 const workspace = Workspace.ofThisFile();
+
+/** Leaves the record of a container of the runtime, in a state folder of its own. */
+async function leaveStopped(init: { pid: number; startTime: string }) {
+  const state = workspace.path("state");
+  const id = `oci-${crypto.randomUUID()}`;
+  await Deno.mkdir(`${state}/${id}`, { mode: 0o700, recursive: true });
+  await Deno.chmod(state, 0o700);
+  const config = `${state}/${id}/config.json`;
+  await Deno.writeTextFile(config, JSON.stringify({ ociVersion: "1.0.0", root: { path: "x" } }));
+  const created = new Date().toISOString();
+  const record = { ociVersion: "1.0.0", id, name: id, bundle: workspace.folder, config, created };
+  const rest = { init, built: true, started: true, cgroups: [] };
+  await Deno.writeTextFile(`${state}/${id}/state.json`, JSON.stringify({ ...record, ...rest }));
+  return { id, state };
+}
 
 /** Leaves the record of a container whose owner is gone and whose first process had these traits. */
 async function leaveRecord(init: { pid: number; startTime: string }): Promise<string> {
@@ -41,6 +56,33 @@ Deno.test("gc kills no process that has got the number of a container's", async 
     } finally {
       other.kill("SIGTERM");
       // Killed by this test, not before.
+      assertEquals((await other.status).signal, "SIGTERM");
+    }
+  });
+});
+
+Deno.test("no command of the runtime takes it for the container's", async () => {
+  await attack(workspace, async () => {
+    const other = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+    try {
+      const { id, state } = await leaveStopped({ pid: other.pid, startTime: "12345" });
+      const runtime = (...words: string[]) => workspace.run(["--root", state, ...words]);
+      assertEquals(JSON.parse((await runtime("state", id)).stdout).status, "stopped");
+      const REFUSED: readonly [string[], RegExp][] = [
+        [["kill", id, "KILL"], /container not running/],
+        [["exec", id, "true"], /it is stopped, container not running/],
+        [["start", id], /it is stopped, not created/],
+        [["pause", id], /it is stopped/],
+      ];
+      for (const [words, why] of REFUSED) {
+        const { code, stderr } = await runtime(...words);
+        assert(code !== 0, words[0]);
+        assertMatch(stderr, why);
+      }
+      assertEquals((await runtime("delete", "--force", id)).code, 0);
+      assert(identify(other.pid) !== undefined, "the other process has been killed");
+    } finally {
+      other.kill("SIGTERM");
       assertEquals((await other.status).signal, "SIGTERM");
     }
   });
