@@ -91,12 +91,10 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
     plan.push({ do: "wait for mappings", label: "wait until the user ids are mapped" });
   }
   // The cgroup comes before its namespace, whose root it becomes.
-  const join: Step[] = options.cgroupFiles.length > 0
-    ? [{ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles }]
-    : [];
-  // As whoever has made the cgroup and may look into the bundle, where that is not root.
-  if (byChild) plan.push(...join, ...sources(spec, options), BECOME_ROOT);
-  else plan.push(...(namespaces.has("user") ? [BECOME_ROOT] : []), ...join);
+  plan.push(...joinCgroups(options.cgroupFiles));
+  // As whoever may look into the bundle, where that is not root.
+  if (byChild) plan.push(...sources(spec, options));
+  if (namespaces.has("user")) plan.push(BECOME_ROOT);
   if (!namespaces.needsJoiner) {
     plan.push(...namespaces.join.map(joinStep));
   }
@@ -159,6 +157,11 @@ const READY: Step = { do: "tell ready", label: "tell that the container is built
 function sessionKeyring(name: string | undefined): Step[] {
   if (name === undefined) return [];
   return [{ do: "join session keyring", label: "take a keyring of its own", name }];
+}
+
+/** As whoever has made the cgroup: who is not root on the host may move only what is his own (cgroups(7)). */
+function joinCgroups(fds: readonly number[]): Step[] {
+  return fds.length > 0 ? [{ do: "join cgroups", label: "join the cgroups", fds }] : [];
 }
 
 const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
@@ -354,10 +357,8 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   const plan: Step[] = [
     { do: "start afresh", label: START_LABEL, keep: options.passedFds, close: [] },
   ];
+  plan.push(...joinCgroups(options.cgroupFiles));
   if (options.inUserNamespace) plan.push(BECOME_ROOT);
-  if (options.cgroupFiles.length > 0) {
-    plan.push({ do: "join cgroups", label: "join the cgroups", fds: options.cgroupFiles });
-  }
   if (options.cgroupNamespace !== undefined) {
     plan.push({
       do: "join namespace",

@@ -6,6 +6,7 @@ import { dropNamespace, type FilledSpec, setNamespace } from "./support/bundle.t
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
 import {
   mapMany,
+  mapsMany,
   MAY_MAKE_NAMESPACES,
   OrdinaryUser,
   SUBORDINATE,
@@ -20,7 +21,6 @@ const workspace = Workspace.ofThisFile();
 const user = new OrdinaryUser(workspace);
 
 const namespaces = { "a user namespace for ordinary users": MAY_MAKE_NAMESPACES };
-const mappers = { ...namespaces, newuidmap: isInstalled("newuidmap") };
 
 /** What an ordinary user has of containers: none, and no folder of theirs. */
 function assertNothingLeft(): void {
@@ -90,7 +90,7 @@ testWith(
 );
 
 testWith(
-  mappers,
+  mapsMany,
   "run: more ids are mapped by newuidmap, and files have their owners",
   async () => {
     const script = "id; cat /proc/self/uid_map /proc/self/setgroups; touch /tmp/made; sleep 0";
@@ -111,7 +111,7 @@ testWith(
 );
 
 testWith(
-  mappers,
+  mapsMany,
   "run: a bundle that only the user can look into, with a root of other ids",
   async () => {
     const { first: hostID, size } = SUBORDINATE;
@@ -132,7 +132,7 @@ testWith(
 );
 
 testWith(
-  mappers,
+  mapsMany,
   "newuidmap that refuses, or is not to be trusted, is told with what to do",
   async () => {
     const beyond = await user.runs("true", (spec) => {
@@ -247,7 +247,7 @@ testWith(
 );
 
 testWith(
-  mappers,
+  mapsMany,
   "exec: another user of the mappings, and a score for the out-of-memory killer",
   async () => {
     await user.during((spec) => {
@@ -388,7 +388,7 @@ const V1 = ["pids", "freezer"].map((name) => `/sys/fs/cgroup/${name}`)
   .filter((folder) => exists(`${folder}/tasks`));
 
 testWith(
-  { ...mappers, "the pids controller of cgroup v1": V1.length === 2 },
+  { ...mapsMany, "the pids controller of cgroup v1": V1.length === 2 },
   "a cgroup that was given to the user is used: limits, pause and resume",
   async () => {
     const given = V1.map((folder) => `${folder}/go_containers/user-${UID}`);
@@ -417,6 +417,38 @@ testWith(
       }
     } finally {
       for (const folder of given) await Deno.remove(folder);
+    }
+  },
+);
+
+/** Where cgroup v2 is mounted. */
+const UNIFIED = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+  .find((folder) => exists(`${folder}/cgroup.procs`) && exists(`${folder}/cgroup.subtree_control`));
+
+testWith(
+  { ...namespaces, "cgroup v2": UNIFIED !== undefined },
+  "a cgroup v2 of the user's is used where he is below one himself that he was given",
+  async () => {
+    const given = `${UNIFIED}/go_containers/user-${UID}`;
+    await Deno.mkdir(`${given}/shell`, { recursive: true });
+    await host("chown", "-R", `${UID}:${UID}`, given);
+    try {
+      const cgroup = /^0::.*/m;
+      const change = (spec: FilledSpec) => dropNamespace(spec, "cgroup");
+      const outside = await user.runs("cat /proc/self/cgroup", change);
+      assertEquals([outside.code, outside.stderr], [0, ""]);
+      assertEquals(outside.stdout.match(cgroup)![0].includes(`/user-${UID}/`), false);
+      const bundle = await user.bundle("cat /proc/self/cgroup", change);
+      const id = user.id();
+      const below = await user.run(["run", "--bundle", bundle, id], {
+        through: ["sh", "-c", `echo $$ > ${given}/shell/cgroup.procs; exec "$@"`, "sh"],
+      });
+      assertEquals([below.code, below.stderr], [0, ""]);
+      assertMatch(below.stdout.match(cgroup)![0], new RegExp(`/go_containers/user-${UID}/${id}$`));
+      assertEquals(exists(`${given}/${id}`), false);
+    } finally {
+      await Deno.remove(`${given}/shell`);
+      await Deno.remove(given);
     }
   },
 );
@@ -470,7 +502,7 @@ testWith(namespaces, "images and containers of them are root's, as ever", async 
 });
 
 testWith(
-  mappers,
+  mapsMany,
   "root in a user namespace, as in rootless podman's, makes containers",
   async () => {
     const bundle = await user.bundle(

@@ -16,6 +16,12 @@ export const MAY_MAKE_NAMESPACES = isInstalled("setpriv") && isInstalled("unshar
     stderr: "null",
   }).outputSync().success;
 
+/** What a test needs whose user maps more ids than his own. */
+export const mapsMany: Readonly<Record<string, boolean>> = {
+  "a user namespace for ordinary users": MAY_MAKE_NAMESPACES,
+  newuidmap: isInstalled("newuidmap"),
+};
+
 /**
  * A user without any rights, who runs the binary. The files that know of him are laid over the host's in a
  * mount namespace of each command's own, so that the host stays as it is.
@@ -45,8 +51,9 @@ export class OrdinaryUser {
     const file = (name: string) => this.workspace.path(name);
     const script = [
       "set -e",
-      `mount --bind ${file("passwd")} /etc/passwd`,
-      ...["subuid", "subgid"].map((name) => `mount --bind ${file(name)} /etc/${name}`),
+      ...["passwd", "group", "subuid", "subgid"].map((name) =>
+        `mount --bind ${file(name)} /etc/${name}`
+      ),
       before,
       `exec setpriv --reuid=${UID} --regid=${UID} --clear-groups "$@"`,
     ].join("\n");
@@ -154,6 +161,7 @@ export class OrdinaryUser {
     const { first, size } = SUBORDINATE;
     const files = {
       passwd: `root:x:0:0::/root:/bin/sh\ntester:x:${UID}:${UID}::/:/bin/sh\n`,
+      group: `root:x:0:\ntester:x:${UID}:\n`,
       subuid: `tester:${first}:${size}\n`,
       subgid: `tester:${first}:${size}\n`,
     };
