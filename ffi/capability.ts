@@ -10,7 +10,8 @@ import {
   prctl,
 } from "./process.ts";
 
-const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** _LINUX_CAPABILITY_VERSION_3, what the header of capset(2) says. */
+export const CAPABILITY_VERSION = 0x20080522;
 
 /** A set of capabilities: bit n for capability n (include/uapi/linux/capability.h). */
 export type CapabilityMask = bigint;
@@ -25,7 +26,12 @@ export interface CapabilitySets {
 /** capset(2) for the calling thread. */
 export function capset(sets: CapabilitySets): void {
   const header = alloc(8);
-  new DataView(header.buffer).setUint32(0, _LINUX_CAPABILITY_VERSION_3, true);
+  new DataView(header.buffer).setUint32(0, CAPABILITY_VERSION, true);
+  syscall("capset", "", header, capabilityData(sets));
+}
+
+/** The two structs __user_cap_data_struct of capset(2). */
+export function capabilityData(sets: CapabilitySets): Uint8Array<ArrayBuffer> {
   const data = alloc(24);
   const view = new DataView(data.buffer);
   const order = [sets.effective, sets.permitted, sets.inheritable];
@@ -33,13 +39,13 @@ export function capset(sets: CapabilitySets): void {
     view.setUint32(i * 4, Number(mask & 0xffffffffn), true);
     view.setUint32(12 + i * 4, Number(mask >> 32n), true);
   });
-  syscall("capset", "", header, data);
+  return data;
 }
 
 /** capget(2) of the calling thread. */
 export function capget(): CapabilitySets {
   const header = alloc(8);
-  new DataView(header.buffer).setUint32(0, _LINUX_CAPABILITY_VERSION_3, true);
+  new DataView(header.buffer).setUint32(0, CAPABILITY_VERSION, true);
   const data = alloc(24);
   syscall("capget", "", header, data);
   const view = new DataView(data.buffer);

@@ -1,6 +1,6 @@
 import { addressOf, cstring, type CStringArray } from "./cstring.ts";
 import { close } from "./file.ts";
-import { errno, preparedSyscall, syscall, trySyscall } from "./libc.ts";
+import { errno, preparedSyscall, syscall, tryPosixSpawn, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
 import { alloc, struct } from "./struct.ts";
 
@@ -149,6 +149,13 @@ export function clearCloseOnExec(fd: number): void {
   syscall("fcntl", `${fd}`, fd, F_SETFD, 0);
 }
 
+/** fcntl(2) F_SETFD FD_CLOEXEC: keeps the descriptor from going through execve. */
+export function setCloseOnExec(fd: number): void {
+  const F_SETFD = 2;
+  const FD_CLOEXEC = 1;
+  syscall("fcntl", `${fd}`, fd, F_SETFD, FD_CLOEXEC);
+}
+
 /** fcntl(2) F_DUPFD_CLOEXEC: a copy numbered `least` or higher. */
 export function dupFrom(fd: number, least: number): number {
   const F_DUPFD_CLOEXEC = 1030;
@@ -233,6 +240,14 @@ export function setgroups(gids: readonly number[]): void {
   const list = new Uint32Array(new ArrayBuffer(Math.max(4, gids.length * 4)));
   list.set(gids);
   syscall("setgroups", gids.join(","), gids.length, new Uint8Array(list.buffer));
+}
+
+/** getgroups(2). */
+export function getgroups(): number[] {
+  const count = syscall("getgroups", "", 0, null);
+  const list = new Uint32Array(new ArrayBuffer(Math.max(4, count * 4)));
+  syscall("getgroups", "", count, new Uint8Array(list.buffer));
+  return [...list.subarray(0, count)];
 }
 
 /** prlimit(2) of this process, all worked out: making the call takes no memory. */
@@ -344,6 +359,22 @@ export function clone3(options: CloneOptions = {}): Clone {
   const pid = fork();
   if (pid === -1) throw new SysError("clone3", errno(), `flags 0x${flags.toString(16)}`);
   return { pid, pidfd: pidfd[0] };
+}
+
+/**
+ * posix_spawn(3): runs a program in a new process, whose number it returns. It is born into the namespaces that
+ * this process has for its children, and inherits the descriptors that are not close-on-exec.
+ */
+export function posix_spawn(path: string, argv: CStringArray, envp: CStringArray): number {
+  const pid = new Int32Array(new ArrayBuffer(4));
+  const error = tryPosixSpawn(
+    new Uint8Array(pid.buffer),
+    cstring(path),
+    argv.bytes,
+    envp.bytes,
+  );
+  if (error !== 0) throw new SysError("posix_spawn", error, JSON.stringify(path));
+  return pid[0];
 }
 
 /** Whether a process is still there (kill(2) with signal 0; EPERM means that it is). */

@@ -14,17 +14,17 @@ interface TraceEvent {
   readonly args?: Record<string, string>;
 }
 
-const PARENT = 1;
-const CHILD = 2;
+const OUTSIDE = 1;
+const INSIDE = 2;
 
 /**
- * Writes what both processes did, and when, as a Trace Event JSON file, which the trace viewers of
+ * Writes what was done on the host and inside of the container's namespaces, and when, as a Trace Event JSON file, which the trace viewers of
  * browsers (ui.perfetto.dev, chrome://tracing) show as a timeline.
  */
 export class Timeline implements Watcher {
   readonly #events: TraceEvent[] = [
-    processName(PARENT, "gocontainer"),
-    processName(CHILD, "the container's first process"),
+    processName(OUTSIDE, "gocontainer"),
+    processName(INSIDE, "inside of the container's namespaces"),
   ];
   readonly #file: Deno.FsFile;
 
@@ -41,11 +41,11 @@ export class Timeline implements Watcher {
   }
 
   end(step: StepInfo, start: number, end: number): void {
-    this.#add(PARENT, step.label, start, end, step.call ? { call: step.call } : undefined);
+    this.#add(OUTSIDE, step.label, start, end, step.call ? { call: step.call } : undefined);
   }
 
   done(step: Step, start: number, end: number): void {
-    this.#add(CHILD, step.label, start, end);
+    this.#add(INSIDE, step.label, start, end);
   }
 
   close(): void {

@@ -1,5 +1,20 @@
 /**
- * The handshake of the two sides of a fork, over one socket pair that keeps message borders:
+ * The handshake of a container's maker with its first process, over one socket pair that keeps message borders.
+ * The first process is the launcher (launcher/init.ts), and the maker builds the root:
+ *
+ *     lib/runtime                         the launcher
+ *        │  unshare, posix_spawn ────────────▶ │  is in the namespaces, joins the cgroups
+ *        │ ◀── opened {fd} ──────────────────  │  for each procfs: its context is in the launcher
+ *        │ ◀── begun ────────────────────────  │
+ *        │  mounts, devices, …; setns back     │  waits
+ *        │  go ──────────────────────────────▶ │  becomes its second program: user, capabilities
+ *        │ ◀── ready ────────────────────────  │  the container is built
+ *        │  go ──────────────────────────────▶ │  becomes the program
+ *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
+ *        │ ◀── failing {label, call}, refused {errno}, or end of file: close-on-exec, the program runs
+ *
+ * Or it is forked, and builds the root itself: with a user namespace, which nobody comes back from; in the pid
+ * namespace of others; with hooks that run inside:
  *
  *     lib/runtime (parent)                lib/init (child)
  *        │  clone3 ──────────────────────────▶ │  namespaces are there, empty
@@ -66,9 +81,14 @@ export type ChildMessage =
   | { readonly type: "built" }
   | { readonly type: "console" }
   | { readonly type: "ready" }
+  /** From the launcher as first process: a context of procfs, open in it under this number (fsopen(2)). */
+  | { readonly type: "opened"; readonly fd: number }
+  /** From the launcher as first process: it is where its container is to be, and waits. */
+  | { readonly type: "begun" }
   /** The number of the descriptor that it will have in a moment. */
   | { readonly type: "listener"; readonly fd: number }
   | Executing
+  | Failing
   /** Milliseconds on the clock that both sides share. */
   | { readonly type: "step"; readonly index: number; readonly start: number; readonly end: number }
   | Failed;
@@ -95,6 +115,12 @@ export interface Failed {
   readonly searched?: readonly string[];
 }
 
+/** From the launcher, before it tells the error: what has failed. */
+export interface Failing {
+  readonly type: "failing";
+  readonly failed: Omit<Failed, "errno">;
+}
+
 /** The launcher's word, told without JSON: execve failed. */
 export interface Refused {
   readonly type: "refused";
@@ -111,13 +137,18 @@ const LENGTHS = [4096, 500, 50];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Says something to the parent, with descriptors if given. What a config makes too long for a message is cut. */
+/** Says something to the parent, with descriptors if given. */
 export function tell(channel: number, message: ChildMessage, fds: number[] = []): void {
+  sendmsg(channel, messageBytes(message), fds);
+}
+
+/** A message as it goes over the channel. What a config makes too long for one is cut. */
+export function messageBytes(message: ChildMessage): Uint8Array<ArrayBuffer> {
   const text = LENGTHS.map((length) => encode(message, length))
     .find(({ length }) => length <= MAX_MESSAGE)!;
   const bytes = new Uint8Array(new ArrayBuffer(text.length));
   bytes.set(text);
-  sendmsg(channel, bytes, fds);
+  return bytes;
 }
 
 function encode(message: ChildMessage, longest: number): Uint8Array {
@@ -146,6 +177,10 @@ function launcherMessage(kind: number, value: number): ChildMessage | Refused {
   switch (kind) {
     case MESSAGES.born:
       return { type: "born", pid: value };
+    case MESSAGES.opened:
+      return { type: "opened", fd: value };
+    case MESSAGES.begun:
+      return { type: "begun" };
     case MESSAGES.ready:
       return { type: "ready" };
     default:

@@ -10,6 +10,10 @@ export interface InitContext {
   root: number;
   /** The sources of bind mounts to come, open, or why they are not; by their paths. */
   readonly sources: Map<string, Source>;
+  /** Contexts of procfs that the container's first process has opened, where that is another one. */
+  readonly procs?: number[];
+  /** Takes the master of the terminal and the slave's path, where it is opened by the process that wants it. */
+  readonly takeMaster?: (master: number, slave: string) => void;
   /** The program's path, once it is found. */
   program?: string;
   /** Gives the channel to what becomes the program, where that is a launcher; see steps/exec.ts. */

@@ -1,6 +1,6 @@
 import { SysError } from "../../ffi/errno.ts";
 import { _exit } from "../../ffi/process.ts";
-import { tell } from "./channel.ts";
+import { type Failed, tell } from "./channel.ts";
 import { type InitContext, InitError } from "./context.ts";
 import type { Plan, Step } from "./plan.ts";
 import { becomeUser } from "./steps/credentials.ts";
@@ -79,7 +79,8 @@ export function runPlan(plan: Plan, channel: number, options: RunnerOptions = {}
   _exit(125);
 }
 
-function perform(step: Step, context: InitContext): void {
+/** Carries out one step. */
+export function perform(step: Step, context: InitContext): void {
   switch (step.do) {
     case "start afresh":
       return startAfresh(step);
@@ -178,26 +179,33 @@ function perform(step: Step, context: InitContext): void {
   }
 }
 
+/** What is to be told of a step that failed. */
+export function failureOf(
+  step: Step | { readonly do: string; readonly label: string },
+  error: unknown,
+): Failed {
+  const { label } = step;
+  const failure = { type: "failed", step: step.do, label, call: "", errno: 0, detail: "" } as const;
+  if (error instanceof ExecError) {
+    const { call, errno, detail } = error.cause;
+    const searched = "path" in step && "name" in step ? step.path : [];
+    return { ...failure, call, errno, detail, exec: error.failure, searched };
+  }
+  if (error instanceof SysError) {
+    const { call, errno, detail } = error;
+    return { ...failure, call, errno, detail };
+  }
+  return { ...failure, message: error instanceof InitError ? error.message : String(error) };
+}
+
 /** Tells the parent why a step failed, if it is still there to be told. */
 export function tellFailure(
   channel: number,
   step: Step | { readonly do: string; readonly label: string },
   error: unknown,
 ): void {
-  const { label } = step;
-  const failure = { type: "failed", step: step.do, label, call: "", errno: 0, detail: "" } as const;
   try {
-    if (error instanceof ExecError) {
-      const { call, errno, detail } = error.cause;
-      const searched = "path" in step && "name" in step ? step.path : [];
-      tell(channel, { ...failure, call, errno, detail, exec: error.failure, searched });
-    } else if (error instanceof SysError) {
-      const { call, errno, detail } = error;
-      tell(channel, { ...failure, call, errno, detail });
-    } else {
-      const message = error instanceof InitError ? error.message : String(error);
-      tell(channel, { ...failure, message });
-    }
+    tell(channel, failureOf(step, error));
   } catch {
     // The parent is gone: there is nobody left to tell.
   }

@@ -6,6 +6,7 @@ import { ownFolder } from "../cgroup/own.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
+import { canBuildHere } from "./built_here.ts";
 import { formatBytes } from "./format.ts";
 import { delegateCgroup } from "./delegation.ts";
 import { containerNodes } from "./devices.ts";
@@ -21,7 +22,7 @@ import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
 import { programOptions } from "./program_options.ts";
 import { type ContainerFilter, sendListener } from "./seccomp.ts";
 import { checkMountLabel } from "./security_labels.ts";
-import { type ChildObserver, DiedEarly, spawn } from "./spawn.ts";
+import { type ChildObserver, DiedEarly, spawn, type SpawnOptions } from "./spawn.ts";
 import { copiesOfStandardStreams } from "./standard_streams.ts";
 import type { ContainerState } from "./state.ts";
 import { openTrees } from "./trees.ts";
@@ -128,26 +129,28 @@ export function create(options: CreateOptions): CreatedContainer {
     parentActs: hasHooks || Object.keys(devices).length > 0,
   });
 
+  const spawning: SpawnOptions = {
+    plan,
+    namespaces: fromOutside ? withoutPid(namespaces) : namespaces,
+    fromOutside,
+    cgroup: cgroupFolder,
+    observer: options.observer,
+    onBuilt: (pid) => {
+      moveNetDevices(devices, pid, moved);
+      if (hasHooks) options.onHooks?.();
+      runRuntimeHooks(spec, record, pid);
+    },
+    onListener: (listener, pid) => sendListener(listener, pid, spec, record),
+  };
   const init = undo.use(step(
     () => ({
       label: "make the container's first process, in new namespaces",
-      call: `clone3(${namespaceFlags(spec)})`,
+      call: canBuildHere(spawning)
+        ? `unshare(${namespaceFlags(spec)}); posix_spawn(launcher)`
+        : `clone3(${namespaceFlags(spec)})`,
       check: "lsns; ls -l /proc/<pid>/ns",
     }),
-    () =>
-      spawn({
-        plan,
-        namespaces: fromOutside ? withoutPid(namespaces) : namespaces,
-        fromOutside,
-        cgroup: cgroupFolder,
-        observer: options.observer,
-        onBuilt: (pid) => {
-          moveNetDevices(devices, pid, moved);
-          if (hasHooks) options.onHooks?.();
-          runRuntimeHooks(spec, record, pid);
-        },
-        onListener: (listener, pid) => sendListener(listener, pid, spec, record),
-      }),
+    () => spawn(spawning),
   ));
   // Goes before the first process, with whose end the namespace would take the devices along.
   using moved = new DisposableStack();
@@ -165,6 +168,7 @@ export function create(options: CreateOptions): CreatedContainer {
     init.go();
   }
   try {
+    init.build();
     try {
       options.meanwhile?.(init.pid);
     } catch (error) {

@@ -99,6 +99,7 @@ export function execInContainer(options: ExecOptions): Spawned {
   }));
   applyEarlySettings(spawned.pid, score ? settings : process);
   try {
+    spawned.build();
     spawned.awaitReady();
     applyLateSettings(spawned.pid, process);
   } catch (error) {

@@ -11,10 +11,11 @@ import {
   waitid,
 } from "../../ffi/process.ts";
 import { socketpair } from "../../ffi/socket.ts";
-import { type ChildMessage, type Executing, hear, sendGo } from "../init/channel.ts";
+import { type ChildMessage, type Executing, type Failing, hear, sendGo } from "../init/channel.ts";
 import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
+import { BuiltHere, canBuildHere } from "./built_here.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { fetchListener } from "./seccomp.ts";
@@ -54,15 +55,24 @@ export class Spawned implements Disposable {
   readonly #options: SpawnOptions;
   #pid: number;
   #pidfd: Fd;
+  readonly #inside?: BuiltHere;
   #executing?: Executing;
+  #failing?: Failing;
   #master?: Fd;
   #released = false;
 
-  constructor(pid: number, pidfd: number, channel: Fd, options: SpawnOptions) {
+  constructor(
+    pid: number,
+    pidfd: number,
+    channel: Fd,
+    options: SpawnOptions,
+    inside?: BuiltHere,
+  ) {
     this.#pid = pid;
     this.#pidfd = new Fd(pidfd);
     this.#channel = channel;
     this.#options = options;
+    this.#inside = inside;
   }
 
   /** Its number; of one that is made from outside, only once it is ready. */
@@ -82,6 +92,22 @@ export class Spawned implements Disposable {
   /** The pty's master, when the plan has a terminal. */
   get master(): Fd | undefined {
     return this.#master;
+  }
+
+  /**
+   * Where this process builds the root itself: does that, and is back on the host then.
+   *
+   * @throws {ContainerError} with the step that failed; {@link DiedEarly} when the first process has ended.
+   */
+  build(): void {
+    if (this.#inside === undefined) return;
+    using inside = this.#inside;
+    this.#executing = inside.build(this.#pidfd.number, () => {
+      if (!this.#listen()) throw new DiedEarly(waitid(this.pid));
+    });
+    this.#master = inside.master;
+    inside[Symbol.dispose]();
+    this.go();
   }
 
   /**
@@ -123,6 +149,7 @@ export class Spawned implements Disposable {
     const isThere = this.#tryGo();
     awaitExec(this.#channel.number, this.pid, { ...this.#options, executing: this.#executing });
     if (!isThere) throw new DiedEarly(waitid(this.pid));
+    this.#inside?.started();
     this.#channel[Symbol.dispose]();
   }
 
@@ -149,6 +176,7 @@ export class Spawned implements Disposable {
 
   /** Kills and reaps: the process is our child, so its number cannot have gone to another one. */
   [Symbol.dispose](): void {
+    this.#inside?.[Symbol.dispose]();
     this.#channel[Symbol.dispose]();
     this.#master?.[Symbol.dispose]();
     if (this.#released) return this.pidfd[Symbol.dispose]();
@@ -185,12 +213,24 @@ export class Spawned implements Disposable {
         case "exec":
           this.#executing = message;
           break;
+        case "failing":
+          this.#failing = message;
+          break;
         case "refused":
-          throw forkFailure(new SysError("clone", message.errno));
+          throw this.#failing === undefined
+            ? forkFailure(new SysError("clone", message.errno))
+            : stepFailure({ ...this.#failing.failed, errno: message.errno });
+        case "opened":
+          this.#inside?.take(this.#pidfd.number, message.fd);
+          return true;
+        case "begun":
+          this.#inside?.begun();
+          return true;
         case "born":
           this.#becomes(message.pid);
           return true;
         case "ready":
+          this.#inside?.ready();
           // It may have failed since then.
           if (wait) return true;
       }
@@ -222,6 +262,7 @@ type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
  */
 export function awaitExec(channel: number, pid: number, options: ExecListener): void {
   let { executing } = options;
+  let failing: Failing | undefined;
   for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
     const { message } = heard;
     // What the launcher has made is in reach of the container: of it nothing else is believed.
@@ -240,7 +281,11 @@ export function awaitExec(channel: number, pid: number, options: ExecListener): 
       case "exec":
         executing = message;
         break;
+      case "failing":
+        failing = message;
+        break;
       case "refused":
+        if (failing !== undefined) throw stepFailure({ ...failing.failed, errno: message.errno });
         if (executing !== undefined) throw launchFailure(executing, message.errno);
         break;
       case "failed":
@@ -266,6 +311,7 @@ export class DiedEarly extends Error {
 
 /** Forks a process into its namespaces; it begins with its plan at once. */
 export function spawn(options: SpawnOptions): Spawned {
+  if (canBuildHere(options)) return spawnInit(options);
   using undo = new DisposableStack();
   const [parentEnd, childEnd] = socketpair();
   const channel = undo.use(new Fd(parentEnd));
@@ -324,6 +370,18 @@ export function spawn(options: SpawnOptions): Spawned {
     if (fromOutside) runFromOutside(namespaces, plan, childEnd, running);
     runPlan(plan, childEnd, running);
   }
+}
+
+/** Makes the first process of a container that this process builds itself. */
+function spawnInit(options: SpawnOptions): Spawned {
+  using undo = new DisposableStack();
+  const [parentEnd, childEnd] = socketpair();
+  const channel = undo.use(new Fd(parentEnd));
+  using theirs = new Fd(childEnd);
+  const inside = undo.use(new BuiltHere(options, theirs.number));
+  const pid = inside.spawn();
+  undo.move();
+  return new Spawned(pid, pidfd_open(pid), channel, options, inside);
 }
 
 /** clone3(2), in the parent: a refusal is told with what to do. */

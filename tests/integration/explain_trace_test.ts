@@ -42,7 +42,7 @@ Deno.test("-explain tells each step on standard error, and leaves standard outpu
 
 const EXPECTED: readonly (readonly [side: string, label: RegExp, call: RegExp, check: RegExp])[] = [
   ["host", /cgroup in \d+ hierarch/, /mkdir\("\/sys\/fs\/cgroup/, /cat \/proc\/<pid>\/cgroup/],
-  ["host", /first process, in new namespaces/, /clone3\(CLONE_NEWNS \| /, /lsns/],
+  ["host", /first process, in new namespaces/, /unshare\(CLONE_NEWNS \| /, /lsns/],
   ["host", /a veth pair/, /ip link add veth/, /ip link show master goContainers0/],
   ["container", /a cgroup namespace/, /unshare\(CLONE_NEWCGROUP\)/, /\/proc\/self\/cgroup/],
   ["container", /the overlay of image and changes/, /fsopen\("overlay"\)/, /mount \| grep/],
@@ -116,12 +116,12 @@ async function traceOf(...args: string[]): Promise<TraceEvent[]> {
   return traceEvents;
 }
 
-Deno.test("-trace writes Trace Event JSON with both processes, named", async () => {
+Deno.test("-trace writes Trace Event JSON with both sides, named", async () => {
   const events = await traceOf("alpine", "true");
   const names = events.filter(({ ph }) => ph === "M").map(({ name, args }) => [name, args?.name]);
   assertEquals(names, [
     ["process_name", "gocontainer"],
-    ["process_name", "the container's first process"],
+    ["process_name", "inside of the container's namespaces"],
   ]);
   const [parent, child] = [1, 2].map((pid) =>
     events.filter((event) => event.ph === "X" && event.pid === pid)
@@ -130,7 +130,7 @@ Deno.test("-trace writes Trace Event JSON with both processes, named", async () 
   assertEquals(events.every(({ ph }) => ph === "X" || ph === "M"), true);
 });
 
-Deno.test("its times are sane: in order, none negative, both processes on one clock", async () => {
+Deno.test("its times are sane: in order, none negative, both sides on one clock", async () => {
   const start = performance.now();
   const events = (await traceOf("alpine", "true")).filter(({ ph }) => ph === "X");
   const limit = (performance.now() - start) * 1000;

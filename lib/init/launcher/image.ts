@@ -1,11 +1,8 @@
-import { alloc } from "../../../ffi/struct.ts";
 import type { SeccompFilter } from "../plan.ts";
-import { aarch64 } from "./aarch64.ts";
-import { codeOf, type Instruction } from "./code.ts";
-import { x86_64 } from "./x86_64.ts";
-
-/** A machine that the launcher is written for, as `Deno.build.arch` names it. */
-export type Machine = "x86_64" | "aarch64";
+import type { Instruction } from "./code.ts";
+import { Data } from "./data.ts";
+import { elfImage, type Machine } from "./elf.ts";
+import { filterIn, limitIn } from "./structs.ts";
 
 /** A limit of a process as setrlimit(2) has it. */
 export interface Limit {
@@ -34,21 +31,11 @@ export interface Launch {
 }
 
 /** What the launcher's messages are: 32 bits, and 32 bits of value after them. */
-export const MESSAGES = { born: 1, refused: 2, ready: 3 } as const;
+export const MESSAGES = { born: 1, refused: 2, ready: 3, opened: 4, begun: 5 } as const;
 
 /** Length of a message, and of the word that lets it go on, in bytes. */
-const MESSAGE = 8;
-const WORD = 4;
-
-/** Where the file lies in memory: low enough for four bytes, above what mmap(2) refuses. */
-const BASE = 0x400000;
-const ELF_HEADER = 64;
-const PROGRAM_HEADER = 56;
-const CODE = ELF_HEADER + PROGRAM_HEADER;
-/** struct sock_fprog: the length in instructions, and from byte 8 on the address of the first. */
-const SOCK_FPROG = 16;
-/** struct rlimit64. */
-const RLIMIT = 16;
+export const MESSAGE = 8;
+export const WORD = 4;
 
 const CLONE_PARENT = 0x8000;
 const F_SETFD = 2;
@@ -61,8 +48,8 @@ const TIOCSCTTY = 0x540e;
 const SECCOMP_SET_MODE_FILTER = 1;
 const FAILED = 127;
 
-/** The launcher's program, with the data that it uses at the offsets of {@link dataOf}. */
-export function instructionsOf(launch: Launch): Instruction[] {
+/** The launcher's program; what it refers to goes into `data`. */
+function instructionsOf(launch: Launch, data: Data): Instruction[] {
   const { channel, limits = [], filter, listener, sibling } = launch;
   const orFail: Instruction = { jump: "fail", when: "negative" };
   const waits = sibling !== undefined || listener !== undefined;
@@ -98,15 +85,12 @@ export function instructionsOf(launch: Launch): Instruction[] {
   const wait: Instruction[] = waits
     ? [{ call: "read", args: [channel, "room", WORD] }, { jump: "exit", when: { not: WORD } }]
     : [];
-  const limit = limits.flatMap(({ resource }, i): Instruction[] => [
-    { call: "prlimit64", args: [0, resource, { data: i * RLIMIT }, 0] },
+  const limit = limits.flatMap((limit): Instruction[] => [
+    { call: "prlimit64", args: [0, limit.resource, limitIn(data, limit), 0] },
     orFail,
   ]);
   const load: Instruction[] = filter === undefined ? [] : [
-    {
-      call: "seccomp",
-      args: [SECCOMP_SET_MODE_FILTER, filter.flags, { data: limits.length * RLIMIT }],
-    },
+    { call: "seccomp", args: [SECCOMP_SET_MODE_FILTER, filter.flags, filterIn(data, filter)] },
     orFail,
   ];
   return [
@@ -129,54 +113,8 @@ export function instructionsOf(launch: Launch): Instruction[] {
   ];
 }
 
-/** The launcher as a static ELF file, elf(5). */
-export function launcherImage(
-  launch: Launch,
-  machine: Machine = Deno.build.arch,
-): Uint8Array<ArrayBuffer> {
-  const assembler = machine === "x86_64" ? x86_64 : aarch64;
-  const instructions = instructionsOf(launch);
-  // The length does not depend on the address, so it is asked for with any.
-  const length = codeOf(instructions, assembler, 0).length;
-  const start = Math.ceil((CODE + length) / 8) * 8;
-  const data = dataOf(launch, BASE + start);
-  const size = start + data.length;
-  const image = alloc(size);
-  const view = new DataView(image.buffer);
-  image.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]); // ELF, 64 bits, little-endian, version 1
-  view.setUint16(16, 2, true); // e_type: ET_EXEC
-  view.setUint16(18, assembler.machine, true); // e_machine
-  view.setUint32(20, 1, true); // e_version
-  view.setBigUint64(24, BigInt(BASE + CODE), true); // e_entry
-  view.setBigUint64(32, BigInt(ELF_HEADER), true); // e_phoff
-  view.setUint16(52, ELF_HEADER, true); // e_ehsize
-  view.setUint16(54, PROGRAM_HEADER, true); // e_phentsize
-  view.setUint16(56, 1, true); // e_phnum
-  view.setUint32(ELF_HEADER, 1, true); // p_type: PT_LOAD
-  view.setUint32(ELF_HEADER + 4, 5, true); // p_flags: readable, executable
-  view.setBigUint64(ELF_HEADER + 16, BigInt(BASE), true); // p_vaddr
-  view.setBigUint64(ELF_HEADER + 24, BigInt(BASE), true); // p_paddr
-  view.setBigUint64(ELF_HEADER + 32, BigInt(size), true); // p_filesz
-  view.setBigUint64(ELF_HEADER + 40, BigInt(size), true); // p_memsz
-  view.setBigUint64(ELF_HEADER + 48, 0x10000n, true); // p_align: the largest page of both
-  image.set(codeOf(instructions, assembler, BASE + start), CODE);
-  image.set(data, start);
-  return image;
-}
-
-/** What the code refers to: the limits, and the filter with its header before it. */
-function dataOf({ filter, limits = [] }: Launch, address: number): Uint8Array {
-  const header = limits.length * RLIMIT;
-  const data = alloc(header + (filter ? SOCK_FPROG + filter.program.length : 0));
-  const view = new DataView(data.buffer);
-  limits.forEach(({ soft, hard }, i) => {
-    view.setBigUint64(i * RLIMIT, soft, true);
-    view.setBigUint64(i * RLIMIT + 8, hard, true);
-  });
-  if (filter) {
-    view.setUint16(header, filter.program.length / 8, true);
-    view.setBigUint64(header + 8, BigInt(address + header + SOCK_FPROG), true);
-    data.set(filter.program, header + SOCK_FPROG);
-  }
-  return data;
+/** The launcher as an ELF file. */
+export function launcherImage(launch: Launch, machine?: Machine): Uint8Array<ArrayBuffer> {
+  const data = new Data();
+  return elfImage(instructionsOf(launch, data), data, machine);
 }

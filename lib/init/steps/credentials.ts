@@ -38,7 +38,7 @@ function setGroups(groups: readonly number[]): void {
  * Pipes that are standard input or output become the user's, who could not open /dev/stdout
  * otherwise. The caller's files and terminals stay the caller's.
  */
-function giveAwayPipes(uid: number): void {
+export function giveAwayPipes(uid: number): void {
   for (const fd of [0, 1, 2]) {
     if ((statx(fd).mode & S_IFMT) !== S_IFIFO) continue;
     try {

@@ -1,8 +1,8 @@
-import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
+import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } from "../../../ffi/constants.ts";
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { errno } from "../../../ffi/libc.ts";
-import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
+import { close, faccessat2, type FileStatus, openat, read, statx } from "../../../ffi/file.ts";
 import { clearCloseOnExec, preparedExecve } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
@@ -60,7 +60,7 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
  */
 export function prepareLauncher(context: InitContext, step: LauncherStep): void {
   const path = context.program!;
-  const env = context.home === undefined ? step.env : [...step.env, `HOME=${context.home}`];
+  const env = environmentOf(context, step);
   if (step.direct) {
     const exec = preparedExecve(path, new CStringArray(step.argv), new CStringArray(env));
     context.become = () => {
@@ -83,6 +83,11 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     if (listener !== undefined) clearCloseOnExec(listener);
   };
   context.become = () => launcher.launch();
+}
+
+/** The environment of the program, with the home folder that was found. */
+export function environmentOf({ home }: InitContext, { env }: LauncherStep): readonly string[] {
+  return home === undefined ? env : [...env, `HOME=${home}`];
 }
 
 /**
@@ -108,7 +113,7 @@ function refusal(path: string): ExecError {
 }
 
 /** What the file looks like says why it would be refused. */
-function reasonsOf(path: string): Executing["reasons"] {
+export function reasonsOf(path: string): Executing["reasons"] {
   const head = readHead(path);
   const reason = (code: string) => explain(path, code, head);
   return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
@@ -148,20 +153,26 @@ function explain(path: string, code: string, head = readHead(path)): ExecFailure
   }
 }
 
-/** The first bytes of a file; undefined when it cannot be opened. */
+/**
+ * The first bytes of a file; undefined when it cannot be opened. Of a device or a pipe there are none to be
+ * had: whoever asks may have more rights on it than the program will.
+ */
 function readHead(path: string): Uint8Array<ArrayBuffer> | "directory" | undefined {
+  let before: FileStatus;
   try {
     const probe = openat(AT_FDCWD, path, O_PATH);
-    const status = statx(probe);
+    before = statx(probe);
     close(probe);
-    if ((status.mode & S_IFMT) === S_IFDIR) return "directory";
   } catch {
     return undefined;
   }
+  if ((before.mode & S_IFMT) === S_IFDIR) return "directory";
+  if ((before.mode & S_IFMT) !== S_IFREG) return new Uint8Array(0);
   try {
     const O_NONBLOCK = 0o4000;
     const fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
-    const head = read(fd, alloc(4096)).slice();
+    const isSame = statx(fd).ino === before.ino;
+    const head = isSame ? read(fd, alloc(4096)).slice() : new Uint8Array(0);
     close(fd);
     return head;
   } catch {

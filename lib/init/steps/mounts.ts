@@ -75,6 +75,7 @@ export function mountInside(context: InitContext, step: MountStep): void {
       covers ? step : bare(step),
       target,
       () => openInRoot(context.root, step.target, O_PATH),
+      step.fstype === "proc" ? context.procs?.shift() : undefined,
     );
   if (tree !== undefined && (step.set | step.clear) !== 0) {
     mount_setattr(fd, { set: step.set, clear: step.clear });
@@ -213,9 +214,14 @@ const ALLOWED_OVER_PROC = [
 
 /**
  * A new file system: detached, or where only mount(2) can make it, on `target` already, whose mount
- * `mounted` finds.
+ * `mounted` finds. `context` is what fsopen(2) has given, where another process had to call it.
  */
-export function newMount(step: MountStep, target?: number, mounted?: () => number): number {
+export function newMount(
+  step: MountStep,
+  target?: number,
+  mounted?: () => number,
+  context?: number,
+): number {
   if (step.legacy !== undefined && target !== undefined) {
     return legacyMount(step, target, mounted!);
   }
@@ -225,7 +231,7 @@ export function newMount(step: MountStep, target?: number, mounted?: () => numbe
     options.push(["mode", (statx(target).mode & 0o7777).toString(8)]);
   }
   reopen(step);
-  const fd = makeFileSystem(step.fstype, options, step.set, step.pidns);
+  const fd = makeFileSystem(step.fstype, options, step.set, { pidns: step.pidns, context });
   if (step.idmap !== undefined) {
     const { userns, recursive } = step.idmap;
     mount_setattr(fd, { set: MOUNT_ATTR_IDMAP, userns }, recursive);
@@ -251,14 +257,21 @@ function reopen(step: MountStep): void {
   }
 }
 
-/** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits, `pidns` for a procfs alone. */
+/** What a new file system may be made by, besides its options. */
+interface Making {
+  /** The pid namespace that a procfs is to show. */
+  readonly pidns?: number;
+  /** What fsopen(2) has given already; it is closed in the end. */
+  readonly context?: number;
+}
+
+/** A detached mount of a new file system. `attributes` is MOUNT_ATTR_* bits. */
 export function makeFileSystem(
   fstype: string,
   options: readonly (readonly [string, string?])[],
   attributes: number,
-  pidns?: number,
+  { pidns, context = fsopen(fstype) }: Making = {},
 ): number {
-  const context = fsopen(fstype);
   if (pidns !== undefined) fsconfig_set_fd(context, "pidns", pidns);
   for (const [key, value] of options) fsconfig_set(context, key, value);
   fsconfig_create(context);

@@ -2,7 +2,13 @@ import { AT_EMPTY_PATH, O_NOCTTY, O_RDWR } from "../../../ffi/constants.ts";
 import { close, fchownat, fstatfsType, openInRoot } from "../../../ffi/file.ts";
 import { move_mount, open_tree_clone } from "../../../ffi/mount.ts";
 import { dup2 } from "../../../ffi/process.ts";
-import { openPtyPeer, setControllingTerminal, setWindowSize, unlockPty } from "../../../ffi/tty.ts";
+import {
+  openPtyPeer,
+  ptyNumber,
+  setControllingTerminal,
+  setWindowSize,
+  unlockPty,
+} from "../../../ffi/tty.ts";
 import { tell } from "../channel.ts";
 import { type InitContext, InitError } from "../context.ts";
 import { openMountPoint } from "../inside.ts";
@@ -27,6 +33,11 @@ export function openTerminal(context: InitContext, step: StepOf<"terminal">): vo
   fchownat(slave, "", step.uid, -1, AT_EMPTY_PATH);
 
   if (step.console) bindConsole(context.root, slave);
+  if (context.takeMaster !== undefined) {
+    // The container's first process is another one, which opens it by its name.
+    context.takeMaster(master, `/dev/pts/${ptyNumber(master)}`);
+    return close(slave);
+  }
   tell(context.channel, { type: "console" }, [master]);
   close(master);
   if (step.controlling) setControllingTerminal(slave);

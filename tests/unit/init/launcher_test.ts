@@ -10,12 +10,8 @@ import {
   socket,
   socketpair,
 } from "../../../ffi/socket.ts";
-import {
-  type Launch,
-  launcherImage,
-  type Machine,
-  MESSAGES,
-} from "../../../lib/init/launcher/image.ts";
+import type { Machine } from "../../../lib/init/launcher/elf.ts";
+import { type Launch, launcherImage, MESSAGES } from "../../../lib/init/launcher/image.ts";
 
 /** The words before the launcher's path: none on its own machine, an emulator's elsewhere. */
 function runner(machine: Machine): string[] | undefined {

@@ -128,7 +128,7 @@ check "a fork too many is refused" \
 killed=$(run -net none -mem 64M alpine sh -c 'tail -c 300000000 /dev/zero | cat & x=x; while :; do x=$x$x; done')
 check "an out-of-memory kill is told" contains "$killed" "killed: out of memory (limit 64 MiB)"
 check "an out-of-memory kill ends in 137" contains "$killed" "exit 137"
-check "a limit too small to start is told" contains "$(run -net none -mem 1M alpine true)" "too small"
+check "a limit too small to start is told" contains "$(run -net none -mem 100K alpine true)" "too small"
 
 # --- devices ---
 

@@ -83,7 +83,9 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
     cwd: () => props.folder,
     umask: () => 0o022,
     exit: (code: number) => stage.fall("exit", code),
-    dlopen: () => ({ symbols: { ...LIBC.symbols, syscall: stage.syscall } }),
+    dlopen: () => ({
+      symbols: { ...LIBC.symbols, syscall: stage.syscall, posix_spawn: stage.posixSpawn },
+    }),
     Command: class {
       outputSync() {
         return { success: true, code: 0, stdout: new Uint8Array(), stderr: new Uint8Array() };

@@ -10,19 +10,31 @@ interface Scene {
   readonly acts?: readonly (readonly number[])[];
   /** What is to be done before. */
   readonly before?: () => void;
-  /** What the last child says once it has become another program: that is no part of this one. */
+  /** What is said by the launcher, which is no part of this program: by one that is a process from its beginning on... */
+  readonly launched?: readonly Uint8Array[];
+  /** ...and by one that the last child has become. */
   readonly after?: Uint8Array;
 }
 
 const CHILD = 0;
 /** The program finds itself in the place of its child. */
 const PARENT = Deno.pid;
-/** A process of a container is made by its parent. */
+/** The launcher's words, MESSAGES of lib/init/launcher/image.ts. */
+const BORN_TOLD = 1, READY = 3, OPENED = 4, BEGUN = 5;
+/** A process of a container is a copy of its parent at first. */
 const FORK = [[CHILD], [PARENT]];
-/** The launcher's word of the one that it has made: MESSAGES.born of lib/init/launcher/image.ts, and its number. */
-const BORN = new Uint8Array(new Int32Array([1, PARENT]).buffer);
-/** MESSAGES.ready. */
-const READY = new Uint8Array(new Int32Array([3, 0]).buffer);
+/** It is the launcher from its beginning on. */
+const LAUNCH = {
+  acts: [[PARENT]],
+  launched: [word(OPENED, 3), word(BEGUN, 0), word(READY, 0)],
+};
+/** The launcher has made another process. */
+const BORN = word(BORN_TOLD, PARENT);
+
+/** A message of the launcher's. */
+function word(message: number, value: number): Uint8Array {
+  return new Uint8Array(new Int32Array([message, value]).buffer);
+}
 
 function scenes(props: Props): Scene[] {
   const run = ["-c", props.containers, "-i", props.images];
@@ -30,15 +42,15 @@ function scenes(props: Props): Scene[] {
   const program = Deno.execPath();
   return [
     { words: ["-version"] },
-    { words: [...run, "embedded", program], acts: FORK },
-    { words: [...run, "-net", "none", "-rm", "folder", program], acts: FORK },
-    { words: ["run", ...run, "-net", "none", "stored:1", program], acts: FORK },
+    { words: [...run, "embedded", program], ...LAUNCH },
+    { words: [...run, "-net", "none", "-rm", "folder", program], ...LAUNCH },
+    { words: ["run", ...run, "-net", "none", "stored:1", program], ...LAUNCH },
+    { words: [...run, "-net", "none", "-u", "1:1", "folder", program], ...LAUNCH },
     { words: ["spec", "--bundle", props.bundle] },
     {
       before: () => detach(`${props.bundle}/config.json`, program),
       words: ["create", "--bundle", props.bundle, "one"],
-      acts: FORK,
-      after: READY,
+      ...LAUNCH,
     },
     { words: ["state", "one"] },
     { words: ["start", "one"] },
@@ -65,14 +77,14 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
   const failures: string[] = [];
   for (const layout of ["v2", "hybrid"] satisfies Layout[]) {
     const props = await Props.make(`${folder}/${layout}`, layout);
-    for (const { words, acts = [[]], before, after } of scenes(props)) {
+    for (const { words, acts = [[]], launched = [], before, after } of scenes(props)) {
       try {
         before?.();
       } catch (error) {
         failures.push(`before ${words.join(" ")} (${layout}): ${error}`);
         continue;
       }
-      const said: Uint8Array[] = [];
+      const said: Uint8Array[] = [...launched];
       for (const clones of acts) {
         const failure = await failureOf(
           play(modules, props, { words, clones, said }),

@@ -130,6 +130,12 @@ export class Stage implements Disposable {
     return this.#special(name, args) ?? this.#ordinary(name, args);
   };
 
+  /** posix_spawn(3): the new process is there, and has said all that it will say. */
+  readonly posixSpawn = (pid: Uint8Array<ArrayBuffer>): number => {
+    new DataView(pid.buffer).setInt32(0, this.#clone(), true);
+    return 0;
+  };
+
   /** Ends the act. The program may go on as after a failure: whatever it does then, this was its end. */
   fall(call: Curtain["call"], code?: number): never {
     throw this.#curtain ??= new Curtain(call, code);

@@ -1,0 +1,326 @@
+import { inBoundingSet } from "../../ffi/capability.ts";
+import { CStringArray } from "../../ffi/cstring.ts";
+import { O_WRONLY } from "../../ffi/constants.ts";
+import { close, Fd, openat, writeAll } from "../../ffi/file.ts";
+import {
+  clearCloseOnExec,
+  isInherited,
+  memfd_create_program,
+  pidfd_getfd,
+  posix_spawn,
+  sealWhole,
+  setCloseOnExec,
+} from "../../ffi/process.ts";
+import { ignoredSignals } from "../../ffi/signal.ts";
+import { SYSCALLS } from "../../ffi/syscalls.ts";
+import type { Executing } from "../init/channel.ts";
+import type { InitContext } from "../init/context.ts";
+import {
+  BEGINNING,
+  type Beginning,
+  beginningImage,
+  ENDING,
+  endingImage,
+} from "../init/launcher/init.ts";
+import type { Step, StepKind, StepOf } from "../init/plan.ts";
+import { giveAwayPipes } from "../init/steps/credentials.ts";
+import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
+import { allows } from "../seccomp/allows.ts";
+import { SysError } from "../errors.ts";
+import { build, InsideNamespaces } from "./builder.ts";
+import { forkFailure } from "./failure.ts";
+import type { NamespaceChoice } from "./namespaces.ts";
+import type { SpawnOptions } from "./spawn.ts";
+
+/**
+ * The launcher, which is a process of a container from its beginning on (lib/init/launcher/init.ts), and what this
+ * process does for it inside of the container's namespaces: for the first one builds the root.
+ */
+export class BuiltHere implements Disposable {
+  readonly #options: SpawnOptions;
+  readonly #channel: number;
+  readonly #next: Fd;
+  readonly #context: InitContext;
+  readonly #procs: number[] = [];
+  #inside?: InsideNamespaces;
+  #begun = false;
+  #master?: Fd;
+  #terminal?: string;
+
+  /** @param channel the launcher's end of its channel. */
+  constructor(options: SpawnOptions, channel: number) {
+    this.#options = options;
+    this.#channel = channel;
+    this.#context = {
+      channel,
+      root: -1,
+      sources: new Map(),
+      procs: this.#procs,
+      takeMaster: (master, slave) => {
+        this.#master = new Fd(master);
+        this.#terminal = slave;
+      },
+    };
+    this.#next = new Fd(memfd_create_program("gocontainer"));
+  }
+
+  /** Makes the process, which begins at once; returns its number. */
+  spawn(): number {
+    // One that joins a running container does so by itself; for the first one this process makes the namespaces.
+    if (!this.#options.fromOutside) this.#enter(this.#options.namespaces);
+    using opened = new DisposableStack();
+    const steps = this.#beginning(opened);
+    const { plan } = this.#options;
+    const listener = plan.find(isOf(["launcher"]))!.listener ??
+      plan.find(isOf(["wait for start"]))?.listener;
+    const passed = [
+      this.#channel,
+      this.#next.number,
+      ...listener === undefined ? [] : [listener],
+      ...steps.flatMap((step) =>
+        step.do === "join cgroups" ? step.fds : step.do === "join namespace" ? [step.fd] : []
+      ),
+    ];
+    const image = beginningImage(steps, {
+      channel: this.#channel,
+      next: this.#next.number,
+      listener,
+      procs: plan.filter(isNewProc).length,
+      ignored: ignoredSignals(),
+    });
+    using file = new Fd(memfd_create_program("gocontainer"));
+    writeAll(file.number, image);
+    sealWhole(file.number);
+    passed.forEach(clearCloseOnExec);
+    try {
+      const argv = new CStringArray(["gocontainer-init"]);
+      return posix_spawn(`/proc/self/fd/${file.number}`, argv, new CStringArray([]));
+    } catch (error) {
+      throw error instanceof SysError ? forkFailure(error) : error;
+    } finally {
+      passed.forEach(setCloseOnExec);
+    }
+  }
+
+  #enter(namespaces: Pick<NamespaceChoice, "clone" | "join">): void {
+    try {
+      this.#inside = new InsideNamespaces(namespaces);
+    } catch (error) {
+      throw error instanceof SysError ? forkFailure(error) : error;
+    }
+  }
+
+  /** What of the plan the launcher does before it waits. */
+  #beginning(opened: DisposableStack): Beginning[] {
+    const { plan, cgroup, namespaces, fromOutside } = this.#options;
+    const unified = cgroup === undefined
+      ? []
+      : [opened.use(new Fd(openat(cgroup, "cgroup.procs", O_WRONLY))).number];
+    const [first, ...others] = plan.filter(isOf(BEGINNING));
+    const steps = [first, { ...JOIN_UNIFIED, fds: unified }, ...others];
+    if (!fromOutside) return steps.filter((step) => step.do !== "join namespace");
+    const joins = namespaces.join.map(({ type, fd, flag }) => ({
+      do: "join namespace" as const,
+      label: `join the ${type} namespace`,
+      fd,
+      flag,
+    }));
+    return [...joins, ...steps];
+  }
+
+  /** The master of the container's terminal, where it has one. */
+  get master(): Fd | undefined {
+    return this.#master;
+  }
+
+  /** Takes a context of procfs over from the first process. */
+  take(pidfd: number, fd: number): void {
+    this.#procs.push(pidfd_getfd(pidfd, fd));
+  }
+
+  /** The launcher has its cgroups, and waits. */
+  begun(): void {
+    this.#begun = true;
+    this.#tell(this.#options.plan.filter(isOf(BEGINNING)));
+  }
+
+  /**
+   * Builds the root, or finds in one that is there what the program is; and writes the launcher's second program.
+   *
+   * @param hear waits for what the launcher says next.
+   * @returns what the program is, and why it could be refused.
+   */
+  build(pidfd: number, hear: () => void): Executing {
+    const { plan, observer, fromOutside } = this.#options;
+    const awaitBegun = () => {
+      while (!this.#begun) hear();
+      // It has made its cgroup namespace where its cgroup begins.
+      this.#inside?.joinCgroups(pidfd);
+    };
+    if (fromOutside) {
+      awaitBegun();
+      this.#enter(onlyMounts(this.#options.namespaces));
+    }
+    // Up to there both are at work at the same time.
+    const before = (step: Step) => {
+      if (isNewProc(step)) { while (this.#procs.length === 0) hear(); }
+      if (step.do === "cgroup mounts") awaitBegun();
+    };
+    const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "launcher"];
+    build({
+      plan,
+      isMine: (step) => isOf(BOTH)(step) || !elsewhere.includes(step.do),
+      before,
+      context: this.#context,
+      observer,
+    });
+    while (!this.#begun) hear();
+    const user = plan.find(isOf(["become user"]))!;
+    if (user.uid !== 0 && this.#master === undefined) giveAwayPipes(user.uid);
+    const path = this.#context.program!;
+    const reasons = reasonsOf(path);
+    const launcher = plan.find(isOf(["launcher"]))!;
+    const image = endingImage(plan.filter(isOf(ENDING)), {
+      channel: this.#channel,
+      path,
+      reasons,
+      argv: launcher.argv,
+      env: environmentOf(this.#context, launcher),
+      launcher,
+      terminal: this.#terminal,
+      bounding: boundingSet(),
+    });
+    writeAll(this.#next.number, image);
+    sealWhole(this.#next.number);
+    return { type: "exec", path, reasons };
+  }
+
+  /** The first process has said that it is ready: so all is done that comes before. */
+  ready(): void {
+    const steps = this.#ending();
+    this.#tell(steps.slice(0, steps.findIndex((step) => step.do === "tell ready") + 1));
+  }
+
+  /** It is the program. */
+  started(): void {
+    const steps = this.#ending();
+    this.#tell(steps.slice(steps.findIndex((step) => step.do === "tell ready") + 1));
+  }
+
+  #ending(): Step[] {
+    return this.#options.plan.filter(isOf(ENDING))
+      .filter((step) => !isOf(BOTH)(step));
+  }
+
+  /** Of steps of the first process, which has no clock, is told when they were heard to be done. */
+  #tell(steps: readonly Step[]): void {
+    const { observer } = this.#options;
+    if (observer === undefined) return;
+    const now = performance.now();
+    for (const step of steps) observer.done(step, now, now);
+  }
+
+  /** Back to the host. */
+  [Symbol.dispose](): void {
+    this.#inside?.[Symbol.dispose]();
+    this.#next[Symbol.dispose]();
+    for (const fd of this.#procs.splice(0)) close(fd);
+    // The root is not this process's own where it was opened before.
+    const { root } = this.#context;
+    const opened = this.#options.plan.find(isOf(["root"]))?.tree;
+    if (root >= 0 && root !== opened) close(root);
+    this.#context.root = -1;
+  }
+}
+
+/**
+ * Whether a process is of the kind that is made by way of the launcher alone. A first one: with a mount and a pid
+ * namespace of its own, but in this process's user namespace, which it could not come back to. Or one more that
+ * joins namespaces of those kinds. And with nothing to be done on the way by the process itself that takes more than
+ * system calls.
+ */
+export function canBuildHere({ plan, namespaces, fromOutside }: SpawnOptions): boolean {
+  const has = (kind: StepKind) => plan.some((step) => step.do === kind);
+  const joined = namespaces.join.map(({ type }) => type);
+  const fits = fromOutside
+    ? namespaces.clone === 0 && !has("terminal") && !has("change root") &&
+      namespaces.affinity === undefined &&
+      joined.includes("mount") && !joined.includes("time")
+    : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
+  return fits && !namespaces.has("user") && has("exec") && plan.every(canBeHere);
+}
+
+/** What this process has to join to look for files as they are in a container. */
+function onlyMounts({ join }: NamespaceChoice): Pick<NamespaceChoice, "clone" | "join"> {
+  return { clone: 0, join: join.filter(({ type }) => type === "mount") };
+}
+
+function canBeHere(step: Step): boolean {
+  switch (step.do) {
+    case "seccomp":
+      return !step.notify && allows(step.filter.program, SYSCALLS.capset) &&
+        allows(step.filter.program, SYSCALLS.execve);
+    case "launcher":
+      return !step.direct && step.sibling?.terminal !== true;
+    case "mount":
+      // What is opened for it is closed when it is done, which is this process's own here.
+      return step.tree === undefined;
+    case "terminal":
+      return step.controlling && step.console;
+    case "cgroup mounts":
+      return step.hierarchies.every(({ tree }) => tree === undefined);
+    case "device nodes":
+      return step.nodes.every(({ tree }) => tree === undefined);
+    case "start afresh":
+      return Array.from({ length: step.keep }, (_, i) => 3 + i).every(isInherited);
+    default:
+      return HERE.includes(step.do);
+  }
+}
+
+/** A cgroup of v2, which a forked process is born in (clone3(2)). */
+const JOIN_UNIFIED = { do: "join cgroups", label: "join the cgroup" } as const;
+
+/** Of these a part is done by each: the terminal is opened here, and whether there is such a folder is found out. */
+const BOTH = ["terminal", "enter working folder"] as const satisfies readonly StepKind[];
+
+const HERE: readonly StepKind[] = [
+  ...BEGINNING,
+  ...ENDING,
+  "take root",
+  "lo up",
+  "propagation",
+  "open sources",
+  "root",
+  "links",
+  "sysctl",
+  "make working folder",
+  "read-only paths",
+  "masked paths",
+  "pivot root",
+  "root propagation",
+  "read-only root",
+  "hostname",
+  "domainname",
+  "find home",
+  "find program",
+];
+
+function isOf<const K extends StepKind>(kinds: readonly K[]): (step: Step) => step is StepOf<K> {
+  return (step): step is StepOf<K> => (kinds as readonly StepKind[]).includes(step.do);
+}
+
+function isNewProc(step: Step): boolean {
+  return step.do === "mount" && step.kind === "new" && step.fstype === "proc" &&
+    step.legacy === undefined;
+}
+
+function boundingSet(): bigint {
+  let set = 0n;
+  for (let capability = 0; capability < 64; capability++) {
+    const has = inBoundingSet(capability);
+    if (has === undefined) break;
+    if (has) set |= 1n << BigInt(capability);
+  }
+  return set;
+}
