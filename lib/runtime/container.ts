@@ -4,6 +4,7 @@ import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { kill, pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
 import { type Cgroup, openCgroup } from "../cgroup/cgroup.ts";
+import { killMembers } from "../cgroup/processes.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { parseJSON } from "../json.ts";
@@ -87,8 +88,7 @@ export function signalContainer(state: ContainerState, signal: number): void {
 export function signalAll(state: ContainerState, signal: number): void {
   if (signal === SIGNALS.SIGKILL) {
     if (state.record.cgroups.length > 0) return cgroupOf(state.record).kill();
-    // Its pid namespace ends with its first process.
-    return signalContainer(state, signal);
+    return killMembers(() => membersOf(state));
   }
   for (const pid of membersOf(state)) {
     try {
@@ -136,13 +136,16 @@ export function deleteContainer(state: ContainerState, force = false): void {
 }
 
 /** Kills the first process, and with it all of its pid namespace, and waits until it is gone: it may not be our child. */
-export function endContainer({ record }: ContainerState): void {
+export function endContainer(state: ContainerState): void {
+  const { record } = state;
   const { init } = record;
   if (init === undefined) return;
   try {
     using pidfd = new Fd(pidfd_open(init.pid));
     if (!isAlive(init)) return;
     const cgroup = cgroupOf(record);
+    // Without a cgroup nobody would know later whose they were.
+    if (record.cgroups.length === 0) killMembers(() => membersOf(state));
     pidfd_send_signal(pidfd.number, SIGNALS.SIGKILL);
     if (cgroup.isFrozen()) cgroup.thaw();
     const ENOUGH = 10_000;

@@ -18,13 +18,19 @@ export function stepFailure(failed: Failed): ContainerError {
 }
 
 /** The error that a refused clone3(2) of the first process stands for. */
-export function forkFailure(cause: SysError): ContainerError {
+export function forkFailure(cause: SysError, isRoot = Deno.uid() === 0): ContainerError {
   return new ContainerError(`make the container's first process: ${cause.message}`, {
     code: cause.code === "ENOSYS" || cause.code === "EINVAL" ? "Unsupported" : "Failed",
     cause,
-    hint: FORK_HINTS[cause.code],
+    hint: (isRoot ? {} : USER_FORK_HINTS)[cause.code] ?? FORK_HINTS[cause.code],
   });
 }
+
+/** The same for an ordinary user. */
+const USER_FORK_HINTS: Readonly<Record<string, string>> = {
+  EPERM: "This system lets only root make user namespaces: see /proc/sys/kernel/" +
+    "unprivileged_userns_clone and the rules of its security module",
+};
 
 /** clone(2), ERRORS. */
 const FORK_HINTS: Readonly<Record<string, string>> = {

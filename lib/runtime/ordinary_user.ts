@@ -19,10 +19,22 @@ export function ordinaryUser(): number | undefined {
  * a user namespace, such as rootless podman's. Undefined for root.
  */
 export function limitedUser(): number | undefined {
-  const [inside, outside, size] = readFile("/proc/self/uid_map").trim().split(/\s+/).map(Number);
-  const ALL_IDS = 0xffff_ffff;
-  return ordinaryUser() ??
-    (inside === 0 && outside === 0 && size === ALL_IDS ? undefined : outside);
+  return ordinaryUser() ?? outsideOf(idMap ??= readFile("/proc/self/uid_map"));
+}
+
+/** Read once: it stays as it is. */
+let idMap: string | undefined;
+
+/**
+ * The number that the first user of a user namespace has outside of it; undefined where it maps all ids to
+ * themselves.
+ *
+ * @param map the text of proc(5)'s /proc/self/uid_map.
+ */
+export function outsideOf(map: string): number | undefined {
+  const [inside, outside, size] = map.trim().split(/\s+/).map(Number);
+  const ALL = 0xffff_ffff;
+  return inside === 0 && outside === 0 && size === ALL ? undefined : outside;
 }
 
 /** File systems that belong to a namespace: only its owner may mount them. */
@@ -73,6 +85,12 @@ export function checkUserSpec(spec: Spec): void {
       "Leave them out, or map more groups in linux.gidMappings",
     );
   }
+  if (listens(spec)) {
+    throw refusal(
+      "linux.seccomp: only root can hand over the listener of SCMP_ACT_NOTIFY",
+      "Choose another action",
+    );
+  }
   if (Object.keys(spec.linux?.netDevices ?? {}).length > 0) {
     throw refusal("linux.netDevices: only root can move devices of the host", "Leave them out");
   }
@@ -90,6 +108,14 @@ export function checkUserSpec(spec: Spec): void {
       `Add {"type": "${owner}"} to linux.namespaces${INSTEAD[type] ?? ""}`,
     );
   }
+}
+
+/** The listener is fetched out of a process that nobody but root may look into. */
+function listens({ linux }: Spec): boolean {
+  const { defaultAction, syscalls = [] } = linux?.seccomp ?? {};
+  return [{ action: defaultAction }, ...syscalls].some(({ action }) =>
+    action === "SCMP_ACT_NOTIFY"
+  );
 }
 
 function refusal(what: string, hint: string): ContainerError {

@@ -1,6 +1,7 @@
 /** The runtime's face for an ordinary user: the container's user namespace is all the rights that he has. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { identify } from "../../lib/runtime/process_identity.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { dropNamespace, type FilledSpec, setNamespace } from "./support/bundle.ts";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
@@ -294,6 +295,31 @@ testWith(namespaces, "a container joins the namespaces of another of the user's"
 
 testWith(
   namespaces,
+  "a container in the pid namespace of another has its own processes only",
+  async () => {
+    await user.during(() => {}, async (one, pid) => {
+      const bundle = await user.bundle("sleep 2000 & exec sleep 2000", (spec) => {
+        setNamespace(spec, "user", `/proc/${pid}/ns/user`);
+        setNamespace(spec, "pid", `/proc/${pid}/ns/pid`);
+        delete spec.linux.uidMappings;
+        delete spec.linux.gidMappings;
+      });
+      const other = user.id();
+      await user.detached("run", "-d", "--bundle", bundle, other);
+      const members = async (id: string) =>
+        JSON.parse(await user.ok("ps", "-f", "json", id)) as number[];
+      await until("both sleep", async () => (await members(other)).length === 2);
+      const own = await members(other);
+      assertEquals((await members(one)).length, 3);
+      await user.ok("delete", "--force", other);
+      await until("they are gone", () => own.every((pid) => identify(pid) === undefined));
+      assertEquals(await members(one), [pid]);
+    });
+  },
+);
+
+testWith(
+  namespaces,
   "run: a terminal of its own",
   async () => {
     const bundle = await user.bundle(
@@ -341,6 +367,13 @@ const REFUSED: readonly (readonly [string, (spec: FilledSpec) => void, RegExp])[
       options: ["bind", "idmap"],
     });
   }, /only root can map the ids of the mount on "\/tmp"/],
+  ["a listener of a filter", (spec) => {
+    spec.linux.seccomp = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      listenerPath: "/run/nobody.sock",
+      syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }],
+    };
+  }, /apply linux\.seccomp: only root can hand over the listener/],
   ["a limit of memory", (spec) => {
     spec.linux.resources = { memory: { limit: 100_000_000 } };
   }, /linux\.resources\.memory\.limit: user 61234 may not make the cgroup.*\n.*linux\.cgroupsPath/],

@@ -343,3 +343,33 @@ Deno.test("exec: the CPUs after the cgroup, the root by descriptor where there i
   assertEquals(find(changed, "change root").fd, 30);
   assertEquals(kinds(changed).includes("take root"), false);
 });
+
+Deno.test("for an ordinary user the first process takes everything of the host itself, and joins cgroups as the user", () => {
+  const linux = { namespaces: [], uidMappings: [], gidMappings: [] };
+  const steps = plan(spec({ linux }), {
+    cgroupFiles: [9],
+    namespaces: namespaces("mount", "pid", "user"),
+    trees: {
+      attached: false,
+      mounts: new Map(),
+      cgroups: new Map(),
+      devices: new Map(),
+      byChild: { spread: MS_SLAVE, cgroups: new Map() },
+    },
+  });
+  assertOrder(
+    steps,
+    "start afresh",
+    "wait for mappings",
+    "join cgroups",
+    "open sources",
+    "become root",
+    "root",
+    "device nodes",
+  );
+  assertEquals(find(steps, "start afresh").dumpable, true);
+  const { paths } = find(steps, "open sources");
+  assertEquals([paths[0], paths.includes("/dev/null")], ["/bundle/rootfs", true]);
+  assertEquals([find(steps, "root").spread, find(steps, "root").tree], [MS_SLAVE, undefined]);
+  assert(find(steps, "device nodes").nodes.every(({ spread }) => spread === MS_SLAVE));
+});
