@@ -16,6 +16,9 @@ const LENGTH_LIMIT = 256;
 /** The algorithms that content can be verified by, and how many hexadecimal digits they give. */
 const DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
 
+/** The names of those algorithms. */
+export const ALGORITHMS: readonly string[] = Object.keys(DIGITS);
+
 /**
  * Reads a digest. Those of algorithms that are unknown here are read as well, as long as they are well
  * formed; content named by them can be kept track of, but never verified.

@@ -1,7 +1,6 @@
 import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../ffi/constants.ts";
 import {
   Fd,
-  fsync,
   LOCK_EX,
   mkdirat,
   openat,
@@ -89,7 +88,6 @@ export class PartialFolder implements Disposable {
   /** Gives it its name. */
   complete(): void {
     renameat2(this.#parent, this.name, this.#parent, this.#final);
-    fsync(this.#parent);
   }
 
   /**

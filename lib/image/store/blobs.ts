@@ -1,8 +1,8 @@
-import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
-import { Fd, fsync, mkdirat, openat, renameat2, tryStatx } from "../../../ffi/file.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../../../ffi/constants.ts";
+import { type Fd, fsync, mkdirat, renameat2, tryStatx } from "../../../ffi/file.ts";
 import { ContainerError, SysError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
-import { algorithmOf, type Digest, Verifier } from "../digest.ts";
+import { algorithmOf, ALGORITHMS, type Digest, Verifier } from "../digest.ts";
 import { blobPath, BLOBS } from "./layout.ts";
 import { tryOpen, tryReadFile } from "./read_file.ts";
 
@@ -55,13 +55,21 @@ function notThere(digest: Digest): never {
   });
 }
 
-/** Gives a file that is whole, verified and on the disk its place as a blob. */
+/**
+ * Gives a file that is whole, verified and on the disk its place as a blob. A crash may undo that until
+ * {@link syncBlobs} is called.
+ */
 export function placeBlob(root: number, from: string, digest: Digest): void {
-  const folder = `${BLOBS}/${algorithmOf(digest)}`;
-  tryMkdirat(root, folder);
+  tryMkdirat(root, `${BLOBS}/${algorithmOf(digest)}`);
   renameat2(root, from, root, blobPath(digest));
-  using opened = new Fd(openat(root, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  fsync(opened.number);
+}
+
+/** Waits until all blobs have their places on the disk, those too that other processes have put there. */
+export function syncBlobs(root: number): void {
+  for (const algorithm of ALGORITHMS) {
+    using folder = tryOpen(root, `${BLOBS}/${algorithm}`);
+    if (folder !== undefined) fsync(folder.number);
+  }
 }
 
 /** Makes a folder of the store where there is none. */

@@ -125,7 +125,8 @@ export class BlobReceiver implements Disposable {
   }
 
   /**
-   * Makes sure that the blob is whole and right, and gives it its place; it is on the disk then.
+   * Makes sure that the blob is whole and right, and gives it its place; it is on the disk then, where
+   * its name is when a reference is made.
    *
    * @throws {ContainerError} InvalidArchive: what is short stays, what is wrong is removed
    */

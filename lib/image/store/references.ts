@@ -1,4 +1,4 @@
-import { O_CREAT, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } from "../../../ffi/constants.ts";
+import { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } from "../../../ffi/constants.ts";
 import { cstring } from "../../../ffi/cstring.ts";
 import { Fd, fsync, openat, renameat2, writeAll } from "../../../ffi/file.ts";
 import { ContainerError } from "../../errors.ts";
@@ -81,6 +81,12 @@ function tryParse(name: string): Reference | undefined {
  * @param root the open store, whose lock the caller has, exclusive
  */
 export function writeReferences(root: number, entries: readonly ReferenceEntry[]): void {
+  replaceFile(root, INDEX, indexOf(entries));
+  fsync(root);
+}
+
+/** The content of an `index.json`. */
+export function indexOf(entries: readonly ReferenceEntry[]): string {
   const manifests = entries.map(({ name, descriptor }) => ({
     mediaType: descriptor.mediaType,
     digest: descriptor.digest,
@@ -92,8 +98,7 @@ export function writeReferences(root: number, entries: readonly ReferenceEntry[]
     ...descriptor.artifactType && { artifactType: descriptor.artifactType },
     ...descriptor.platform && { platform: descriptor.platform },
   }));
-  const text = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
-  replaceFile(root, INDEX, text);
+  return JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
 }
 
 function withoutEmpty(
@@ -106,7 +111,10 @@ function withoutEmpty(
   return kept.length === 0 ? {} : { [name]: Object.fromEntries(kept) };
 }
 
-/** Gives a file of an open folder new content: what is read there is all of the one or of the other. */
+/**
+ * Gives a file of an open folder new content: what is read there is all of the one or of the other,
+ * after a crash too.
+ */
 export function replaceFile(root: number, name: string, text: string): void {
   const fresh = `${name}.new`;
   {
@@ -115,6 +123,4 @@ export function replaceFile(root: number, name: string, text: string): void {
     fsync(file.number);
   }
   renameat2(root, fresh, root, name);
-  using folder = new Fd(openat(root, ".", O_RDONLY));
-  fsync(folder.number);
 }

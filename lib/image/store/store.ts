@@ -28,10 +28,16 @@ import {
 import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
 import { BlobWriter } from "./blob_writer.ts";
-import { isThere, openBlob, readBlob, tryMkdirat } from "./blobs.ts";
+import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
 import { storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
-import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
+import {
+  indexOf,
+  readReferences,
+  type ReferenceEntry,
+  replaceFile,
+  writeReferences,
+} from "./references.ts";
 
 /** Bytes in pieces, as they come. */
 export type Content =
@@ -223,6 +229,8 @@ export class ImageStore implements Disposable {
     const changed = change(this.references());
     if (changed === undefined) return;
     try {
+      // No reference leads to what a crash may take away.
+      syncBlobs(this.root);
       writeReferences(this.root, changed);
     } catch (error) {
       throw storeError(`write ${quote(`${this.path}/${INDEX}`)}`, error);
@@ -293,7 +301,7 @@ function makeLayout(root: number): void {
   fchmod(root, 0o700);
   using _lock = lockStore(root, "exclusive");
   for (const name of [BLOBS, `${BLOBS}/sha256`, PARTIAL, LAYERS, REMOVED]) tryMkdirat(root, name);
-  if (tryStatx(root, INDEX) === undefined) writeReferences(root, []);
+  if (tryStatx(root, INDEX) === undefined) replaceFile(root, INDEX, indexOf([]));
   if (tryStatx(root, OCI_LAYOUT) === undefined) replaceFile(root, OCI_LAYOUT, LAYOUT_VERSION);
   tryMkdirat(root, LEASES);
 }
