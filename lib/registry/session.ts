@@ -9,7 +9,7 @@ import { follow } from "./follow.ts";
 import { HttpClient } from "./http/client.ts";
 import { ExchangeFault } from "./http/fault.ts";
 import { isLoopback } from "./http/loopback.ts";
-import type { Answer, Request } from "./http/message.ts";
+import { type Answer, contentOfAtMost, type Request } from "./http/message.ts";
 import { DEFAULT_LIMITS, type Limits } from "./http/patience.ts";
 import {
   DEFAULT_PERSISTENCE,
@@ -188,30 +188,54 @@ export class RegistrySession implements Disposable {
   async #settle(): Promise<URL> {
     const host = this.registry === "docker.io" ? DOCKER_HUB : this.registry;
     const base = this.#given ?? new URL(`https://${host}/`);
+    const without = new URL(`http://${host}/`);
+    const isHere = this.#given === undefined && isLoopback(base.hostname);
+    // Those on this machine mostly do without, and the question is no secret.
+    if (isHere && base.port !== "" && await this.#isRegistry(without)) return without;
     try {
       return await this.#ping(base);
     } catch (error) {
-      const mayDoWithout = this.#given === undefined &&
-        (this.#isInsecureAllowed || isLoopback(base.hostname));
+      const mayDoWithout = isHere || (this.#given === undefined && this.#isInsecureAllowed);
       // Servers without TLS refuse it, hang up, or wait for the end of what they take for a request.
       const isWithout = error instanceof ExchangeFault &&
         (error.kind === "not-tls" || error.kind === "broken" ||
           (error.kind === "unreachable" && base.port === ""));
       if (!mayDoWithout || !isWithout) throw error;
-      return await this.#ping(new URL(`http://${host}/`)).catch((other) => {
+      return await this.#ping(without).catch((other) => {
         // What is told is why there is no TLS, unless something else is the matter.
         throw error.kind === "not-tls" ? other : error;
       });
     }
   }
 
+  /** Whether what listens there answers as a registry does. */
+  async #isRegistry(base: URL): Promise<boolean> {
+    try {
+      return await this.#ask(
+        base,
+        ({ status, url }) => url.origin === base.origin && (status === 200 || status === 401),
+      );
+    } catch (error) {
+      if (error instanceof ExchangeFault) return false;
+      throw error;
+    }
+  }
+
   async #ping(base: URL): Promise<URL> {
+    await this.#ask(base, () => true);
+    return base;
+  }
+
+  /** Takes note of what is answered to the question that all registries know, where it is good. */
+  async #ask(base: URL, isGood: (answer: Answer) => boolean): Promise<boolean> {
     const url = new URL(`${base.href.replace(/\/$/, "")}/v2/`);
     using answer = await this.#follow({ method: "GET", url });
+    if (!isGood(answer)) return false;
     this.#passOnWarnings(answer);
     this.#isReached = true;
     if (answer.status === 401 && answer.url.origin === base.origin) this.#authorizer.learn(answer);
-    return base;
+    await passOver(answer);
+    return true;
   }
 
   #follow(request: Request): Promise<Answer> {
@@ -239,6 +263,19 @@ export class RegistrySession implements Disposable {
       this.#warned.add(text);
       this.#options.warn?.(`the registry ${this.registry} says: ${printable(text)}`);
     }
+  }
+}
+
+/** The most bytes of an answer that are read for nothing but to use its connection again. */
+const PASSED_OVER = 4096;
+
+/** Reads what nobody wants to know, where that is little. */
+async function passOver(answer: Answer): Promise<void> {
+  try {
+    await contentOfAtMost(PASSED_OVER, answer);
+  } catch (error) {
+    // Then there will be another connection.
+    if (!(error instanceof ExchangeFault)) throw error;
   }
 }
 

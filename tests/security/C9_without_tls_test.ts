@@ -74,6 +74,23 @@ Deno.test("a name without a host, and a port without TLS, is not tried without i
   });
 });
 
+Deno.test("localhost, which may do without TLS, is this machine, whatever a file says", async () => {
+  await attack(workspace, async () => {
+    await using registry = new TestRegistry();
+    registry.addImage("1", [layerOf("a", 5000)]);
+    using trial = new PullTrial();
+    const name = `${registry.host.replace("127.0.0.1", "localhost")}/image:1`;
+    const { code, stderr } = await workspace.run(["pull", "-i", trial.images, name], {
+      through: withEtc(workspace.folder, {
+        hosts: "192.0.2.1 localhost\n",
+        "nsswitch.conf": "hosts: files\n",
+      }),
+    });
+    assertEquals(code, 0, stderr);
+    assertEquals(registry.asked.filter((one) => one.endsWith(" /v2/")).length, 1);
+  });
+});
+
 Deno.test("a registry with TLS sends nobody to where there is none", async () => {
   await attack(workspace, async () => {
     await using registry = new TestRegistry();
