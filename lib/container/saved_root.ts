@@ -1,6 +1,7 @@
 import { ContainerError, reasonOf } from "../errors.ts";
 import { findSafeFolder } from "../folder.ts";
 import { parseJSON } from "../json.ts";
+import { quote } from "../quote.ts";
 import type { Spec } from "../oci/spec.ts";
 import { unescapedLayers } from "../runtime/overlay_options.ts";
 import { type ContainerState, StateRoot } from "../runtime/state.ts";
@@ -39,8 +40,27 @@ export function findRoot(containersFolder: string, wanted: string): ContainerRoo
       hint: "Give more of the id, or the name",
     });
   }
-  const { record } = findContainer(states, wanted);
+  const { record } = findRunning(states, wanted, containersFolder);
   return rootIn(record.bundle, record.id, states);
+}
+
+/** Says also how one that has ended is found. */
+function findRunning(
+  states: readonly ContainerState[],
+  wanted: string,
+  containersFolder: string,
+): ContainerState {
+  try {
+    return findContainer(states, wanted);
+  } catch (error) {
+    if (!(error instanceof ContainerError) || error.code !== "NotFound") throw error;
+    const ended = `One that has ended is found by its id: ls ${quote(containersFolder)}`;
+    throw new ContainerError(error.message, {
+      code: error.code,
+      hint: `${error.hint}. ${ended}`,
+      cause: error,
+    });
+  }
 }
 
 function foldersIn(folder: string, wanted: string): string[] {
