@@ -92,6 +92,27 @@ ctrTest("a program that is not there is an error that says so", async (id) => {
   assertMatch(told.stderr, /"nope": command not found in the container: no such file or directory/);
 });
 
+ctrTest(
+  "run and exec with --tty have a terminal of their own, as large as the caller's",
+  async (id) => {
+    const program = "tty; until stty size | grep '33 99'; do sleep 0.1; done; exit 3";
+    /** As somebody at a terminal of that size does. */
+    const typed = async (...words: string[]) => {
+      const quoted = ["ctr", "--address", containerd.socket, ...words, "sh", "-c", program]
+        .map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+      const args = ["-qec", `stty rows 33 cols 99; ${quoted}`, "/dev/null"];
+      return await workspace.run(args, { binary: "script" });
+    };
+    const run = await typed("run", ...RUNTIME, "--rm", "--tty", "--rootfs", rootfs!, id);
+    assertEquals(run.code, 3, run.stdout);
+    assertMatch(run.stdout, /\/dev\/pts\/\d+\s[^]*33 99\s/);
+    await start(id);
+    const exec = await typed("task", "exec", "--tty", "--exec-id", "tty", id);
+    assertEquals(exec.code, 3, exec.stdout);
+    assertMatch(exec.stdout, /\/dev\/pts\/\d+\s[^]*33 99\s/);
+  },
+);
+
 ctrTest("exec, ps, metrics, pause, resume, kill and rm of a task", async (id) => {
   await start(id);
   assertEquals(await statusOf(id), "RUNNING");
