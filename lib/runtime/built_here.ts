@@ -30,6 +30,7 @@ import { SysError } from "../errors.ts";
 import { build, InsideNamespaces } from "./builder.ts";
 import { forkFailure } from "./failure.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
+import { limitedUser } from "./ordinary_user.ts";
 import type { SpawnOptions } from "./spawn.ts";
 
 /**
@@ -247,7 +248,9 @@ export function canBuildHere({ plan, namespaces, fromOutside }: SpawnOptions): b
       namespaces.affinity === undefined &&
       joined.includes("mount") && !joined.includes("time")
     : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
-  return fits && !namespaces.has("user") && has("exec") && plan.every(canBeHere);
+  // Root in a user namespace would not come back into the host's namespaces.
+  return fits && !namespaces.has("user") && limitedUser() === undefined && has("exec") &&
+    plan.every(canBeHere);
 }
 
 /** What this process has to join to look for files as they are in a container. */
