@@ -186,3 +186,28 @@ Deno.test("what still has hooks to run at its start meets nobody who may trace i
     assertEquals([code, stdout], [1, ""]);
   });
 });
+
+/** Tells the seals of the file that the first process runs, fcntl(2). */
+const SEALS = `#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+int main(void) {
+  printf("%d\\n", fcntl(open("/proc/1/exe", O_RDONLY), F_GET_SEALS));
+  return 0;
+}`;
+
+Deno.test({
+  name: "the launcher can be written over by nobody, nor be made longer, shorter or unsealed",
+  ignore: !HAS_COMPILER,
+  fn: async () => {
+    const program = workspace.path("seals");
+    await compile(program, SEALS);
+    const bind = { type: "bind", source: program, options: ["bind", "ro"] };
+    await created((spec) => spec.mounts.push({ destination: "/seals", ...bind }), async (id) => {
+      const { stdout } = await bundles.command(["exec", id, "/seals"]);
+      const F_SEAL_SEAL_SHRINK_GROW_WRITE = 0xf;
+      assertMatch(stdout, /^\d+\n$/);
+      assertEquals(Number(stdout) & F_SEAL_SEAL_SHRINK_GROW_WRITE, F_SEAL_SEAL_SHRINK_GROW_WRITE);
+    });
+  },
+});
