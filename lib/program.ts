@@ -30,13 +30,25 @@ export interface Output {
 
 /** Runs a helper program to its end, with an empty environment and no standard input. */
 export function runProgram(path: string, args: readonly string[]): Output {
-  const { success, stdout, stderr } = new Deno.Command(path, {
+  return decoded(command(path, args).outputSync());
+}
+
+/** Starts a helper program as {@link runProgram} does. */
+export function startProgram(path: string, args: readonly string[]): Promise<Output> {
+  return command(path, args).output().then(decoded);
+}
+
+function command(path: string, args: readonly string[]): Deno.Command {
+  return new Deno.Command(path, {
     args: [...args],
     clearEnv: true,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-  }).outputSync();
+  });
+}
+
+function decoded({ success, stdout, stderr }: Deno.CommandOutput): Output {
   const decoder = new TextDecoder();
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -33,13 +33,20 @@ export function isObserved(): boolean {
 /** Does one step of the parent's side. Costs nothing when nobody follows. */
 export function step<T>(info: StepInfo | (() => StepInfo), action: () => T): T {
   if (observers.length === 0) return action();
-  const told = typeof info === "function" ? info() : info;
+  const end = beginStep(typeof info === "function" ? info() : info);
+  const result = action();
+  end();
+  return result;
+}
+
+/** Begins a step that goes on while others are done; to be called when it has gone well. */
+export function beginStep(told: StepInfo): () => void {
   for (const observer of observers) observer.begin?.(told);
   const start = performance.now();
-  const result = action();
-  const end = performance.now();
-  for (const observer of observers) observer.end?.(told, start, end);
-  return result;
+  return () => {
+    const end = performance.now();
+    for (const observer of observers) observer.end?.(told, start, end);
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
 import { type Cidr, formatCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
 import { hostnameFile, hostsFile, resolverFile } from "../network/resolver.ts";
-import { attachNetwork, hostVethName } from "../network/veth.ts";
+import { beginWire, hostVethName, type Wire } from "../network/veth.ts";
 import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
 import type { ContainerFolder } from "./folder.ts";
 import { findContainer } from "./find.ts";
@@ -16,10 +16,12 @@ export interface Network {
   /** The namespace to join instead of having one. */
   readonly join?: string;
   /**
-   * Brings bridge and address translation into being and makes the way from the container's new
-   * namespace to the bridge; undefined where there is none.
+   * Brings bridge and address translation into being, and begins to make the way from the container's namespace to
+   * the bridge; undefined where there is none.
+   *
+   * @param netns the namespace; without, it is made.
    */
-  readonly attach?: (pid: number) => void;
+  readonly connect?: (netns?: string) => Wire;
   /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf: [on the host, in the container]. */
   files(folder: ContainerFolder, hostname: string): (readonly [string, string])[];
 }
@@ -65,10 +67,8 @@ function bridged(
   const hostVeth = hostVethName(id);
   return {
     lease: { bridge: formatCidr(bridgeAddress), address: formatCidr(address), veth: hostVeth },
-    attach(pid) {
-      const bridge = prepareHost(root, id, bridgeAddress);
-      attachNetwork({ netns: `/proc/${pid}/ns/net`, hostVeth, bridge, address });
-    },
+    connect: (netns) =>
+      beginWire({ netns, hostVeth, bridge: prepareHost(root, id, bridgeAddress), address }),
     files: (folder, hostname) => resolverFiles(folder, hostname, "bridge", address),
   };
 }

@@ -50,7 +50,11 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   const seccomp = await chooseSeccomp(options, capabilities);
   using image = await obtainImage(options);
   const command = commandOf(options, image.defaults);
-  return runFrom({ image, command, containersFolder, capabilities, seccomp }, options, observer);
+  return await runFrom(
+    { image, command, containersFolder, capabilities, seccomp },
+    options,
+    observer,
+  );
 }
 
 /** What was found out for a container before anything of it is made. */
@@ -75,11 +79,11 @@ function commandOf(
   throw new UsageError("run a container: a command is missing", { allOptions: true });
 }
 
-function runFrom(
+async function runFrom(
   { image, command, containersFolder, capabilities, seccomp }: Prepared,
   options: RunOptions,
   observer?: ChildObserver,
-): RunResult {
+): Promise<RunResult> {
   using undo = new DisposableStack();
   // Modes are meant as they stand, whatever the caller's mask.
   umask(0o022);
@@ -105,6 +109,12 @@ function runFrom(
   parts.defer(() => {
     if (options.remove || !record.started) removeContainerFolder(folder.path);
   });
+  // With a user namespace, the network's has to belong to that one.
+  let wire = mappings === undefined ? network.connect?.() : undefined;
+  using namespace = wire?.namespace;
+  // Whatever happens, nothing that was begun goes on when this is over.
+  await using begun = new AsyncDisposableStack();
+  begun.defer(() => wire?.connected.catch(() => {}));
   const hostname = options.hostname ?? options.name ?? record.id;
   const spec = makeConfig(options, {
     id: record.id,
@@ -134,11 +144,14 @@ function runFrom(
     spec,
     cgroup,
     dieWithParent: true,
-    meanwhile: network.attach,
+    netns: namespace?.number,
     observer,
     seccomp: seccomp?.filter,
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
+  wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
+  await wire?.connected;
+  wire?.finish();
   container.start();
   const status = follow(container, signals, relay);
   return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };

@@ -1,8 +1,8 @@
 import { Fd, writeAll } from "../../ffi/file.ts";
 import { memfd_create } from "../../ffi/process.ts";
 import { ContainerError } from "../errors.ts";
-import { isObserved, step } from "../trace.ts";
-import { findProgram, type Output, runProgram } from "../program.ts";
+import { beginStep, isObserved, step, type StepInfo } from "../trace.ts";
+import { findProgram, type Output, runProgram, startProgram } from "../program.ts";
 
 /** One command of ip(8). */
 export interface IpCommand {
@@ -23,20 +23,60 @@ export interface IpCommand {
  * iproute2 is not installed.
  */
 export function runIp(commands: readonly IpCommand[], options: readonly string[] = []): void {
-  const ip = findIp();
-  const args = [...options, "-batch"];
-  const told = {
-    label: `run ${count(commands.length)} of ip in one process`,
-    call: `${ip} ${args.join(" ")} FILE`,
-  };
-  step(told, () => {
-    using batch = new Fd(memfd_create("ip-batch"));
-    const text = commands.map(({ line }) => `${line}\n`).join("");
-    writeAll(batch.number, new TextEncoder().encode(text));
-    // The file is reached through this process: it is close-on-exec and not inherited.
-    const output = runProgram(ip, [...args, `/proc/${Deno.pid}/fd/${batch.number}`]);
-    if (!output.success) throw failure(commands, output);
+  const batch = new Batch(commands, options);
+  step(batch.told, () => {
+    using _batch = batch;
+    batch.check(runProgram(batch.ip, batch.args));
   });
+  tellEach(commands);
+}
+
+/**
+ * Starts what {@link runIp} does; the process is born into the namespaces that this one is in now. Resolves when
+ * it has ended.
+ *
+ * @throws as {@link runIp} does; what goes wrong later rejects.
+ */
+export async function startIp(commands: readonly IpCommand[]): Promise<void> {
+  using batch = new Batch(commands, []);
+  const end = beginStep(batch.told);
+  batch.check(await startProgram(batch.ip, batch.args));
+  end();
+  tellEach(commands);
+}
+
+/** The commands in a file. It is reached through this process: it is close-on-exec and not inherited. */
+class Batch implements Disposable {
+  readonly ip = findIp();
+  readonly args: readonly string[];
+  readonly told: StepInfo;
+  readonly #commands: readonly IpCommand[];
+  readonly #file: Fd;
+
+  constructor(commands: readonly IpCommand[], options: readonly string[]) {
+    this.#commands = commands;
+    const words = [...options, "-batch"];
+    this.told = {
+      label: `run ${count(commands.length)} of ip in one process`,
+      call: `${this.ip} ${words.join(" ")} FILE`,
+    };
+    this.#file = new Fd(memfd_create("ip-batch"));
+    this.args = [...words, `/proc/${Deno.pid}/fd/${this.#file.number}`];
+    const text = commands.map(({ line }) => `${line}\n`).join("");
+    writeAll(this.#file.number, new TextEncoder().encode(text));
+  }
+
+  /** @throws {ContainerError} when one of the commands has failed. */
+  check(output: Output): void {
+    if (!output.success) throw failure(this.#commands, output);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}
+
+function tellEach(commands: readonly IpCommand[]): void {
   if (!isObserved()) return;
   for (const { label, line, check } of commands) step({ label, call: `ip ${line}`, check }, done);
 }

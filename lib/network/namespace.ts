@@ -1,7 +1,38 @@
 import { AT_FDCWD, CLONE_NEWNET, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
-import { setns } from "../../ffi/namespace.ts";
+import { setns, unshare } from "../../ffi/namespace.ts";
 import { step } from "../trace.ts";
+
+/** The network namespace of the calling thread, open. */
+export function ownNetworkNamespace(): Fd {
+  return new Fd(openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY));
+}
+
+/**
+ * Makes a network namespace and does `action` in it, as {@link inNetworkNamespace} does.
+ *
+ * @param action gets the way by which other programs reach it.
+ * @returns the new one, open, and what `action` has returned.
+ */
+export function inNewNetworkNamespace<T>(
+  action: (made: string) => T,
+): { namespace: Fd; result: T } {
+  using own = ownNetworkNamespace();
+  step({
+    label: "make the container's network namespace",
+    call: "unshare(CLONE_NEWNET)",
+    check: "lsns -t net",
+  }, () => unshare(CLONE_NEWNET));
+  using undo = new DisposableStack();
+  try {
+    const namespace = undo.use(ownNetworkNamespace());
+    const result = action(`/proc/${Deno.pid}/fd/${namespace.number}`);
+    undo.move();
+    return { namespace, result };
+  } finally {
+    setns(own.number, CLONE_NEWNET);
+  }
+}
 
 /**
  * Does `action` with the calling thread inside another network namespace, and comes back whatever
@@ -13,7 +44,7 @@ import { step } from "../trace.ts";
  */
 export function inNetworkNamespace<T>(path: string, action: (own: string) => T): T {
   // The own one is opened first: without it there would be no way back.
-  using own = new Fd(openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY));
+  using own = ownNetworkNamespace();
   using other = new Fd(openat(AT_FDCWD, path, O_RDONLY));
   step(() => ({
     label: "enter the container's network namespace",

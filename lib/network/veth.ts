@@ -1,5 +1,5 @@
 import { SysError } from "../../ffi/errno.ts";
-import { readFile } from "../../ffi/file.ts";
+import { type Fd, readFile } from "../../ffi/file.ts";
 import { sourceAddressTo } from "../../ffi/netdevice.ts";
 import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
@@ -8,9 +8,9 @@ import { step, warn } from "../trace.ts";
 import type { Bridge } from "./bridge.ts";
 import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
 import { guardPort } from "./guard.ts";
-import { type IpCommand, runIp } from "./ip.ts";
+import { type IpCommand, runIp, startIp } from "./ip.ts";
 import { macAddress } from "./mac.ts";
-import { inNetworkNamespace } from "./namespace.ts";
+import { inNetworkNamespace, inNewNetworkNamespace, ownNetworkNamespace } from "./namespace.ts";
 import { writeSysctl } from "./sysctl.ts";
 
 /** The interface inside the container. */
@@ -28,33 +28,57 @@ export function hostVethName(id: string): string {
   return `veth${digits.slice(0, 11)}`;
 }
 
+/** A container's network namespace, and the network that it is getting. */
+export interface Wire {
+  /** The namespace, open; undefined for one that was there before. */
+  readonly namespace?: Fd;
+  /** Resolves when all has been made; rejects with the {@link ContainerError} that names the command that failed. */
+  readonly connected: Promise<void>;
+  /** What is left to do on the host then. Returns when packets pass. */
+  finish(): void;
+}
+
 /**
- * Gives a container its network: `eth0` with its address and a default route through the bridge, and
- * `lo`. Returns when packets pass.
+ * Begins to give a container its network: `eth0` with its address and a default route through the bridge, and
+ * `lo`.
  *
  * All is done by one `ip` process inside the container's namespace, from where it makes the host's
  * end in the host's: so each end is born where it belongs. An end that is moved costs 20 ms, the
  * kernel's wait for all processors (synchronize_net). The pair goes with the container's namespace.
  *
- * @throws {ContainerError} naming the command that failed; InUse when another route has the address.
+ * @throws {ContainerError} InUse when another route has the address.
  * @throws {SysError} when the namespace cannot be entered.
  */
-export function attachNetwork(options: {
-  /** The container's network namespace: `/proc/1234/ns/net`. */
-  netns: string;
+export function beginWire(options: {
+  /** The container's network namespace: `/proc/1234/ns/net`. Without, a new one is made. */
+  netns?: string;
   /** See {@link hostVethName}. */
   hostVeth: string;
   bridge: Bridge;
   address: Cidr;
-}): void {
+}): Wire {
   const { netns, hostVeth, bridge, address } = options;
   checkRoute(bridge, address);
-  inNetworkNamespace(netns, (own) => {
+  // ip reaches it through this process, after that has come back.
+  const host = ownNetworkNamespace();
+  const own = `/proc/${Deno.pid}/fd/${host.number}`;
+  const connect = (netns: string) => {
     limitIPv6(netns);
-    runIp(connectCommands({ own, hostVeth, bridge, address, netns }));
-  });
-  guardPort(hostVeth, address);
-  awaitForwarding(hostVeth, bridge);
+    const connected = startIp(connectCommands({ own, hostVeth, bridge, address, netns }))
+      .finally(() => host[Symbol.dispose]());
+    // Whom something else has kept from waiting for it, that is what counts for.
+    connected.catch(() => {});
+    return connected;
+  };
+  const finish = () => {
+    guardPort(hostVeth, address);
+    awaitForwarding(hostVeth, bridge);
+  };
+  if (netns !== undefined) {
+    return { connected: inNetworkNamespace(netns, () => connect(netns)), finish };
+  }
+  const { namespace, result: connected } = inNewNetworkNamespace(connect);
+  return { namespace, connected, finish };
 }
 
 /** Whether a host end is still there. */

@@ -37,8 +37,8 @@ export interface CreateOptions {
   readonly cgroup: Cgroup;
   /** Whether the container shall end with this process. */
   readonly dieWithParent: boolean;
-  /** Parent's work that needs the new namespaces, done while the child builds its root. */
-  readonly meanwhile?: (pid: number) => void;
+  /** The new network namespace, where it has been made already. */
+  readonly netns?: number;
   readonly observer?: ChildObserver;
   /** A listening socket on which the child waits for a later `start`, where this process ends before. */
   readonly listener?: number;
@@ -81,7 +81,10 @@ export function create(options: CreateOptions): CreatedContainer {
 
   using undo = new DisposableStack();
   using transient = new DisposableStack();
-  const namespaces = chooseNamespaces(linux.namespaces ?? [], transient, linux.timeOffsets);
+  const namespaces = chooseNamespaces(linux.namespaces ?? [], transient, {
+    offsets: linux.timeOffsets,
+    netns: options.netns,
+  });
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
@@ -117,7 +120,7 @@ export function create(options: CreateOptions): CreatedContainer {
     layout: detectCgroups(),
     namespaces,
     dieWithParent: options.dieWithParent,
-    loopback: namespaces.isNew("network") && options.meanwhile === undefined,
+    loopback: namespaces.isNew("network") && options.netns === undefined,
     listener: options.listener,
     passedFds,
     unneededFds: options.listener === undefined ? [] : copiesOfStandardStreams(3 + passedFds),
@@ -169,13 +172,6 @@ export function create(options: CreateOptions): CreatedContainer {
   }
   try {
     init.build();
-    try {
-      options.meanwhile?.(init.pid);
-    } catch (error) {
-      // It may have failed because the process has: then that is the cause to be told.
-      init.assertWell();
-      throw error;
-    }
     init.awaitReady();
   } catch (error) {
     throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;

@@ -1,6 +1,7 @@
 import { CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
 import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
+import { dupFrom } from "../../ffi/process.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
@@ -26,6 +27,14 @@ export interface NamespaceChoice {
   isNew(type: NamespaceType): boolean;
 }
 
+/** What else is known of a container's namespaces. */
+export interface NamespaceOptions {
+  /** Those of the clocks in a new time namespace. */
+  readonly offsets?: Linux["timeOffsets"];
+  /** The new network namespace, where it is there already. */
+  readonly netns?: number;
+}
+
 /**
  * Works out the namespaces of a config (config-linux.md, "Namespaces") and opens those to be joined.
  *
@@ -35,7 +44,7 @@ export interface NamespaceChoice {
 export function chooseNamespaces(
   namespaces: readonly Namespace[],
   acquired: DisposableStack,
-  offsets: Linux["timeOffsets"] = {},
+  { offsets = {}, netns }: NamespaceOptions = {},
 ): NamespaceChoice {
   let clone = 0;
   let unshare = 0;
@@ -45,6 +54,9 @@ export function chooseNamespaces(
     const { flag } = NAMESPACES[type];
     if (path !== undefined) {
       join.push({ type, flag, fd: openNamespace(type, path, flag, acquired) });
+    } else if (type === "network" && netns !== undefined) {
+      // It is dup'ed, as those that are joined are closed.
+      join.push({ type, flag, fd: acquired.use(new Fd(dupFrom(netns, 0))).number });
     } else if (flag === CLONE_NEWCGROUP) unshare |= flag;
     else if (flag === CLONE_NEWTIME) timeOffsets = offsetLines(offsets);
     else clone |= flag;

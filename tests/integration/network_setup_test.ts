@@ -1,6 +1,13 @@
 /** lib/network against the real kernel, in network namespaces of its own: the machine's stays as it is. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../../lib/errors.ts";
 import type { Lease } from "../../lib/network/addresses.ts";
@@ -11,7 +18,7 @@ import { masquerade, removeRules } from "../../lib/network/iptables.ts";
 import { prepareNat, removeNat } from "../../lib/network/nat.ts";
 import { openNftables } from "../../lib/network/nftables.ts";
 import { findProgram } from "../../lib/program.ts";
-import { attachNetwork, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
+import { beginWire, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
 import { observe } from "../../lib/trace.ts";
 import { connectLabs, Lab } from "./network_lab.ts";
 
@@ -22,7 +29,7 @@ const ADDRESS = parseCidr("10.10.10.2/24", "");
 const calls: string[] = [];
 observe({ end: ({ call }) => void calls.push(call ?? "") });
 
-function test(name: string, body: () => void): void {
+function test(name: string, body: () => void | Promise<void>): void {
   Deno.test({ name: `network: ${name}`, ignore: Deno.uid() !== 0, fn: body });
 }
 
@@ -30,9 +37,16 @@ function bridgeIn(host: Lab, address = "10.10.10.1/24", leases: Lease[] = []): B
   return host.do(() => prepareBridge({ address: parseCidr(address, ""), leases }));
 }
 
-function attach(host: Lab, container: Lab, bridge: Bridge, address = ADDRESS): string {
+async function attach(
+  host: Lab,
+  container: Pick<Lab, "path">,
+  bridge: Bridge,
+  address = ADDRESS,
+): Promise<string> {
   const hostVeth = hostVethName(crypto.randomUUID());
-  host.do(() => attachNetwork({ netns: container.path, hostVeth, bridge, address }));
+  const wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
+  await wire.connected;
+  host.do(() => wire.finish());
   return hostVeth;
 }
 
@@ -145,12 +159,12 @@ test("an interface that only has the bridge's name is refused", () => {
   assertStringIncludes(error.message, "it is not a bridge");
 });
 
-test("a container gets lo, eth0, address and route, and packets pass at once", () => {
+test("a container gets lo, eth0, address and route, and packets pass at once", async () => {
   using host = new Lab();
   const bridge = bridgeIn(host);
   for (let round = 0; round < 10; round++) {
     using container = new Lab();
-    const veth = attach(host, container, bridge);
+    const veth = await attach(host, container, bridge);
     const start = performance.now();
     // Nobody listens, but the bridge's answer has to come: a lost ARP request would take a second.
     assertEquals(container.connect("10.10.10.1", 9), "ECONNREFUSED");
@@ -173,13 +187,13 @@ test("a container gets lo, eth0, address and route, and packets pass at once", (
   }
 });
 
-test("host and containers, and containers among each other, reach each other", () => {
+test("host and containers, and containers among each other, reach each other", async () => {
   using host = new Lab();
   using one = new Lab();
   using two = new Lab();
   const bridge = bridgeIn(host);
-  attach(host, one, bridge, parseCidr("10.10.10.2/24", ""));
-  attach(host, two, bridge, parseCidr("10.10.10.3/24", ""));
+  await attach(host, one, bridge, parseCidr("10.10.10.2/24", ""));
+  await attach(host, two, bridge, parseCidr("10.10.10.3/24", ""));
   using atHost = host.listen(80);
   using atTwo = two.listen(80);
   assertEquals(one.connect("10.10.10.1", 80), "connected");
@@ -190,14 +204,14 @@ test("host and containers, and containers among each other, reach each other", (
   assertEquals(atTwo.nextPeer(), "10.10.10.1");
 });
 
-test("the next container with an address is reached at once, by those who knew the last one", () => {
+test("the next container with an address is reached at once, by those who knew the last one", async () => {
   using host = new Lab();
   using neighbour = new Lab();
   const bridge = bridgeIn(host);
-  attach(host, neighbour, bridge, parseCidr("10.10.10.3/24", ""));
+  await attach(host, neighbour, bridge, parseCidr("10.10.10.3/24", ""));
   for (let round = 0; round < 3; round++) {
     using container = new Lab();
-    const veth = attach(host, container, bridge);
+    const veth = await attach(host, container, bridge);
     for (const from of [host, neighbour]) {
       const start = performance.now();
       assertEquals(from.connect("10.10.10.2", 9), "ECONNREFUSED");
@@ -207,27 +221,23 @@ test("the next container with an address is reached at once, by those who knew t
   }
 });
 
-test("the caller's own namespace is back after success and after failure", () => {
+test("the caller's own namespace is back after success and after failure", async () => {
   using host = new Lab();
   using container = new Lab();
   const bridge = bridgeIn(host);
   const before = Deno.readLinkSync("/proc/thread-self/ns/net");
-  attach(host, container, bridge);
-  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
+  await attach(host, container, bridge);
+  const error = await assertRejects(() => attach(host, container, bridge), ContainerError);
   assertMatch(
     error.message,
     /^run "ip link add veth[0-9a-f]{11} .*": File exists$/,
   );
   assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
-  assertThrows(() =>
-    host.do(() =>
-      attachNetwork({ netns: "/proc/self/ns/uts", hostVeth: "v", bridge, address: ADDRESS })
-    )
-  );
+  await assertRejects(() => attach(host, { path: "/proc/self/ns/uts" }, bridge));
   assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
 });
 
-test("a route of others into the subnet, made after the bridge, is refused by name", () => {
+test("a route of others into the subnet, made after the bridge, is refused by name", async () => {
   using host = new Lab();
   using container = new Lab();
   const bridge = bridgeIn(host);
@@ -235,7 +245,7 @@ test("a route of others into the subnet, made after the bridge, is refused by na
   host.run("ip link set tun7 up");
   host.run("ip address add 172.31.0.1/24 dev tun7");
   host.run("ip route add 10.10.10.0/25 dev tun7");
-  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
+  const error = await assertRejects(() => attach(host, container, bridge), ContainerError);
   assertEquals(error.code, "InUse");
   assertStringIncludes(error.message, 'the host reaches this address by the interface "tun7"');
 });
@@ -268,12 +278,12 @@ test("a host end is found and removed, and vanishes with its container by itself
   let veth: string;
   {
     using container = new Lab();
-    veth = attach(host, container, bridge);
+    veth = await attach(host, container, bridge);
     assertEquals(exists(veth), true);
     assertEquals(host.do(() => removeVeth(veth)), true);
     assertEquals(exists(veth), false);
     assertEquals(host.do(() => removeVeth(veth)), false);
-    veth = attach(host, container, bridge);
+    veth = await attach(host, container, bridge);
   }
   for (let waited = 0; exists(veth) && waited < 3000; waited += 10) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -282,13 +292,15 @@ test("a host end is found and removed, and vanishes with its container by itself
 });
 
 /** A host between a container and an outside that knows no way to the containers' subnet. */
-function threeLabs(body: (labs: { host: Lab; outside: Lab; container: Lab }) => void): void {
+async function threeLabs(
+  body: (labs: { host: Lab; outside: Lab; container: Lab }) => void,
+): Promise<void> {
   using host = new Lab();
   using outside = new Lab();
   using container = new Lab();
   connectLabs([host, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
   host.run("ip route add default via 192.0.2.1");
-  attach(host, container, bridgeIn(host));
+  await attach(host, container, bridgeIn(host));
   body({ host, outside, container });
 }
 

@@ -90,6 +90,9 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
       outputSync() {
         return { success: true, code: 0, stdout: new Uint8Array(), stderr: new Uint8Array() };
       }
+      output() {
+        return Promise.resolve(this.outputSync());
+      }
     },
   };
 }
