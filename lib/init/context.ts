@@ -12,6 +12,8 @@ export interface InitContext {
   readonly sources: Map<string, Source>;
   /** Contexts of procfs that the container's first process has opened, where that is another one. */
   readonly procs?: number[];
+  /** The host's /proc/self/fd, open, where this process is not in the container's cgroup; see regular.ts. */
+  readonly own?: number;
   /** Takes the master of the terminal and the slave's path, where it is opened by the process that wants it. */
   readonly takeMaster?: (master: number, slave: string) => void;
   /** The program's path, once it is found. */

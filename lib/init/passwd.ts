@@ -1,7 +1,8 @@
-import { O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { O_NOFOLLOW, O_PATH } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { close, openInRoot, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { openRegular } from "./regular.ts";
 
 /** The most bytes that are read of a file that the container may have written. */
 const SIZE_LIMIT = 10 * 1024 * 1024;
@@ -12,11 +13,12 @@ const SIZE_LIMIT = 10 * 1024 * 1024;
  * regular file, and read up to 10 MiB.
  *
  * @param root the container's root, open.
+ * @param own see {@link openRegular}.
  */
-export function homeOf(root: number, uid: number): string | undefined {
+export function homeOf(root: number, uid: number, own?: number): string | undefined {
   const UID = 2;
   const HOME = 5;
-  for (const line of readPasswd(root).split("\n")) {
+  for (const line of readPasswd(root, own).split("\n")) {
     const fields = line.split(":");
     if (fields[UID] !== String(uid)) continue;
     return fields[HOME]?.startsWith("/") ? fields[HOME] : undefined;
@@ -24,19 +26,16 @@ export function homeOf(root: number, uid: number): string | undefined {
   return undefined;
 }
 
-function readPasswd(root: number): string {
+function readPasswd(root: number, own?: number): string {
   const place = tryOpen(root, O_PATH);
   if (place === undefined) return "";
-  const before = statx(place);
+  const file = tryReading(root, place, own);
   close(place);
-  if ((before.mode & S_IFMT) !== S_IFREG || before.size > SIZE_LIMIT) return "";
-  // Whatever may have taken its place since does not make this wait.
-  const file = tryOpen(root, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
   if (file === undefined) return "";
   try {
-    const status = statx(file);
-    if (status.ino !== before.ino || (status.mode & S_IFMT) !== S_IFREG) return "";
-    const bytes = alloc(before.size);
+    const { size } = statx(file);
+    if (size > SIZE_LIMIT) return "";
+    const bytes = alloc(size);
     let length = 0;
     while (length < bytes.length) {
       const piece = read(file, bytes.subarray(length));
@@ -46,6 +45,16 @@ function readPasswd(root: number): string {
     return new TextDecoder().decode(bytes.subarray(0, length));
   } finally {
     close(file);
+  }
+}
+
+function tryReading(root: number, place: number, own?: number): number | undefined {
+  try {
+    const again = (flags: number) => openInRoot(root, "etc/passwd", flags | O_NOFOLLOW);
+    return openRegular(place, again, own);
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
   }
 }
 

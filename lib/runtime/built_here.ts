@@ -1,6 +1,6 @@
 import { inBoundingSet } from "../../ffi/capability.ts";
 import { CStringArray } from "../../ffi/cstring.ts";
-import { O_WRONLY } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
 import { close, Fd, openat, writeAll } from "../../ffi/file.ts";
 import {
   clearCloseOnExec,
@@ -43,6 +43,7 @@ export class BuiltHere implements Disposable {
   readonly #next: Fd;
   readonly #context: InitContext;
   readonly #procs: number[] = [];
+  readonly #own = new Fd(openat(AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY));
   #inside?: InsideNamespaces;
   #begun = false;
   #master?: Fd;
@@ -57,6 +58,7 @@ export class BuiltHere implements Disposable {
       root: -1,
       sources: new Map(),
       procs: this.#procs,
+      own: this.#own.number,
       takeMaster: (master, slave) => {
         this.#master = new Fd(master);
         this.#terminal = slave;
@@ -179,7 +181,7 @@ export class BuiltHere implements Disposable {
     const user = plan.find(isOf(["become user"]))!;
     if (user.uid !== 0 && this.#master === undefined) giveAwayPipes(user.uid);
     const path = this.#context.program!;
-    const reasons = reasonsOf(path);
+    const reasons = reasonsOf(path, this.#context);
     const launcher = plan.find(isOf(["launcher"]))!;
     const image = endingImage(plan.filter(isOf(ENDING)), {
       channel: this.#channel,
@@ -225,6 +227,7 @@ export class BuiltHere implements Disposable {
   [Symbol.dispose](): void {
     this.#inside?.[Symbol.dispose]();
     this.#next[Symbol.dispose]();
+    this.#own[Symbol.dispose]();
     for (const fd of this.#procs.splice(0)) close(fd);
     // The root is not this process's own where it was opened before.
     const { root } = this.#context;

@@ -1,12 +1,13 @@
-import { AT_FDCWD, O_PATH, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } from "../../../ffi/constants.ts";
+import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { errno } from "../../../ffi/libc.ts";
-import { close, faccessat2, type FileStatus, openat, read, statx } from "../../../ffi/file.ts";
+import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
 import { clearCloseOnExec, preparedExecve } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
 import type { InitContext } from "../context.ts";
+import { openRegular } from "../regular.ts";
 import { Launcher } from "../launcher/launcher.ts";
 import type { LauncherStep, StepOf } from "../plan.ts";
 
@@ -41,7 +42,7 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
       refused ??= new ExecError(found, { path: candidate, reason: "is a directory" });
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      const failure = explain(candidate, error.code);
+      const failure = explain(candidate, error.code, readHead(candidate, context.own));
       // As in execvp(3): what may not be run is remembered, and the search goes on.
       if (failure.reason !== "not found") refused ??= new ExecError(error, failure);
     }
@@ -76,7 +77,7 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     step.argv,
     env,
   );
-  const reasons = reasonsOf(path);
+  const reasons = reasonsOf(path, context);
   context.handOver = () => {
     tell(context.channel, { type: "exec", path, reasons });
     clearCloseOnExec(context.channel);
@@ -113,8 +114,11 @@ function refusal(path: string): ExecError {
 }
 
 /** What the file looks like says why it would be refused. */
-export function reasonsOf(path: string): Executing["reasons"] {
-  const head = readHead(path);
+export function reasonsOf(
+  path: string,
+  { own }: Pick<InitContext, "own">,
+): Executing["reasons"] {
+  const head = readHead(path, own);
   const reason = (code: string) => explain(path, code, head);
   return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
 }
@@ -153,30 +157,25 @@ function explain(path: string, code: string, head = readHead(path)): ExecFailure
   }
 }
 
-/**
- * The first bytes of a file; undefined when it cannot be opened. Of a device or a pipe there are none to be
- * had: whoever asks may have more rights on it than the program will.
- */
-function readHead(path: string): Uint8Array<ArrayBuffer> | "directory" | undefined {
-  let before: FileStatus;
+/** The first bytes of a file, none of one that is not regular; undefined when it cannot be opened. */
+function readHead(path: string, own?: number): Uint8Array<ArrayBuffer> | "directory" | undefined {
+  let place: number;
   try {
-    const probe = openat(AT_FDCWD, path, O_PATH);
-    before = statx(probe);
-    close(probe);
+    place = openat(AT_FDCWD, path, O_PATH);
   } catch {
     return undefined;
   }
-  if ((before.mode & S_IFMT) === S_IFDIR) return "directory";
-  if ((before.mode & S_IFMT) !== S_IFREG) return new Uint8Array(0);
   try {
-    const O_NONBLOCK = 0o4000;
-    const fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
-    const isSame = statx(fd).ino === before.ino;
-    const head = isSame ? read(fd, alloc(4096)).slice() : new Uint8Array(0);
+    if ((statx(place).mode & S_IFMT) === S_IFDIR) return "directory";
+    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
+    if (fd === undefined) return new Uint8Array(0);
+    const head = read(fd, alloc(4096)).slice();
     close(fd);
     return head;
   } catch {
     return new Uint8Array(0);
+  } finally {
+    close(place);
   }
 }
 

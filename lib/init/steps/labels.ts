@@ -10,5 +10,5 @@ export function setSecurityLabel(context: InitContext, step: StepOf<"security la
 
 /** Looks for the user's home folder; "/" where the container does not know the user. */
 export function findHome(context: InitContext, step: StepOf<"find home">): void {
-  context.home = homeOf(context.root, step.uid) ?? "/";
+  context.home = homeOf(context.root, step.uid, context.own) ?? "/";
 }
