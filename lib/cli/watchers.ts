@@ -5,7 +5,7 @@ import { Explainer } from "./explain.ts";
 import { TestFault } from "./test_fault.ts";
 import { Timeline } from "./timeline.ts";
 
-/** Somebody who follows the steps on both sides of the fork. */
+/** Somebody who follows the steps on the host and in the container. */
 export interface Watcher extends ChildObserver, StepObserver {
   /** Called when all is over, also after a failure. */
   close?(): void;

@@ -21,7 +21,7 @@ const FORWARDED: readonly number[] = [
 
 /**
  * Signals sent to gocontainer from now on wait to be read, so that none is lost while the container
- * is being made. To be called before the fork; the child sets its own mask.
+ * is being made. To be called before the first process is made, which sets its own mask.
  */
 export function holdSignals(): Fd {
   blockSignals(FORWARDED);

@@ -36,8 +36,8 @@ export interface RunResult {
 /**
  * Runs a container from an image to its end: the whole way of `gocontainer IMAGE COMMAND`.
  *
- * Everything after the image is there is synchronous, in this one thread, because of the fork in the
- * middle of it.
+ * What is done between the making of the first process and its start is synchronous, in this one thread: it
+ * may be inside of the container's namespaces meanwhile, or fork.
  *
  * @throws {ContainerError} when it could not be started; nothing but the image is left then.
  */

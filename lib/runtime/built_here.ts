@@ -7,10 +7,10 @@ import {
   isInherited,
   memfd_create_program,
   pidfd_getfd,
-  posix_spawn,
   sealWhole,
   setCloseOnExec,
 } from "../../ffi/process.ts";
+import { launch, LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { ignoredSignals } from "../../ffi/signal.ts";
 import { SYSCALLS } from "../../ffi/syscalls.ts";
 import type { Executing } from "../init/channel.ts";
@@ -97,7 +97,7 @@ export class BuiltHere implements Disposable {
     passed.forEach(clearCloseOnExec);
     try {
       const argv = new CStringArray(["gocontainer-init"]);
-      return posix_spawn(`/proc/self/fd/${file.number}`, argv, new CStringArray([]));
+      return launch(file.number, argv, new CStringArray([]), this.#options.cgroup);
     } catch (error) {
       throw error instanceof SysError ? forkFailure(error) : error;
     } finally {
@@ -116,7 +116,7 @@ export class BuiltHere implements Disposable {
   /** What of the plan the launcher does before it waits. */
   #beginning(opened: DisposableStack): Beginning[] {
     const { plan, cgroup, namespaces, fromOutside } = this.#options;
-    const unified = cgroup === undefined
+    const unified = cgroup === undefined || LAUNCHES_INTO_CGROUPS
       ? []
       : [opened.use(new Fd(openat(cgroup, "cgroup.procs", O_WRONLY))).number];
     const [first, ...others] = plan.filter(isOf(BEGINNING));
@@ -284,7 +284,7 @@ function canBeHere(step: Step): boolean {
   }
 }
 
-/** A cgroup of v2, which a forked process is born in (clone3(2)). */
+/** A cgroup of v2, where nobody is born in it. */
 const JOIN_UNIFIED = { do: "join cgroups", label: "join the cgroup" } as const;
 
 /** Of these a part is done by each: the terminal is opened here, and whether there is such a folder is found out. */

@@ -48,7 +48,7 @@ export interface Assembler {
   assemble(instruction: Exclude<Instruction, { label: string }>, base: number): Piece;
 }
 
-/** The code of a list of instructions; its length does not depend on `base`. */
+/** The code of a list of instructions. */
 export function codeOf(
   instructions: readonly Instruction[],
   assembler: Assembler,

@@ -176,6 +176,10 @@ export class Stage implements Disposable {
       case "prctl":
         // PR_CAPBSET_READ: the capability is there.
         return 1;
+      case "mmap":
+      case "mprotect":
+      case "munmap":
+        return trySyscall(name, ...args);
       case "umask":
         return 0o022;
       case "close":
