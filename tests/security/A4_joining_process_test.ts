@@ -219,16 +219,15 @@ const PEERS = [
   ["crun", "/usr/bin/crun", WITHOUT_UNIFIED],
 ] as const;
 
+// What a peer leaves behind when it is traced is not looked at.
 for (const [name, binary, through] of PEERS) {
   testWith(
     { gcc: HAS_COMPILER, [name]: isInstalled(name) },
     `the attack works on ${name}: a process with all rights is in reach`,
     async () => {
-      await attack(workspace, async () => {
-        const runtime = { binary, root: workspace.path(name), through };
-        const seen = await watch(runtime, () => {}, exec, isExposed);
-        assert(isExposed(seen), JSON.stringify(seen));
-      });
+      const runtime = { binary, root: workspace.path(name), through };
+      const seen = await watch(runtime, () => {}, exec, isExposed);
+      assert(isExposed(seen), JSON.stringify(seen));
     },
   );
 
@@ -236,11 +235,9 @@ for (const [name, binary, through] of PEERS) {
     { gcc: HAS_COMPILER, [name]: isInstalled(name) },
     `the attack works on ${name} that makes a container in the same pid namespace`,
     async () => {
-      await attack(workspace, async () => {
-        const runtime = { binary, root: workspace.path(`${name}-pid`), through };
-        const seen = await watch(runtime, () => {}, join(() => {}), isExposed);
-        assert(isExposed(seen), JSON.stringify(seen));
-      });
+      const runtime = { binary, root: workspace.path(`${name}-pid`), through };
+      const seen = await watch(runtime, () => {}, join(() => {}), isExposed);
+      assert(isExposed(seen), JSON.stringify(seen));
     },
   );
 }
