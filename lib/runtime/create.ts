@@ -1,3 +1,11 @@
+import {
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+} from "../../ffi/constants.ts";
 import { Fd } from "../../ffi/file.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
@@ -6,7 +14,7 @@ import { ownFolder } from "../cgroup/own.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
-import { canBuildHere } from "./built_here.ts";
+import { canBeLaunched } from "./launched_process.ts";
 import { formatBytes } from "./format.ts";
 import { delegateCgroup } from "./delegation.ts";
 import { containerNodes } from "./devices.ts";
@@ -148,9 +156,9 @@ export function create(options: CreateOptions): CreatedContainer {
   const init = undo.use(step(
     () => ({
       label: "make the container's first process, in new namespaces",
-      call: canBuildHere(spawning)
-        ? `unshare(${namespaceFlags(spec)}); posix_spawn(launcher)`
-        : `clone3(${namespaceFlags(spec)})`,
+      call: canBeLaunched(spawning)
+        ? `unshare(${namespaceFlags(namespaces.clone)}); clone3(CLONE_VFORK); execveat(launcher)`
+        : `clone3(${namespaceFlags(namespaces.clone)})`,
       check: "lsns; ls -l /proc/<pid>/ns",
     }),
     () => spawn(spawning),
@@ -263,17 +271,14 @@ function diedEarly({ status }: DiedEarly, cgroup: Cgroup): ContainerError {
   return new ContainerError(`start the container: its first process ended early, ${how}`);
 }
 
-function namespaceFlags(spec: Spec): string {
-  const names: Record<string, string> = {
-    mount: "CLONE_NEWNS",
-    network: "CLONE_NEWNET",
-    pid: "CLONE_NEWPID",
-    ipc: "CLONE_NEWIPC",
-    uts: "CLONE_NEWUTS",
-    user: "CLONE_NEWUSER",
-  };
-  return (spec.linux?.namespaces ?? [])
-    .filter(({ type, path }) => path === undefined && type in names)
-    .map(({ type }) => names[type])
-    .join(" | ");
+/** The CLONE_NEW* bits by their names. */
+function namespaceFlags(flags: number): string {
+  return Object.entries({
+    CLONE_NEWUSER,
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    CLONE_NEWIPC,
+    CLONE_NEWPID,
+    CLONE_NEWNET,
+  }).filter(([, flag]) => (flags & flag) !== 0).map(([name]) => name).join(" | ");
 }

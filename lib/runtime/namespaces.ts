@@ -1,7 +1,6 @@
 import { CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
 import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
-import { dupFrom } from "../../ffi/process.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
@@ -31,7 +30,7 @@ export interface NamespaceChoice {
 export interface NamespaceOptions {
   /** Those of the clocks in a new time namespace. */
   readonly offsets?: Linux["timeOffsets"];
-  /** The new network namespace, where it is there already. */
+  /** The new network namespace, where it is there already; it stays the caller's. */
   readonly netns?: number;
 }
 
@@ -55,8 +54,7 @@ export function chooseNamespaces(
     if (path !== undefined) {
       join.push({ type, flag, fd: openNamespace(type, path, flag, acquired) });
     } else if (type === "network" && netns !== undefined) {
-      // It is dup'ed, as those that are joined are closed.
-      join.push({ type, flag, fd: acquired.use(new Fd(dupFrom(netns, 0))).number });
+      join.push({ type, flag, fd: netns });
     } else if (flag === CLONE_NEWCGROUP) unshare |= flag;
     else if (flag === CLONE_NEWTIME) timeOffsets = offsetLines(offsets);
     else clone |= flag;

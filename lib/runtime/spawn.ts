@@ -1,7 +1,6 @@
 import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { close, Fd } from "../../ffi/file.ts";
-import { poll, POLLIN } from "../../ffi/poll.ts";
 import {
   type Clone,
   clone3,
@@ -15,7 +14,7 @@ import { type ChildMessage, type Executing, type Failing, hear, sendGo } from ".
 import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
-import { BuiltHere, canBuildHere } from "./built_here.ts";
+import { canBeLaunched, LaunchedProcess } from "./launched_process.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { fetchListener } from "./seccomp.ts";
@@ -55,7 +54,7 @@ export class Spawned implements Disposable {
   readonly #options: SpawnOptions;
   #pid: number;
   #pidfd: Fd;
-  readonly #inside?: BuiltHere;
+  readonly #launched?: LaunchedProcess;
   #executing?: Executing;
   #failing?: Failing;
   #master?: Fd;
@@ -66,13 +65,13 @@ export class Spawned implements Disposable {
     pidfd: number,
     channel: Fd,
     options: SpawnOptions,
-    inside?: BuiltHere,
+    launched?: LaunchedProcess,
   ) {
     this.#pid = pid;
     this.#pidfd = new Fd(pidfd);
     this.#channel = channel;
     this.#options = options;
-    this.#inside = inside;
+    this.#launched = launched;
   }
 
   /** Its number; of one that is made from outside, only once it is ready. */
@@ -100,13 +99,14 @@ export class Spawned implements Disposable {
    * @throws {ContainerError} with the step that failed; {@link DiedEarly} when the first process has ended.
    */
   build(): void {
-    if (this.#inside === undefined) return;
-    using inside = this.#inside;
-    this.#executing = inside.build(this.#pidfd.number, () => {
+    if (this.#launched === undefined) return;
+    using launched = this.#launched;
+    this.#executing = launched.build(this.#pidfd.number, () => {
       if (!this.#listen()) throw new DiedEarly(waitid(this.pid));
     });
-    this.#master = inside.master;
-    inside[Symbol.dispose]();
+    this.#master = launched.master;
+    // It goes on once this process is out again.
+    launched[Symbol.dispose]();
     this.go();
   }
 
@@ -133,11 +133,6 @@ export class Spawned implements Disposable {
     undo.move();
   }
 
-  /** Throws as {@link awaitReady} does when the process has failed already; does not wait. */
-  assertWell(): void {
-    if (!this.#listen({ wait: false })) throw new DiedEarly(waitid(this.pid));
-  }
-
   /**
    * Lets the program start; returns when `execve` has happened, which the end of file tells: the
    * child's socket is close-on-exec.
@@ -149,7 +144,7 @@ export class Spawned implements Disposable {
     const isThere = this.#tryGo();
     awaitExec(this.#channel.number, this.pid, { ...this.#options, executing: this.#executing });
     if (!isThere) throw new DiedEarly(waitid(this.pid));
-    this.#inside?.started();
+    this.#launched?.started();
     this.#channel[Symbol.dispose]();
   }
 
@@ -176,7 +171,7 @@ export class Spawned implements Disposable {
 
   /** Kills and reaps: the process is our child, so its number cannot have gone to another one. */
   [Symbol.dispose](): void {
-    this.#inside?.[Symbol.dispose]();
+    this.#launched?.[Symbol.dispose]();
     this.#channel[Symbol.dispose]();
     this.#master?.[Symbol.dispose]();
     if (this.#released) return this.pidfd[Symbol.dispose]();
@@ -190,10 +185,9 @@ export class Spawned implements Disposable {
     }
   }
 
-  /** Hears the child until it is ready or, without `wait`, silent (true), or has closed its end (false). */
-  #listen({ wait } = { wait: true }): boolean {
-    const said = { fd: this.#channel.number, events: POLLIN, revents: 0 };
-    while (wait || poll([said], 0) > 0) {
+  /** Hears the process until there is something to do for it, or it is ready (true), or has closed its end (false). */
+  #listen(): boolean {
+    for (;;) {
       const heard = hear(this.#channel.number);
       if (heard === undefined) return false;
       const { message, fds } = heard;
@@ -221,21 +215,19 @@ export class Spawned implements Disposable {
             ? forkFailure(new SysError("clone", message.errno))
             : stepFailure({ ...this.#failing.failed, errno: message.errno });
         case "opened":
-          this.#inside?.take(this.#pidfd.number, message.fd);
+          this.#launched?.take(this.#pidfd.number, message.fd);
           return true;
         case "begun":
-          this.#inside?.begun();
+          this.#launched?.begun();
           return true;
         case "born":
           this.#becomes(message.pid);
           return true;
         case "ready":
-          this.#inside?.ready();
-          // It may have failed since then.
-          if (wait) return true;
+          this.#launched?.ready();
+          return true;
       }
     }
-    return true;
   }
 
   /** The process from outside has ended, and has left the one that it was all about: our child as well. */
@@ -311,7 +303,7 @@ export class DiedEarly extends Error {
 
 /** Forks a process into its namespaces; it begins with its plan at once. */
 export function spawn(options: SpawnOptions): Spawned {
-  if (canBuildHere(options)) return spawnInit(options);
+  if (canBeLaunched(options)) return spawnLaunched(options);
   using undo = new DisposableStack();
   const [parentEnd, childEnd] = socketpair();
   const channel = undo.use(new Fd(parentEnd));
@@ -372,16 +364,16 @@ export function spawn(options: SpawnOptions): Spawned {
   }
 }
 
-/** Makes the first process of a container that this process builds itself. */
-function spawnInit(options: SpawnOptions): Spawned {
+/** Makes a process that is the launcher from its beginning on. */
+function spawnLaunched(options: SpawnOptions): Spawned {
   using undo = new DisposableStack();
   const [parentEnd, childEnd] = socketpair();
   const channel = undo.use(new Fd(parentEnd));
   using theirs = new Fd(childEnd);
-  const inside = undo.use(new BuiltHere(options, theirs.number));
-  const pid = inside.spawn();
+  const launched = undo.use(new LaunchedProcess(options, theirs.number));
+  const pid = launched.spawn();
   undo.move();
-  return new Spawned(pid, pidfd_open(pid), channel, options, inside);
+  return new Spawned(pid, pidfd_open(pid), channel, options, launched);
 }
 
 /** clone3(2), in the parent: a refusal is told with what to do. */

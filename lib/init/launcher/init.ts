@@ -30,7 +30,7 @@ import {
 } from "../../../ffi/process.ts";
 import { SECCOMP_SET_MODE_FILTER } from "../../../ffi/seccomp.ts";
 import type { SyscallName } from "../../../ffi/syscalls.ts";
-import { AT_FDCWD } from "../../../ffi/constants.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_RDWR, SIGNALS } from "../../../ffi/constants.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type Executing, messageBytes } from "../channel.ts";
 import type {
@@ -47,18 +47,14 @@ import { elfImage } from "./elf.ts";
 import { type Limit, MESSAGE, MESSAGES, WORD } from "./image.ts";
 import { filterIn, limitIn } from "./structs.ts";
 
-const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
 const TIOCSCTTY = 0x540e;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
-const AT_EMPTY_PATH = 0x1000;
 const FSOPEN_CLOEXEC = 1;
 const SIG_SETMASK = 2;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const ENOSYS = 38;
 const CAP_SYS_ADMIN = 1n << 21n;
-const SIGKILL = 9;
 const CLONE_PARENT = 0x8000;
 const FAILED = 127;
 
@@ -247,7 +243,7 @@ function endingStep(
     case "wait for start":
       // Before it waits: a parent that ends from now on takes it along, and of one that has ended already
       // it hears nothing more (prctl(2)).
-      if (diesWithParent) program.call("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+      if (diesWithParent) program.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
       if (step.listener !== undefined) connect(program, step.listener, channel);
       return program.awaitGo();
     case "hand over": {
@@ -428,7 +424,7 @@ class Program {
     this.tell(MESSAGES.born);
     this.#code.push({ call: "exit_group", args: [0] }, { label: "born" });
     this.attempt("setsid");
-    if (diesWithParent) this.call("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (diesWithParent) this.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
     this.awaitGo();
   }
 

@@ -27,17 +27,17 @@ import { giveAwayPipes } from "../init/steps/credentials.ts";
 import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
 import { allows } from "../seccomp/allows.ts";
 import { SysError } from "../errors.ts";
-import { build, InsideNamespaces } from "./builder.ts";
+import { build, InsideNamespaces } from "./inside_namespaces.ts";
 import { forkFailure } from "./failure.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { limitedUser } from "./ordinary_user.ts";
 import type { SpawnOptions } from "./spawn.ts";
 
 /**
- * The launcher, which is a process of a container from its beginning on (lib/init/launcher/init.ts), and what this
- * process does for it inside of the container's namespaces: for the first one builds the root.
+ * A process of a container that is the launcher from its beginning on (lib/init/launcher/init.ts), and what this
+ * process does for it inside of the container's namespaces: for the first one it builds the root.
  */
-export class BuiltHere implements Disposable {
+export class LaunchedProcess implements Disposable {
   readonly #options: SpawnOptions;
   readonly #channel: number;
   readonly #next: Fd;
@@ -243,7 +243,7 @@ export class BuiltHere implements Disposable {
  * joins namespaces of those kinds. And with nothing to be done on the way by the process itself that takes more than
  * system calls.
  */
-export function canBuildHere({ plan, namespaces, fromOutside }: SpawnOptions): boolean {
+export function canBeLaunched({ plan, namespaces, fromOutside }: SpawnOptions): boolean {
   const has = (kind: StepKind) => plan.some((step) => step.do === kind);
   const joined = namespaces.join.map(({ type }) => type);
   const fits = fromOutside
@@ -253,7 +253,7 @@ export function canBuildHere({ plan, namespaces, fromOutside }: SpawnOptions): b
     : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
   // Root in a user namespace would not come back into the host's namespaces.
   return fits && !namespaces.has("user") && limitedUser() === undefined && has("exec") &&
-    plan.every(canBeHere);
+    plan.every(stepCanBeLaunched);
 }
 
 /** What this process has to join to look for files as they are in a container. */
@@ -261,7 +261,7 @@ function onlyMounts({ join }: NamespaceChoice): Pick<NamespaceChoice, "clone" | 
   return { clone: 0, join: join.filter(({ type }) => type === "mount") };
 }
 
-function canBeHere(step: Step): boolean {
+function stepCanBeLaunched(step: Step): boolean {
   switch (step.do) {
     case "seccomp":
       return !step.notify && allows(step.filter.program, SYSCALLS.capset) &&
