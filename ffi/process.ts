@@ -143,16 +143,17 @@ export function dup3(oldfd: number, newfd: number): void {
   syscall("dup3", `${oldfd} as ${newfd}`, oldfd, newfd, O_CLOEXEC);
 }
 
+/** fcntl(2): sets a descriptor's flags, of which there is one. */
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+
 /** fcntl(2) F_SETFD 0: lets the descriptor through execve. */
 export function clearCloseOnExec(fd: number): void {
-  const F_SETFD = 2;
   syscall("fcntl", `${fd}`, fd, F_SETFD, 0);
 }
 
 /** fcntl(2) F_SETFD FD_CLOEXEC: keeps the descriptor from going through execve. */
 export function setCloseOnExec(fd: number): void {
-  const F_SETFD = 2;
-  const FD_CLOEXEC = 1;
   syscall("fcntl", `${fd}`, fd, F_SETFD, FD_CLOEXEC);
 }
 

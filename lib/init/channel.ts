@@ -11,7 +11,7 @@
  *        │ ◀── ready ────────────────────────  │  the container is built
  *        │  go ──────────────────────────────▶ │  becomes the program
  *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
- *        │ ◀── failing {label, call}, refused {errno}, or end of file: close-on-exec, the program runs
+ *        │ ◀── refused {failure, errno}, or end of file: close-on-exec, the program runs
  *
  * Or it is forked, and builds the root itself: with a user namespace, which nobody comes back from; in the pid
  * namespace of others; with hooks that run inside:
@@ -50,7 +50,7 @@
  * The program itself never holds any of these sockets.
  */
 import { recvmsg, sendmsg } from "../../ffi/socket.ts";
-import { MESSAGES } from "./launcher/image.ts";
+import { MESSAGES } from "./launcher/messages.ts";
 
 /** Why `execve` failed, found out by looking at the file inside the container. */
 export interface ExecFailure {
@@ -88,7 +88,6 @@ export type ChildMessage =
   /** The number of the descriptor that it will have in a moment. */
   | { readonly type: "listener"; readonly fd: number }
   | Executing
-  | Failing
   /** Milliseconds on the clock that both sides share. */
   | { readonly type: "step"; readonly index: number; readonly start: number; readonly end: number }
   | Failed;
@@ -115,16 +114,12 @@ export interface Failed {
   readonly searched?: readonly string[];
 }
 
-/** From the launcher, before it tells the error: what has failed. */
-export interface Failing {
-  readonly type: "failing";
-  readonly failed: Omit<Failed, "errno">;
-}
-
-/** The launcher's word, told without JSON: execve failed. */
+/** The launcher's word, told without JSON: a call failed. */
 export interface Refused {
   readonly type: "refused";
   readonly errno: number;
+  /** Which one, of those that its maker knows of, from 0 on; undefined for the execve of the program. */
+  readonly failure?: number;
 }
 
 const MAX_MESSAGE = 16384;
@@ -168,13 +163,13 @@ export function hear(
   if (bytes.length === 0) return undefined;
   if (bytes.length === LAUNCHER_MESSAGE) {
     const words = new DataView(bytes.buffer);
-    return { message: launcherMessage(words.getInt32(0, true), words.getInt32(4, true)), fds };
+    return { message: launcherMessage(words.getUint32(0, true), words.getInt32(4, true)), fds };
   }
   return { message: JSON.parse(decoder.decode(bytes)) as ChildMessage, fds };
 }
 
-function launcherMessage(kind: number, value: number): ChildMessage | Refused {
-  switch (kind) {
+function launcherMessage(word: number, value: number): ChildMessage | Refused {
+  switch (word & 0xff) {
     case MESSAGES.born:
       return { type: "born", pid: value };
     case MESSAGES.opened:
@@ -183,8 +178,11 @@ function launcherMessage(kind: number, value: number): ChildMessage | Refused {
       return { type: "begun" };
     case MESSAGES.ready:
       return { type: "ready" };
-    default:
-      return { type: "refused", errno: value };
+    default: {
+      const number = word >>> 8;
+      const which = number === 0 ? {} : { failure: number - 1 };
+      return { type: "refused", errno: value, ...which };
+    }
   }
 }
 

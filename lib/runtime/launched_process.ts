@@ -13,7 +13,7 @@ import {
 import { launch, LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { ignoredSignals } from "../../ffi/signal.ts";
 import { SYSCALLS } from "../../ffi/syscalls.ts";
-import type { Executing } from "../init/channel.ts";
+import type { Executing, Failed, Refused } from "../init/channel.ts";
 import type { InitContext } from "../init/context.ts";
 import {
   BEGINNING,
@@ -22,6 +22,7 @@ import {
   ENDING,
   endingImage,
 } from "../init/launcher/init.ts";
+import type { Failure } from "../init/launcher/program.ts";
 import type { Step, StepKind, StepOf } from "../init/plan.ts";
 import { giveAwayPipes } from "../init/steps/credentials.ts";
 import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
@@ -45,6 +46,7 @@ export class LaunchedProcess implements Disposable {
   readonly #procs: number[] = [];
   readonly #own = new Fd(openat(AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY));
   #inside?: InsideNamespaces;
+  readonly #failures: Failure[] = [];
   #begun = false;
   #master?: Fd;
   #terminal?: string;
@@ -89,6 +91,7 @@ export class LaunchedProcess implements Disposable {
       next: this.#next.number,
       listener,
       procs: plan.filter(isNewProc).length,
+      failures: this.#failures,
       ignored: ignoredSignals(),
     });
     using file = new Fd(memfd_create_program("gocontainer"));
@@ -192,10 +195,17 @@ export class LaunchedProcess implements Disposable {
       launcher,
       terminal: this.#terminal,
       bounding: boundingSet(),
+      failures: this.#failures,
     });
     writeAll(this.#next.number, image);
     sealWhole(this.#next.number);
     return { type: "exec", path, reasons };
+  }
+
+  /** What has failed, of which the launcher has told the number and the error. */
+  failure({ failure, errno }: Refused): Failed | undefined {
+    const failed = failure === undefined ? undefined : this.#failures[failure];
+    return failed && { type: "failed", ...failed, errno, detail: "" };
   }
 
   /** The first process has said that it is ready: so all is done that comes before. */

@@ -10,7 +10,14 @@ import {
   waitid,
 } from "../../ffi/process.ts";
 import { socketpair } from "../../ffi/socket.ts";
-import { type ChildMessage, type Executing, type Failing, hear, sendGo } from "../init/channel.ts";
+import {
+  type ChildMessage,
+  type Executing,
+  type Failed,
+  hear,
+  type Refused,
+  sendGo,
+} from "../init/channel.ts";
 import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
@@ -56,7 +63,6 @@ export class Spawned implements Disposable {
   #pidfd: Fd;
   readonly #launched?: LaunchedProcess;
   #executing?: Executing;
-  #failing?: Failing;
   #master?: Fd;
   #released = false;
 
@@ -142,7 +148,11 @@ export class Spawned implements Disposable {
    */
   start(): void {
     const isThere = this.#tryGo();
-    awaitExec(this.#channel.number, this.pid, { ...this.#options, executing: this.#executing });
+    awaitExec(this.#channel.number, this.pid, {
+      ...this.#options,
+      executing: this.#executing,
+      failureOf: (refused) => this.#launched?.failure(refused),
+    });
     if (!isThere) throw new DiedEarly(waitid(this.pid));
     this.#launched?.started();
     this.#channel[Symbol.dispose]();
@@ -207,13 +217,12 @@ export class Spawned implements Disposable {
         case "exec":
           this.#executing = message;
           break;
-        case "failing":
-          this.#failing = message;
-          break;
-        case "refused":
-          throw this.#failing === undefined
+        case "refused": {
+          const failed = this.#launched?.failure(message);
+          throw failed === undefined
             ? forkFailure(new SysError("clone", message.errno))
-            : stepFailure({ ...this.#failing.failed, errno: message.errno });
+            : stepFailure(failed);
+        }
         case "opened":
           this.#launched?.take(this.#pidfd.number, message.fd);
           return true;
@@ -243,6 +252,8 @@ export class Spawned implements Disposable {
 type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
   /** What was told of the program already. */
   readonly executing?: Executing;
+  /** What has failed, by what the launcher has told of it. */
+  readonly failureOf?: (refused: Refused) => Failed | undefined;
   /** Whether it is the launcher that is let go. */
   readonly launched?: boolean;
 };
@@ -254,7 +265,6 @@ type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
  */
 export function awaitExec(channel: number, pid: number, options: ExecListener): void {
   let { executing } = options;
-  let failing: Failing | undefined;
   for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
     const { message } = heard;
     // What the launcher has made is in reach of the container: of it nothing else is believed.
@@ -273,13 +283,12 @@ export function awaitExec(channel: number, pid: number, options: ExecListener): 
       case "exec":
         executing = message;
         break;
-      case "failing":
-        failing = message;
-        break;
-      case "refused":
-        if (failing !== undefined) throw stepFailure({ ...failing.failed, errno: message.errno });
+      case "refused": {
+        const failed = options.failureOf?.(message);
+        if (failed !== undefined) throw stepFailure(failed);
         if (executing !== undefined) throw launchFailure(executing, message.errno);
         break;
+      }
       case "failed":
         throw stepFailure(message);
     }

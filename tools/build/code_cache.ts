@@ -53,9 +53,9 @@ export async function withCodeCache(
 ): Promise<CachedProgram> {
   const program = `${folder}/program`;
   Deno.mkdirSync(program);
-  const scripts = scriptsOf(bundle);
-  for (const [name, script] of Object.entries(scripts)) {
-    Deno.writeTextFileSync(`${program}/${name}.js`, script);
+  const scripts = Object.entries(scriptsOf(bundle));
+  for (const [name, modules] of scripts) {
+    Deno.writeTextFileSync(`${program}/${name}.js`, asScript(modules));
   }
   const maker = `${folder}/maker`;
   const flags = ["--no-config", "--no-lock"];
@@ -63,21 +63,23 @@ export async function withCodeCache(
   await makeCaches(
     maker,
     `${folder}/stage`,
-    Object.keys(scripts).map((name) => `${program}/${name}`),
+    scripts.map(([name]) => `${program}/${name}`),
   );
 
   const cached: CachedScript[] = [];
   const includes: string[] = [];
-  for (const name of Object.keys(scripts)) {
+  for (const [name, members] of scripts) {
+    const modules = members.map(({ name }) => name);
     const source = `${program}/${name}.js`;
     const cache = `${program}/${name}.cache`;
-    cached.push({ name, cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) });
+    const pieces = { cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) };
+    cached.push({ name, modules, ...pieces });
     includes.push(source, cache);
   }
   const main = `${program}/main.js`;
   const base = baseLength(Deno.readFileSync(maker));
   if (base === undefined) {
-    Deno.writeTextFileSync(main, loaderOfIncluded());
+    Deno.writeTextFileSync(main, loaderOfIncluded(cached));
     return { main, includes, spliced: [] };
   }
   Deno.writeTextFileSync(main, loaderOfSpliced(cached, base));
@@ -91,16 +93,18 @@ export async function withCodeCache(
  * @param bundle the folder of the bundled modules.
  * @throws ToolError for what a script cannot have.
  */
-export function scriptsOf(bundle: string): Readonly<Record<"hot" | "runtime" | "cold", string>> {
+export function scriptsOf(
+  bundle: string,
+): Readonly<Record<"hot" | "runtime" | "cold", readonly BundledModule[]>> {
   const modules = readModules(bundle);
   const names = modules.map(({ name }) => name);
   const hot = closure(modules, [ENTRY, ...names.filter(isRun)]);
   const runtime = closure(modules, names.filter(isRuntime));
   const isNeeded = (name: string) => hot.has(name) || runtime.has(name);
   return {
-    hot: asScript(modules.filter(({ name }) => hot.has(name))),
-    runtime: asScript(modules.filter(({ name }) => runtime.has(name) && !hot.has(name))),
-    cold: asScript(modules.filter(({ name }) => !isNeeded(name))),
+    hot: modules.filter(({ name }) => hot.has(name)),
+    runtime: modules.filter(({ name }) => runtime.has(name) && !hot.has(name)),
+    cold: modules.filter(({ name }) => !isNeeded(name)),
   };
 }
 

@@ -1,78 +1,41 @@
-import { tablesOfSyscalls } from "../../../ffi/syscalls.ts";
-import { type Assembler, type Instruction, le32, type Operand, type Piece } from "./code.ts";
+import type { Interpreter } from "./interpreter.ts";
 
-/** Of aarch64; the registers' names as in the manual. `x19` holds the stack as it was, w0 the last result. */
-export const aarch64: Assembler = {
+/** Of aarch64. The table is in x21, the present row in x19, the last result in w20, the room at sp. */
+export const aarch64: Interpreter = {
   machine: 183,
-  start: [
-    0x910003f3, //                         mov  x19, sp
-    0xd10043ff, //                         sub  sp, sp, #16
-  ].flatMap(le32),
-  assemble,
+  code: [
+    0xd10043ff, //        sub   sp, sp, #16
+    0x180003f5, //        ldr   w21, table
+    0x910102b3, //        add   x19, x21, #2 * 32
+    0x29402269, //  row:  ldp   w9, w8, [x19]
+    0x29410660, //        ldp   w0, w1, [x19, #8]
+    0x29420e62, //        ldp   w2, w3, [x19, #16]
+    0x29432a64, //        ldp   w4, w10, [x19, #24]
+    0x37180249, //        tbnz  w9, #3, jump         JUMP
+    0x7200013f, //        tst   w9, #1               RESULT
+    0x1a801280, //        csel  w0, w20, w0, ne
+    0x36080049, //        tbz   w9, #1, .+8          ROOM
+    0x910003e1, //        mov   x1, sp
+    0x36100049, //        tbz   w9, #2, call         TELL
+    0x290053e3, //        stp   w3, w20, [sp]
+    0xd4000001, //  call: svc   #0
+    0x2a0003f4, //        mov   w20, w0
+    0x36f801c0, //        tbz   w0, #31, next
+    0x340001aa, //        cbz   w10, next
+    0x36200069, //        tbz   w9, #4, fail         TOLERANT
+    0x6b04001f, //        cmp   w0, w4
+    0x54000140, //        b.eq  next
+    0x4b0003e0, //  fail: neg   w0, w0
+    0x290003ea, //        stp   w10, w0, [sp]
+    0xaa1503f3, //        mov   x19, x21
+    0x17ffffeb, //        b     row
+    0x0a140108, //  jump: and   w8, w8, w20
+    0x6b00011f, //        cmp   w8, w0
+    0x54000061, //        b.ne  next
+    0x8b0102b3, //        add   x19, x21, x1
+    0x17ffffe6, //        b     row
+    0x91008273, //  next: add   x19, x19, #32
+    0x17ffffe4, //        b     row
+    //             table:
+  ].flatMap((word) => [word & 0xff, word >>> 8 & 0xff, word >>> 16 & 0xff, word >>> 24]),
 };
-
-const SVC = 0xd4000001; //                 svc  #0
-
-/** movz wN, #low; movk wN, #high, lsl #16 */
-function move(register: number, value: number): number[] {
-  return [
-    0x52800000 | ((value & 0xffff) << 5) | register,
-    0x72a00000 | ((value >>> 16) << 5) | register,
-  ];
-}
-
-function assemble(instruction: Exclude<Instruction, { label: string }>, base: number): Piece {
-  if ("call" in instruction) {
-    const number = tablesOfSyscalls.aarch64[instruction.call];
-    const args = instruction.args.flatMap((operand, i) => argument(operand, i, base));
-    return { bytes: [...args, ...move(8, number), SVC].flatMap(le32) };
-  }
-  if ("message" in instruction) {
-    const words = [
-      ...instruction.of === "error" ? [0x4b0003e0] : [], //          neg  w0, w0
-      ...move(9, instruction.message),
-      0xb90003e9, //                                                 str  w9, [sp]
-      0xb90007e0, //                                                 str  w0, [sp, #4]
-    ];
-    return { bytes: words.flatMap(le32) };
-  }
-  const { jump, when } = instruction;
-  const test = typeof when === "object"
-    ? [0x7100001f | (when.not << 10)] //   cmp  w0, #number
-    : [];
-  const length = 4 * (test.length + 1);
-  return {
-    to: jump,
-    length,
-    encode: (far) => [...test, branch(when, (far - 4 * test.length) / 4)].flatMap(le32),
-  };
-}
-
-function branch(when: Extract<Instruction, { jump: string }>["when"], words: number): number {
-  if (when === undefined) return 0x14000000 | (words & 0x3ffffff); //      b
-  if (when === "zero") return 0x34000000 | ((words & 0x7ffff) << 5); //    cbz  w0
-  if (when === "negative") return 0x37f80000 | ((words & 0x3fff) << 5); // tbnz w0, #31
-  return 0x54000001 | ((words & 0x7ffff) << 5); //                         b.ne
-}
-
-function argument(operand: Operand, index: number, base: number): number[] {
-  if (typeof operand === "number") return move(index, operand);
-  if (typeof operand === "object") return move(index, base + operand.data);
-  switch (`${operand} ${index}`) {
-    case "path 0":
-      return [0xf9400660]; //              ldr  x0, [x19, #8]          argv[0]
-    case "argv 1":
-      return [0x91004261]; //              add  x1, x19, #16           &argv[1]
-    case "envp 2":
-      return [
-        0xf9400262, //                     ldr  x2, [x19]              argc
-        0x8b020e62, //                     add  x2, x19, x2, lsl #3
-        0x91004042, //                     add  x2, x2, #16            envp
-      ];
-    case "room 1":
-      return [0x910003e1]; //              mov  x1, sp
-    case "result 0":
-      return []; //                        w0 is both
-  }
-  throw new RangeError(`No code for ${operand} as argument ${index}`);
-}

@@ -1,53 +1,45 @@
 import { cstring } from "../../../ffi/cstring.ts";
 import { alloc } from "../../../ffi/struct.ts";
 
-/** A piece of data, by its place from the start of all data on. */
-export interface Place {
-  readonly data: number;
-}
-
-/** What the code of a launcher refers to. Every piece begins at a multiple of eight bytes. */
+/** What the table of a launcher refers to, by addresses. Every piece begins at a multiple of eight bytes. */
 export class Data {
   readonly #pieces: { at: number; bytes: Uint8Array }[] = [];
-  readonly #addresses: { at: number; of: Place }[] = [];
+  readonly #start: number;
   #length = 0;
 
-  /** Adds bytes as they are. */
-  add(bytes: Uint8Array): Place {
+  /** @param start its address, a multiple of eight below 4 GiB. */
+  constructor(start: number) {
+    this.#start = start;
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds bytes as they are, and returns their address. */
+  add(bytes: Uint8Array): number {
     const at = this.#length;
     this.#pieces.push({ at, bytes });
     this.#length += Math.ceil(bytes.length / 8) * 8;
-    return { data: at };
+    return this.#start + at;
   }
 
   /** Adds a string with its closing NUL. */
-  text(text: string): Place {
+  text(text: string): number {
     return this.add(cstring(text));
   }
 
-  /** Adds a struct in which the address of something stands `offset` bytes from its start. */
-  pointing(bytes: Uint8Array, offset: number, of: Place): Place {
-    const place = this.add(bytes);
-    this.#addresses.push({ at: place.data + offset, of });
-    return place;
-  }
-
   /** Adds a NULL-terminated array of strings, as execve(2) takes it. */
-  strings(texts: readonly string[]): Place {
-    const places = texts.map((text) => this.text(text));
-    const table = this.add(alloc(8 * (texts.length + 1)));
-    places.forEach((of, i) => this.#addresses.push({ at: table.data + 8 * i, of }));
-    return table;
+  strings(texts: readonly string[]): number {
+    const table = alloc(8 * (texts.length + 1));
+    const addresses = new BigUint64Array(table.buffer);
+    texts.forEach((text, i) => addresses[i] = BigInt(this.text(text)));
+    return this.add(table);
   }
 
-  /** All of it, as it is when it lies at `address`. */
-  encode(address: number): Uint8Array<ArrayBuffer> {
-    const all = alloc(this.#length);
-    for (const { at, bytes } of this.#pieces) all.set(bytes, at);
-    const view = new DataView(all.buffer);
-    for (const { at, of } of this.#addresses) {
-      view.setBigUint64(at, BigInt(address + of.data), true);
-    }
-    return all;
+  /** Puts all of it where it belongs. */
+  copyTo(image: Uint8Array, offset: number): void {
+    for (const { at, bytes } of this.#pieces) image.set(bytes, offset + at);
   }
 }

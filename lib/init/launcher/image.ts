@@ -1,7 +1,9 @@
+import { F_SETFD, FD_CLOEXEC, PR_SET_DUMPABLE } from "../../../ffi/process.ts";
+import { SECCOMP_SET_MODE_FILTER } from "../../../ffi/seccomp.ts";
 import type { SeccompFilter } from "../plan.ts";
-import type { Instruction } from "./code.ts";
-import { Data } from "./data.ts";
-import { elfImage, type Machine } from "./elf.ts";
+import type { Machine } from "./interpreter.ts";
+import { MESSAGES } from "./messages.ts";
+import { Program } from "./program.ts";
 import { filterIn, limitIn } from "./structs.ts";
 
 /** A limit of a process as setrlimit(2) has it. */
@@ -30,91 +32,45 @@ export interface Launch {
   };
 }
 
-/** What the launcher's messages are: 32 bits, and 32 bits of value after them. */
-export const MESSAGES = { born: 1, refused: 2, ready: 3, opened: 4, begun: 5 } as const;
-
-/** Length of a message, and of the word that lets it go on, in bytes. */
-export const MESSAGE = 8;
-export const WORD = 4;
-
-const CLONE_PARENT = 0x8000;
-const F_SETFD = 2;
-const O_CLOEXEC = 0o2000000;
-const FD_CLOEXEC = 1;
-const PR_SET_PDEATHSIG = 1;
-const PR_SET_DUMPABLE = 4;
-const SIGKILL = 9;
-const TIOCSCTTY = 0x540e;
-const SECCOMP_SET_MODE_FILTER = 1;
-const FAILED = 127;
-
-/** The launcher's program; what it refers to goes into `data`. */
-function instructionsOf(launch: Launch, data: Data): Instruction[] {
-  const { channel, limits = [], filter, listener, sibling } = launch;
-  const orFail: Instruction = { jump: "fail", when: "negative" };
-  const waits = sibling !== undefined || listener !== undefined;
-  const closed = [channel, ...listener === undefined ? [] : [listener]];
-  const own: Instruction[] = sibling === undefined ? [] : [
-    { call: "clone", args: [CLONE_PARENT, 0, 0, 0, 0] },
-    orFail,
-    { jump: "born", when: "zero" },
-    { message: MESSAGES.born, of: "result" },
-    { call: "write", args: [channel, "room", MESSAGE] },
-    { call: "exit_group", args: [0] },
-    { label: "born" },
-    { call: "setsid", args: [] },
-    ...sibling.terminal
-      ? [{ call: "ioctl", args: [0, TIOCSCTTY, 0] } satisfies Instruction, orFail]
-      : [],
-    ...sibling.dieWithParent
-      ? [{ call: "prctl", args: [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0] } satisfies Instruction]
-      : [],
-  ];
-  const connect: Instruction[] = listener === undefined ? [] : [
-    ...sibling === undefined
-      ? [
-        { message: MESSAGES.ready, of: "result" } satisfies Instruction,
-        { call: "write", args: [channel, "room", MESSAGE] } satisfies Instruction,
-      ]
-      : [],
-    { call: "accept4", args: [listener, 0, 0, O_CLOEXEC] },
-    orFail,
-    { call: "dup3", args: ["result", channel, O_CLOEXEC] },
-    orFail,
-  ];
-  const wait: Instruction[] = waits
-    ? [{ call: "read", args: [channel, "room", WORD] }, { jump: "exit", when: { not: WORD } }]
-    : [];
-  const limit = limits.flatMap((limit): Instruction[] => [
-    { call: "prlimit64", args: [0, limit.resource, limitIn(data, limit), 0] },
-    orFail,
-  ]);
-  const load: Instruction[] = filter === undefined ? [] : [
-    { call: "seccomp", args: [SECCOMP_SET_MODE_FILTER, filter.flags, filterIn(data, filter)] },
-    orFail,
-  ];
-  return [
-    ...waits ? [{ call: "prctl", args: [PR_SET_DUMPABLE, 0, 0, 0, 0] } satisfies Instruction] : [],
-    ...closed.flatMap((fd): Instruction[] => [
-      { call: "fcntl", args: [fd, F_SETFD, FD_CLOEXEC] },
-      orFail,
-    ]),
-    ...own,
-    ...connect,
-    ...wait,
-    ...limit,
-    ...load,
-    { call: "execve", args: ["path", "argv", "envp"] },
-    { label: "fail" },
-    { message: MESSAGES.refused, of: "error" },
-    { call: "write", args: [channel, "room", MESSAGE] },
-    { label: "exit" },
-    { call: "exit_group", args: [FAILED] },
-  ];
+/** What the launcher becomes. */
+export interface LaunchedProgram {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
 }
 
-/** The launcher as an ELF file. */
-export function launcherImage(launch: Launch, machine?: Machine): Uint8Array<ArrayBuffer> {
-  const data = new Data();
-  return elfImage(instructionsOf(launch, data), data, machine);
+/** The launcher as an ELF file, for a process that is already all that the program is to be. */
+export function launcherImage(
+  launch: Launch,
+  { path, argv, env }: LaunchedProgram,
+  machine?: Machine,
+): Uint8Array<ArrayBuffer> {
+  const { channel, limits = [], filter, listener, sibling } = launch;
+  const program = new Program(channel, undefined, machine);
+  const waits = sibling !== undefined || listener !== undefined;
+  if (waits) program.attempt("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
+  program.call("fcntl", channel, F_SETFD, FD_CLOEXEC);
+  if (sibling !== undefined) program.becomeSibling(sibling);
+  if (listener !== undefined) {
+    if (sibling === undefined) program.tell(MESSAGES.ready);
+    program.connect(listener);
+  }
+  if (waits) program.awaitGo();
+  setLimits(program, limits);
+  if (filter !== undefined) loadFilter(program, filter);
+  program.become(path, argv, env);
+  return program.image();
+}
+
+/** Sets limits right before the program. */
+export function setLimits(program: Program, limits: readonly Limit[]): void {
+  for (const limit of limits) {
+    program.call("prlimit64", 0, limit.resource, limitIn(program.data, limit), 0);
+  }
+}
+
+/** Loads a filter. */
+export function loadFilter(program: Program, filter: SeccompFilter): void {
+  const address = filterIn(program.data, filter);
+  program.call("seccomp", SECCOMP_SET_MODE_FILTER, filter.flags, address);
 }

@@ -13,12 +13,15 @@
  *     ready ──▶
  *     ◀── go;  limits, filter, execve(program)
  *
- * What fails is told in two messages: `failing` with the step in words, and `refused` with the error.
+ * What fails is told by its number among all that may, and the error.
  */
 import { CAPABILITY_VERSION, capabilityData } from "../../../ffi/capability.ts";
 import { cstring } from "../../../ffi/cstring.ts";
-import { CLOSE_RANGE_CLOEXEC, LAST_FD } from "../../../ffi/process.ts";
 import {
+  CLOSE_RANGE_CLOEXEC,
+  F_SETFD,
+  FD_CLOEXEC,
+  LAST_FD,
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
   PR_CAP_AMBIENT_RAISE,
@@ -28,8 +31,6 @@ import {
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
 } from "../../../ffi/process.ts";
-import { SECCOMP_SET_MODE_FILTER } from "../../../ffi/seccomp.ts";
-import type { SyscallName } from "../../../ffi/syscalls.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_RDWR, SIGNALS } from "../../../ffi/constants.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type Executing, messageBytes } from "../channel.ts";
@@ -41,22 +42,16 @@ import type {
   Step,
   StepOf,
 } from "../plan.ts";
-import type { Instruction, Operand } from "./code.ts";
-import { Data } from "./data.ts";
-import { elfImage } from "./elf.ts";
-import { type Limit, MESSAGE, MESSAGES, WORD } from "./image.ts";
-import { filterIn, limitIn } from "./structs.ts";
+import { loadFilter, setLimits } from "./image.ts";
+import { MESSAGES } from "./messages.ts";
+import { type Failure, Program } from "./program.ts";
 
 const TIOCSCTTY = 0x540e;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 const FSOPEN_CLOEXEC = 1;
 const SIG_SETMASK = 2;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const ENOSYS = 38;
 const CAP_SYS_ADMIN = 1n << 21n;
-const CLONE_PARENT = 0x8000;
-const FAILED = 127;
 
 /** The first program's part of the plan. */
 export const BEGINNING = [
@@ -96,6 +91,8 @@ export interface BeginningOptions {
   readonly listener?: number;
   /** How many contexts of procfs to open. */
   readonly procs: number;
+  /** Gets what may fail. */
+  readonly failures: Failure[];
   /** Signals that are ignored. */
   readonly ignored: readonly number[];
 }
@@ -105,8 +102,8 @@ export function beginningImage(
   steps: readonly Beginning[],
   options: BeginningOptions,
 ): Uint8Array<ArrayBuffer> {
-  const { channel, next, listener, procs } = options;
-  const program = new Program(channel);
+  const { channel, next, listener, procs, failures } = options;
+  const program = new Program(channel, failures);
   for (const step of steps) {
     program.begin(step);
     switch (step.do) {
@@ -198,6 +195,8 @@ export interface EndingOptions {
   readonly launcher: Pick<LauncherStep, "limits" | "filter" | "listener" | "sibling">;
   /** The capabilities that are in the bounding set now. */
   readonly bounding: bigint;
+  /** Gets what may fail. */
+  readonly failures: Failure[];
 }
 
 /** The second program. */
@@ -205,8 +204,8 @@ export function endingImage(
   steps: readonly Ending[],
   options: EndingOptions,
 ): Uint8Array<ArrayBuffer> {
-  const { channel } = options;
-  const program = new Program(channel);
+  const { channel, failures } = options;
+  const program = new Program(channel, failures);
   // Whom `exec` brings into the container before the start has no business in here.
   program.call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
   program.call("fcntl", channel, F_SETFD, FD_CLOEXEC);
@@ -221,14 +220,14 @@ export function endingImage(
 function endingStep(
   program: Program,
   step: Ending,
-  { channel, diesWithParent, ...options }: EndingOptions & { readonly diesWithParent: boolean },
+  { diesWithParent, ...options }: EndingOptions & { readonly diesWithParent: boolean },
 ): void {
   const { data } = program;
   switch (step.do) {
     case "terminal":
       // Its name leads nowhere else: only gocontainer has been in the container yet.
       program.call("openat", AT_FDCWD, data.text(options.terminal!), O_RDWR | O_CLOEXEC, 0);
-      program.call("dup3", "result", 0, 0);
+      program.callOnResult("dup3", 0, 0);
       program.call("dup3", 0, 1, 0);
       program.call("dup3", 0, 2, 0);
       return program.call("ioctl", 0, TIOCSCTTY, 0);
@@ -244,7 +243,7 @@ function endingStep(
       // Before it waits: a parent that ends from now on takes it along, and of one that has ended already
       // it hears nothing more (prctl(2)).
       if (diesWithParent) program.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
-      if (step.listener !== undefined) connect(program, step.listener, channel);
+      if (step.listener !== undefined) program.connect(step.listener);
       return program.awaitGo();
     case "hand over": {
       const { path, reasons } = options;
@@ -255,36 +254,19 @@ function endingStep(
     case "rlimits":
       return setLimits(program, step.limits);
     case "seccomp":
-      return loadFilter(program, step.filter, step.capabilities);
+      return loadFilterAs(program, step.filter, step.capabilities);
     case "exec": {
       const { limits = [], filter, listener, sibling } = options.launcher;
-      if (sibling !== undefined) program.becomeSibling(sibling.dieWithParent);
+      if (sibling !== undefined) program.becomeSibling(sibling);
       else if (listener !== undefined) {
         program.tell(MESSAGES.ready);
-        connect(program, listener, channel);
-        program.awaitGo();
+        program.connect(listener);
       }
+      if (sibling !== undefined || listener !== undefined) program.awaitGo();
       setLimits(program, limits);
       if (filter !== undefined) loadFilter(program, filter);
-      return program.become(
-        data.text(options.path),
-        data.strings(options.argv),
-        data.strings(options.env),
-      );
+      return program.become(options.path, options.argv, options.env);
     }
-  }
-}
-
-/** The connection that comes takes the channel's place. */
-function connect(program: Program, listener: number, channel: number): void {
-  program.call("accept4", listener, 0, 0, O_CLOEXEC);
-  program.call("dup3", "result", channel, O_CLOEXEC);
-  program.call("close", listener);
-}
-
-function setLimits(program: Program, limits: readonly Limit[]): void {
-  for (const limit of limits) {
-    program.call("prlimit64", 0, limit.resource, limitIn(program.data, limit), 0);
   }
 }
 
@@ -310,26 +292,20 @@ function becomeUser(program: Program, step: CredentialsStep, bounding: bigint): 
 }
 
 /** As steps/seccomp.ts does it: with `capabilities` for a filter whose loading takes more than the program has. */
-function loadFilter(
+function loadFilterAs(
   program: Program,
   filter: SeccompFilter,
   capabilities?: CapabilityMasks,
 ): void {
-  if (capabilities !== undefined) {
-    const { permitted, effective, inheritable } = capabilities;
-    setCapabilities(program, {
-      permitted: permitted | CAP_SYS_ADMIN,
-      effective: effective | CAP_SYS_ADMIN,
-      inheritable,
-    });
-  }
-  program.call(
-    "seccomp",
-    SECCOMP_SET_MODE_FILTER,
-    filter.flags,
-    filterIn(program.data, filter),
-  );
-  if (capabilities !== undefined) setCapabilities(program, capabilities);
+  if (capabilities === undefined) return loadFilter(program, filter);
+  const { permitted, effective, inheritable } = capabilities;
+  setCapabilities(program, {
+    permitted: permitted | CAP_SYS_ADMIN,
+    effective: effective | CAP_SYS_ADMIN,
+    inheritable,
+  });
+  loadFilter(program, filter);
+  setCapabilities(program, capabilities);
 }
 
 function setCapabilities(
@@ -343,126 +319,6 @@ function setCapabilities(
 
 function bitsOf(mask: bigint): number[] {
   const bits: number[] = [];
-  for (let bit = 0; mask >> BigInt(bit) > 0n; bit++) if ((mask >> BigInt(bit)) & 1n) bits.push(bit);
+  for (let bit = 0; mask > 0n; bit++, mask >>= 1n) if (mask & 1n) bits.push(bit);
   return bits;
-}
-
-/** A program in the making: step by step, with what is to be told when one of them fails. */
-class Program {
-  readonly data = new Data();
-  readonly #channel: number;
-  readonly #code: Instruction[] = [];
-  /** What may fail, by what is to be told then; the value is where the code for it begins. */
-  readonly #failing = new Map<string, string>();
-  #step: Pick<Step, "do" | "label"> = { do: "start afresh", label: "begin" };
-  #labels = 0;
-
-  constructor(channel: number) {
-    this.#channel = channel;
-  }
-
-  /** What comes from now on belongs to this step. */
-  begin(step: Pick<Step, "do" | "label">): void {
-    this.#step = step;
-  }
-
-  /** A system call that has to succeed. */
-  call(call: SyscallName, ...args: Operand[]): void {
-    this.#code.push({ call, args }, { jump: this.#fail(call), when: "negative" });
-  }
-
-  /** A system call whatever comes of it. */
-  attempt(call: SyscallName, ...args: Operand[]): void {
-    this.#code.push({ call, args });
-  }
-
-  /** A system call that has to succeed unless its error is this one. */
-  callUnless(errno: number, call: SyscallName, ...args: Operand[]): void {
-    const other = `other ${this.#labels++}`;
-    const done = `done ${this.#labels++}`;
-    this.#code.push(
-      { call, args },
-      { jump: other, when: { not: -errno } },
-      { jump: done },
-      { label: other },
-      { jump: this.#fail(call), when: "negative" },
-      { label: done },
-    );
-  }
-
-  /** Tells what the last call has returned. */
-  tell(message: number): void {
-    this.#code.push(
-      { message, of: "result" },
-      { call: "write", args: [this.#channel, "room", MESSAGE] },
-    );
-  }
-
-  /** Says what was written down before. */
-  say(bytes: Uint8Array): void {
-    this.#code.push({
-      call: "write",
-      args: [this.#channel, this.data.add(bytes), bytes.length],
-    });
-  }
-
-  /** Waits for the word to go on; without it, it ends. */
-  awaitGo(): void {
-    this.#code.push(
-      { call: "read", args: [this.#channel, "room", WORD] },
-      { jump: "exit", when: { not: WORD } },
-    );
-  }
-
-  /**
-   * Goes on as a process of its own beside this one, which tells its number and ends: the only one that is in the
-   * pid namespace. It waits for the start.
-   */
-  becomeSibling(diesWithParent: boolean): void {
-    this.call("clone", CLONE_PARENT, 0, 0, 0, 0);
-    this.#code.push({ jump: "born", when: "zero" });
-    this.tell(MESSAGES.born);
-    this.#code.push({ call: "exit_group", args: [0] }, { label: "born" });
-    this.attempt("setsid");
-    if (diesWithParent) this.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
-    this.awaitGo();
-  }
-
-  /** Becomes the program; a failure has its words already. */
-  become(path: Operand, argv: Operand, envp: Operand): void {
-    this.#code.push({ call: "execve", args: [path, argv, envp] }, { jump: "refused" });
-  }
-
-  /** The whole of it as a file. */
-  image(): Uint8Array<ArrayBuffer> {
-    const write: Instruction = { call: "write", args: [this.#channel, "room", MESSAGE] };
-    const error: Instruction = { message: MESSAGES.refused, of: "error" };
-    const code: Instruction[] = [...this.#code];
-    for (const [failed, label] of this.#failing) {
-      const words = cstring(`{"type":"failing","failed":${failed}}`).subarray(0, -1);
-      code.push(
-        { label },
-        error,
-        { call: "write", args: [this.#channel, this.data.add(words), words.length] },
-        { jump: "tell" },
-      );
-    }
-    code.push(
-      { label: "refused" },
-      error,
-      { label: "tell" },
-      write,
-      { label: "exit" },
-      { call: "exit_group", args: [FAILED] },
-    );
-    return elfImage(code, this.data);
-  }
-
-  /** Where it goes on when a call of the present step has failed. */
-  #fail(call: SyscallName): string {
-    const { do: step, label } = this.#step;
-    const failed = JSON.stringify({ type: "failed", step, label, call, detail: "" });
-    if (!this.#failing.has(failed)) this.#failing.set(failed, `fail ${this.#failing.size}`);
-    return this.#failing.get(failed)!;
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * The launcher: a program of some hundred bytes that stands between this one and the container's.
+ * The launcher: a program of some hundred bytes, and a table of system calls, that stands between this one and the container's.
  *
  * At the moment of `execve` a process is still what it was, and its /proc/self/exe leads to that file on
  * the host. An image whose program is a script of the interpreter `/proc/self/exe` would so run this
@@ -17,17 +17,17 @@
  * The launcher does, in this order, with nothing else in between:
  *
  *     prctl(PR_SET_DUMPABLE, 0)                             when it waits
- *     fcntl(channel, F_SETFD, FD_CLOEXEC)                   so with the listening socket, if there is one
+ *     fcntl(channel, F_SETFD, FD_CLOEXEC)
  *     clone(CLONE_PARENT)                                   when it joins; the first one tells the number
  *         write(channel, {born, pid}); exit_group(0)        and ends
  *     setsid(); ioctl(0, TIOCSCTTY)                         the other one: with a terminal
  *     prctl(PR_SET_PDEATHSIG, SIGKILL)                      when it is to end with gocontainer
  *     write(channel, {ready}); accept4(listener)            when `start` is another process: the connection
- *     dup3(connection, channel, O_CLOEXEC)                  becomes the channel; one that joins was told before
+ *     dup3(connection, channel); close(listener)            becomes the channel; one that joins was told before
  *     read(channel, word, 4)                                waits for the start, if it waits
  *     prlimit64(0, resource, &limit)                        for each limit
  *     seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter)      with a filter that is not loaded yet
- *     execve(argv[0], &argv[1], envp)
+ *     execve(path, argv, envp)
  *     write(channel, {refused, errno}); exit_group(127)     when one of these fails
  */
 import { CStringArray } from "../../../ffi/cstring.ts";
@@ -42,22 +42,19 @@ import {
   sealWhole,
 } from "../../../ffi/process.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
-import { type Launch, launcherImage } from "./image.ts";
+import { type Launch, type LaunchedProgram, launcherImage } from "./image.ts";
 
 /** The launcher in its memfd, with what it takes to become the program by it. */
 export class Launcher {
   readonly #exec: () => number;
 
-  /**
-   * @param launch its channel has to go through an `execve` by then.
-   * @param path the program.
-   */
-  constructor(launch: Launch, path: string, argv: readonly string[], env: readonly string[]) {
+  /** @param launch its channel has to go through an `execve` by then. */
+  constructor(launch: Launch, program: LaunchedProgram) {
     const image = memfd_create_program("gocontainer");
-    writeAll(image, launcherImage(launch));
+    writeAll(image, launcherImage(launch, program));
     sealWhole(image);
-    const words = new CStringArray([path, ...argv]);
-    const envp = new CStringArray(env);
+    const words = new CStringArray(["gocontainer-init"]);
+    const envp = new CStringArray([]);
     // The /proc of a container does not have who is outside of its pid namespace.
     this.#exec = launch.sibling === undefined && hasRealProc()
       ? preparedExecve(`/proc/self/fd/${image}`, words, envp)

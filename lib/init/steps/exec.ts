@@ -73,9 +73,7 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
   const { limits, filter, listener, sibling } = step;
   const launcher = new Launcher(
     { channel: context.channel, limits, filter, listener, sibling },
-    path,
-    step.argv,
-    env,
+    { path, argv: step.argv, env },
   );
   const reasons = reasonsOf(path, context);
   context.handOver = () => {

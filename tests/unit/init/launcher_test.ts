@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { close } from "../../../ffi/file.ts";
 import { clearCloseOnExec } from "../../../ffi/process.ts";
+import { tablesOfSyscalls } from "../../../ffi/syscalls.ts";
 import {
   bindAndListen,
   connect,
@@ -10,15 +11,18 @@ import {
   socket,
   socketpair,
 } from "../../../ffi/socket.ts";
-import type { Machine } from "../../../lib/init/launcher/elf.ts";
-import { type Launch, launcherImage, MESSAGES } from "../../../lib/init/launcher/image.ts";
+import { type Launch, launcherImage } from "../../../lib/init/launcher/image.ts";
+import type { Machine } from "../../../lib/init/launcher/interpreter.ts";
+import { MESSAGES } from "../../../lib/init/launcher/messages.ts";
+
+const ENV = ["PATH=/usr/bin:/bin"];
 
 /** The words before the launcher's path: none on its own machine, an emulator's elsewhere. */
 function runner(machine: Machine): string[] | undefined {
   if (machine === Deno.build.arch) return [];
   const emulator = `/usr/bin/qemu-${machine}-static`;
   try {
-    return Deno.statSync(emulator).isFile ? [emulator, "-0", "PROGRAM"] : undefined;
+    return Deno.statSync(emulator).isFile ? [emulator] : undefined;
   } catch {
     return undefined;
   }
@@ -39,14 +43,12 @@ function launch(
   const folder = Deno.makeTempDirSync();
   try {
     const file = `${folder}/launcher`;
-    Deno.writeFileSync(file, launcherImage({ channel: 3, ...more }, machine), { mode: 0o755 });
-    const words = [...runner(machine)!, file].map((word) => word === "PROGRAM" ? program : word);
-    const script = 'name=$0; channel=$1; shift; exec -a "$name" "$@" 3>"$channel"';
-    const args = ["-c", script, program, `${folder}/channel`, ...words, ...argv];
-    const { code, signal, stdout } = new Deno.Command("bash", {
-      args,
-      env: { GIVEN: "yes" },
-    }).outputSync();
+    const launched = { path: program, argv, env: ["GIVEN=yes"] };
+    const image = launcherImage({ channel: 3, ...more }, launched, machine);
+    Deno.writeFileSync(file, image, { mode: 0o755 });
+    const script = 'channel=$0; exec "$@" 3>"$channel"';
+    const args = ["-c", script, `${folder}/channel`, ...runner(machine)!, file];
+    const { code, signal, stdout } = new Deno.Command("bash", { args }).outputSync();
     const said = Deno.readFileSync(`${folder}/channel`);
     return { code, signal, stdout: new TextDecoder().decode(stdout), said: [...said] };
   } finally {
@@ -76,19 +78,20 @@ async function launchSibling(
   const [ours, theirs] = socketpair();
   try {
     const file = `${folder}/launcher`;
-    const image = launcherImage({
-      channel: theirs,
-      limits,
-      sibling: { terminal: false, dieWithParent: false, ...sibling },
-    }, machine);
+    const image = launcherImage(
+      {
+        channel: theirs,
+        limits,
+        sibling: { terminal: false, dieWithParent: false, ...sibling },
+      },
+      { path: "/bin/sh", argv: ["sh", "-c", script], env: ENV },
+      machine,
+    );
     if (machine !== Deno.build.arch) forkPlainly(image);
     Deno.writeFileSync(file, image, { mode: 0o755 });
-    const words = [...runner(machine)!, file].map((one) => one === "PROGRAM" ? "/bin/sh" : one);
     clearCloseOnExec(theirs);
-    const child = new Deno.Command("bash", {
-      args: ["-c", 'exec -a /bin/sh "$@"', "bash", ...words, "sh", "-c", script],
-      stdout: "piped",
-    }).spawn();
+    const [command, ...args] = [...runner(machine)!, file];
+    const child = new Deno.Command(command, { args, stdout: "piped" }).spawn();
     close(theirs);
     const before = [...recvmsg(ours, 100).bytes];
     const { code } = await child.status;
@@ -126,14 +129,12 @@ async function launchLater(
   try {
     bindAndListen(listener, `${folder}/socket`);
     const file = `${folder}/launcher`;
-    const image = launcherImage({ channel: theirs, listener, ...more }, machine);
+    const launch = { channel: theirs, listener, ...more };
+    const image = launcherImage(launch, { path: program, argv, env: ENV }, machine);
     Deno.writeFileSync(file, image, { mode: 0o755 });
-    const words = [...runner(machine)!, file].map((one) => one === "PROGRAM" ? program : one);
     [theirs, listener].forEach(clearCloseOnExec);
-    const child = new Deno.Command("bash", {
-      args: ["-c", 'name=$0; exec -a "$name" "$@"', program, ...words, ...argv],
-      stdout: "piped",
-    }).spawn();
+    const [command, ...args] = [...runner(machine)!, file];
+    const child = new Deno.Command(command, { args, stdout: "piped" }).spawn();
     [theirs, listener].forEach(close);
     const before = [...recvmsg(ours, 100).bytes];
     connect(connection, `${folder}/socket`);
@@ -147,13 +148,14 @@ async function launchLater(
   }
 }
 
-/** The emulator knows no CLONE_PARENT: the code for aarch64 gets SIGCHLD in its place, that is fork(2). */
+/** The emulator knows no CLONE_PARENT: it gets SIGCHLD in its place, that is fork(2). */
 function forkPlainly(image: Uint8Array<ArrayBuffer>): void {
-  const MOVZ_W0_CLONE_PARENT = 0x52900000, MOVZ_W0_SIGCHLD = 0x52800220;
+  const CLONE_PARENT = 0x8000, SIGCHLD = 17;
   const words = new DataView(image.buffer);
-  for (let at = 0; at + 4 <= image.length; at += 4) {
-    if (words.getUint32(at, true) !== MOVZ_W0_CLONE_PARENT) continue;
-    return words.setUint32(at, MOVZ_W0_SIGCHLD, true);
+  for (let at = 0; at + 8 <= image.length; at += 4) {
+    if (words.getUint32(at, true) !== tablesOfSyscalls.aarch64.clone) continue;
+    if (words.getUint32(at + 4, true) !== CLONE_PARENT) continue;
+    return words.setUint32(at + 4, SIGCHLD, true);
   }
   throw new Error("The launcher does not fork");
 }
