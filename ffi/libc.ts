@@ -3,25 +3,27 @@ import { type SyscallName, SYSCALLS } from "./syscalls.ts";
 import { addressOf } from "./cstring.ts";
 
 /**
- * The one table of libc symbols. It has three rows because `Deno.dlopen` costs about 0.2 ms for each
- * symbol, compiled anew at every start: every other function of the system is reached through
- * syscall(2) by its number.
+ * A number, said to be a struct of one: it goes where the number would go, in a register or on the stack. For a
+ * function that has a struct Deno compiles no fast path, which takes 0.2 ms for each at every start and pays from
+ * thousands of calls on.
  */
+const AS_STRUCT = { struct: ["i64"] } as const;
+
+/** The one table of libc symbols: every other function of the system is reached through syscall(2) by its number. */
 const SYMBOLS = {
   // long syscall(long number, ...);  The result is read as int: no call made here returns more.
-  syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
-  // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
-  //   const posix_spawnattr_t *attrp, char *const argv[], char *const envp[]);
-  posix_spawn: {
-    parameters: ["buffer", "buffer", "pointer", "pointer", "buffer", "buffer"],
-    result: "i32",
-  },
+  syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", AS_STRUCT], result: "i32" },
   // int *__errno_location(void);
-  __errno_location: { parameters: [], result: "pointer" },
+  __errno_location: { parameters: [], result: AS_STRUCT },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const libc = Deno.dlopen("libc.so.6", SYMBOLS);
-const errnoCell = new Deno.UnsafePointerView(libc.symbols.__errno_location()!);
+const errnoCell = cellOf(libc.symbols.__errno_location());
+
+function cellOf(address: Uint8Array<ArrayBuffer>): Deno.UnsafePointerView {
+  const [value] = new BigUint64Array(address.buffer);
+  return new Deno.UnsafePointerView(Deno.UnsafePointer.create(value)!);
+}
 
 /** What a system call takes: an integer, a buffer (its address is passed) or null. */
 export type Arg = number | bigint | Uint8Array<ArrayBuffer> | null;
@@ -40,7 +42,7 @@ export function trySyscall(name: SyscallName, ...args: Arg[]): number {
     word(args[2]),
     word(args[3]),
     word(args[4]),
-    word(args[5]),
+    lastWord(args[5]),
   );
 }
 
@@ -66,21 +68,9 @@ export function syscall(name: SyscallName, detail: Detail, ...args: Arg[]): numb
 export function preparedSyscall(name: SyscallName, ...args: Arg[]): () => number {
   const call = libc.symbols.syscall;
   const number = BigInt(SYSCALLS[name]);
-  const [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map((index) => word(args[index]));
+  const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((index) => word(args[index]));
+  const f = lastWord(args[5]);
   return () => call(number, a, b, c, d, e, f);
-}
-
-/**
- * posix_spawn(3) without file actions and attributes: a program in a new process, which shares this one's
- * memory up to its execve(2) instead of getting a copy. Returns the number of the error, 0 for none.
- */
-export function tryPosixSpawn(
-  pid: Uint8Array<ArrayBuffer>,
-  path: Uint8Array<ArrayBuffer>,
-  argv: Uint8Array<ArrayBuffer>,
-  envp: Uint8Array<ArrayBuffer>,
-): number {
-  return libc.symbols.posix_spawn(pid, path, null, null, argv, envp);
 }
 
 function word(arg: Arg | undefined): bigint {
@@ -88,4 +78,11 @@ function word(arg: Arg | undefined): bigint {
   if (typeof arg === "bigint") return BigInt.asIntN(64, arg);
   if (typeof arg === "number") return BigInt(arg);
   return BigInt.asIntN(64, addressOf(arg));
+}
+
+const ZERO = new Uint8Array(new ArrayBuffer(8));
+
+function lastWord(arg: Arg | undefined): Uint8Array<ArrayBuffer> {
+  if (arg === undefined || arg === null || arg === 0) return ZERO;
+  return new Uint8Array(new BigInt64Array([word(arg)]).buffer);
 }

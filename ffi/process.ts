@@ -1,6 +1,6 @@
 import { addressOf, cstring, type CStringArray } from "./cstring.ts";
 import { close } from "./file.ts";
-import { errno, preparedSyscall, syscall, tryPosixSpawn, trySyscall } from "./libc.ts";
+import { errno, preparedSyscall, syscall, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
 import { alloc, struct } from "./struct.ts";
 
@@ -360,22 +360,6 @@ export function clone3(options: CloneOptions = {}): Clone {
   const pid = fork();
   if (pid === -1) throw new SysError("clone3", errno(), `flags 0x${flags.toString(16)}`);
   return { pid, pidfd: pidfd[0] };
-}
-
-/**
- * posix_spawn(3): runs a program in a new process, whose number it returns. It is born into the namespaces that
- * this process has for its children, and inherits the descriptors that are not close-on-exec.
- */
-export function posix_spawn(path: string, argv: CStringArray, envp: CStringArray): number {
-  const pid = new Int32Array(new ArrayBuffer(4));
-  const error = tryPosixSpawn(
-    new Uint8Array(pid.buffer),
-    cstring(path),
-    argv.bytes,
-    envp.bytes,
-  );
-  if (error !== 0) throw new SysError("posix_spawn", error, JSON.stringify(path));
-  return pid[0];
 }
 
 /** Whether a process is still there (kill(2) with signal 0; EPERM means that it is). */

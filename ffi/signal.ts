@@ -53,17 +53,3 @@ export function resetSignals(): void {
     syscall("rt_sigaction", "", signal, address, 0, 8);
   }
 }
-
-/** sigaction(2): the signals that are ignored, and would be in a program that is executed from here. */
-export function ignoredSignals(): number[] {
-  const SIG_IGN = 1n;
-  const ignored: number[] = [];
-  const action = alloc(32);
-  const view = new DataView(action.buffer);
-  for (let signal = 1; signal <= 64; signal++) {
-    if (signal === SIGNALS.SIGKILL || signal === SIGNALS.SIGSTOP) continue;
-    syscall("rt_sigaction", "", signal, null, action, 8);
-    if (view.getBigUint64(0, true) === SIG_IGN) ignored.push(signal);
-  }
-  return ignored;
-}

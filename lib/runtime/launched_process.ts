@@ -1,17 +1,8 @@
-import { inBoundingSet } from "../../ffi/capability.ts";
 import { CStringArray } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
 import { close, Fd, openat, writeAll } from "../../ffi/file.ts";
-import {
-  clearCloseOnExec,
-  isInherited,
-  memfd_create_program,
-  pidfd_getfd,
-  sealWhole,
-  setCloseOnExec,
-} from "../../ffi/process.ts";
+import { isInherited, memfd_create_program, pidfd_getfd, sealWhole } from "../../ffi/process.ts";
 import { launch, LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
-import { ignoredSignals } from "../../ffi/signal.ts";
 import { SYSCALLS } from "../../ffi/syscalls.ts";
 import type { Executing, Failed, Refused } from "../init/channel.ts";
 import type { InitContext } from "../init/context.ts";
@@ -32,6 +23,7 @@ import { build, InsideNamespaces } from "./inside_namespaces.ts";
 import { forkFailure } from "./failure.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { limitedUser } from "./ordinary_user.ts";
+import { ownStatus } from "./own_status.ts";
 import type { SpawnOptions } from "./spawn.ts";
 
 /**
@@ -45,6 +37,7 @@ export class LaunchedProcess implements Disposable {
   readonly #context: InitContext;
   readonly #procs: number[] = [];
   readonly #own = new Fd(openat(AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY));
+  readonly #status = ownStatus();
   #inside?: InsideNamespaces;
   readonly #failures: Failure[] = [];
   #begun = false;
@@ -92,19 +85,20 @@ export class LaunchedProcess implements Disposable {
       listener,
       procs: plan.filter(isNewProc).length,
       failures: this.#failures,
-      ignored: ignoredSignals(),
+      ignored: this.#status.ignored,
     });
     using file = new Fd(memfd_create_program("gocontainer"));
     writeAll(file.number, image);
     sealWhole(file.number);
-    passed.forEach(clearCloseOnExec);
     try {
-      const argv = new CStringArray(["gocontainer-init"]);
-      return launch(file.number, argv, new CStringArray([]), this.#options.cgroup);
+      return launch(file.number, {
+        argv: new CStringArray(["gocontainer-init"]),
+        envp: new CStringArray([]),
+        passed,
+        cgroup: this.#options.cgroup,
+      });
     } catch (error) {
       throw error instanceof SysError ? forkFailure(error) : error;
-    } finally {
-      passed.forEach(setCloseOnExec);
     }
   }
 
@@ -194,7 +188,7 @@ export class LaunchedProcess implements Disposable {
       env: environmentOf(this.#context, launcher),
       launcher,
       terminal: this.#terminal,
-      bounding: boundingSet(),
+      bounding: this.#status.bounding,
       failures: this.#failures,
     });
     writeAll(this.#next.number, image);
@@ -329,14 +323,4 @@ function isOf<const K extends StepKind>(kinds: readonly K[]): (step: Step) => st
 function isNewProc(step: Step): boolean {
   return step.do === "mount" && step.kind === "new" && step.fstype === "proc" &&
     step.legacy === undefined;
-}
-
-function boundingSet(): bigint {
-  let set = 0n;
-  for (let capability = 0; capability < 64; capability++) {
-    const has = inBoundingSet(capability);
-    if (has === undefined) break;
-    if (has) set |= 1n << BigInt(capability);
-  }
-  return set;
 }

@@ -38,12 +38,14 @@ export function loaderOfSpliced(scripts: readonly CachedScript[], start: number)
     `const places = ${JSON.stringify(places)};
 function call(...words) {
   const { syscall } = libc.symbols;
-  const result = syscall(...words, ...Array(7 - words.length).fill(0));
+  const struct = syscall(...words, ...Array(7 - words.length).fill(0));
+  const [result] = new BigInt64Array(struct.buffer);
   if (result === -1n) throw new Error("map the program's own file: it failed");
   return result;
 }
+// A struct of a number goes where that would go; for a function with such a one no fast path is compiled first.
 const libc = Deno.dlopen("libc.so.6", {
-  syscall: { parameters: Array(7).fill("i64"), result: "i64" },
+  syscall: { parameters: Array(7).fill("i64"), result: { struct: ["i64"] } },
 });
 const path = new TextEncoder().encode("/proc/self/exe\\0");
 const name = Deno.UnsafePointer.value(Deno.UnsafePointer.of(path));

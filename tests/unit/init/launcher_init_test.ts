@@ -4,11 +4,11 @@ import { close, Fd, writeAll } from "../../../ffi/file.ts";
 import {
   clearCloseOnExec,
   memfd_create_program,
-  posix_spawn,
   sealWhole,
   setCloseOnExec,
   waitid,
 } from "../../../ffi/process.ts";
+import { posix_spawn } from "../../../ffi/posix_spawn.ts";
 import { socketpair } from "../../../ffi/socket.ts";
 import { type ChildMessage, hear, type Refused, sendGo } from "../../../lib/init/channel.ts";
 import {

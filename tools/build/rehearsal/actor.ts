@@ -102,7 +102,7 @@ const REAL = { ...Deno };
 type Call = (...args: unknown[]) => unknown;
 
 const LIBC = Deno.dlopen("libc.so.6", {
-  __errno_location: { parameters: [], result: "pointer" },
+  __errno_location: { parameters: [], result: { struct: ["i64"] } },
 });
 
 const FACTS = [

@@ -124,9 +124,15 @@ export class Stage implements Disposable {
   }
 
   /** syscall(2) as the program calls it. */
-  readonly syscall = (number: number | bigint, ...words: (number | bigint)[]): number => {
+  readonly syscall = (
+    number: number | bigint,
+    ...words: (number | bigint | Uint8Array<ArrayBuffer>)[]
+  ): number => {
     const name = NAMES.get(Number(number))!;
-    const args = words.map(Number);
+    // The last one is a struct of a number (ffi/libc.ts).
+    const args = words.map((word) =>
+      Number(typeof word === "object" ? new BigInt64Array(word.buffer)[0] : word)
+    );
     return this.#special(name, args) ?? this.#ordinary(name, args);
   };
 
