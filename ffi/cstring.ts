@@ -4,16 +4,25 @@ const decoder = new TextDecoder();
 /** A name for the kernel: text, or for a name that need not be UTF-8 its bytes with the closing NUL. */
 export type Name = string | Uint8Array<ArrayBuffer>;
 
+/** Short names come again and again: options, types of file systems, and most of all the empty one. */
+const kept = new Map<string, Uint8Array<ArrayBuffer>>();
+const LONGEST_KEPT = 12;
+const MOST_KEPT = 256;
+
 /**
- * A string as the kernel reads it: UTF-8 with a closing NUL, in memory that does not move. Bytes
- * are given back as they are.
+ * A string as the kernel reads it: UTF-8 with a closing NUL, in memory that does not move and is not to be written
+ * to. Bytes are given back as they are.
  *
  * @throws {TypeError} when the text itself contains a NUL, which would cut it short.
  */
 export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   if (typeof text !== "string") return text;
+  const known = kept.get(text);
+  if (known !== undefined) return known;
   if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
-  return encoder.encode(`${text}\0`);
+  const bytes = encoder.encode(`${text}\0`);
+  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) kept.set(text, keepAddress(bytes));
+  return bytes;
 }
 
 /** The text before the first NUL of what the kernel wrote; all of it when there is none. */
@@ -41,7 +50,19 @@ export class CStringArray {
   }
 }
 
+const addresses = new Map<Uint8Array, bigint>();
+
 /** The address of a buffer, for a struct that holds pointers. The caller keeps the buffer alive. */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return addresses.get(buffer) ?? askAddress(buffer);
+}
+
+/** For a buffer that is in use to the end: its address is asked for only once, which takes longer than most calls. */
+export function keepAddress(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  addresses.set(buffer, askAddress(buffer));
+  return buffer;
+}
+
+function askAddress(buffer: Uint8Array<ArrayBuffer>): bigint {
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
 }

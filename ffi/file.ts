@@ -1,4 +1,4 @@
-import { cstring, fromCString, type Name } from "./cstring.ts";
+import { cstring, fromCString, keepAddress, type Name } from "./cstring.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -153,12 +153,23 @@ export function tryOpenInRoot(rootfd: number, path: string, flags = O_PATH): num
 function tryInRoot(rootfd: number, path: string, flags: number, mode: number): number {
   const ATTEMPTS = 128;
   const name = cstring(path);
-  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const how = open_how.encode({ flags: flags | O_CLOEXEC, mode, resolve });
+  const how = howInRoot(flags, mode);
   for (let attempt = 1;; attempt++) {
     const fd = trySyscall("openat2", rootfd, name, how, open_how.size);
     if (fd !== -1 || attempt === ATTEMPTS || errnoName(errno()) !== "EAGAIN") return fd;
   }
+}
+
+const howsInRoot = new Map<number, Uint8Array<ArrayBuffer>>();
+
+/** The struct is the same for most calls. */
+function howInRoot(flags: number, mode: number): Uint8Array<ArrayBuffer> {
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const encode = () => open_how.encode({ flags: flags | O_CLOEXEC, mode, resolve });
+  if (mode !== 0) return encode();
+  const known = howsInRoot.get(flags) ?? keepAddress(encode());
+  howsInRoot.set(flags, known);
+  return known;
 }
 
 /** close(2). A descriptor that is closed twice is a mistake and throws EBADF. */

@@ -75,9 +75,8 @@ export function preparedSyscall(name: SyscallName, ...args: Arg[]): () => number
 
 function word(arg: Arg | undefined): bigint {
   if (arg === undefined || arg === null) return 0n;
-  if (typeof arg === "bigint") return BigInt.asIntN(64, arg);
   if (typeof arg === "number") return BigInt(arg);
-  return BigInt.asIntN(64, addressOf(arg));
+  return typeof arg === "bigint" ? BigInt.asIntN(64, arg) : addressOf(arg);
 }
 
 const ZERO = new Uint8Array(new ArrayBuffer(8));

@@ -22,7 +22,7 @@ export class Struct<L extends Layout> {
   /** Sets one field of a struct that starts at `base` in `bytes`. */
   set(bytes: Uint8Array, name: keyof L, value: number | bigint, base = 0): void {
     const [offset, kind] = this.fields[name];
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = viewOf(bytes);
     const at = base + offset;
     switch (kind) {
       case "u8":
@@ -47,7 +47,7 @@ export class Struct<L extends Layout> {
 
   #read(bytes: Uint8Array, name: keyof L, base: number): number | bigint {
     const [offset, kind] = this.fields[name];
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = viewOf(bytes);
     const at = base + offset;
     switch (kind) {
       case "u8":
@@ -64,6 +64,18 @@ export class Struct<L extends Layout> {
         return view.getBigInt64(at, true);
     }
   }
+}
+
+let viewed: Uint8Array | undefined;
+let view: DataView;
+
+/** The fields of a struct come one after the other: the same view serves them all. */
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewed) {
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    viewed = bytes;
+  }
+  return view;
 }
 
 /** Describes a C struct by explicit offsets; `tests/unit/ffi/struct_test.ts` holds them against a C compiler. */
