@@ -14,6 +14,7 @@ import {
 } from "./constants.ts";
 import { errno, syscall, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
+import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
 
 /** struct open_how, openat2(2). */
@@ -446,9 +447,9 @@ export function faccessat2(dirfd: number, path: string, mode: number, flags: num
  */
 export function readFile(path: string): string {
   using file = new Fd(openat(AT_FDCWD, path, O_RDONLY));
-  let buffer = alloc(4096);
+  let buffer = SCRATCH;
   for (let length = 0;;) {
-    const count = read(file.number, buffer.subarray(length)).length;
+    const count = read(file.number, length === 0 ? buffer : buffer.subarray(length)).length;
     if (count === 0) return decoder.decode(buffer.subarray(0, length));
     length += count;
     if (length < buffer.length) continue;

@@ -1,6 +1,7 @@
 import { syscall } from "./libc.ts";
 import { SysError } from "./errno.ts";
 import { close } from "./file.ts";
+import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
 
 /** struct nlmsghdr, netlink(7). */
@@ -31,8 +32,6 @@ const NLMSG_DONE = 3;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
-/** The kernel fills at most this much in one answer, netlink(7). */
-const BUFFER_SIZE = 32768;
 
 /** One answer of the kernel: the family's own header and attributes, without the netlink header. */
 export interface NetlinkMessage {
@@ -94,12 +93,13 @@ export class NetlinkSocket implements Disposable {
 
   /** One recvfrom(2); 0 or the error number when the answer is complete. */
   #receive(what: string, answers: NetlinkMessage[]): number | undefined {
-    const buffer = alloc(BUFFER_SIZE);
-    const count = syscall("recvfrom", what, this.#fd, buffer, BUFFER_SIZE, 0, null, null);
+    // The kernel fills at most 32 KiB in one answer, netlink(7).
+    const buffer = SCRATCH;
+    const count = syscall("recvfrom", what, this.#fd, buffer, buffer.length, 0, null, null);
     for (let at = 0; at + nlmsghdr.size <= count;) {
       const length = Math.max(nlmsghdr.get(buffer, "nlmsg_len", at), nlmsghdr.size);
       const type = nlmsghdr.get(buffer, "nlmsg_type", at);
-      const payload = buffer.subarray(at + nlmsghdr.size, at + length);
+      const payload = buffer.slice(at + nlmsghdr.size, at + length);
       if (nlmsghdr.get(buffer, "nlmsg_seq", at) === this.#sequence) {
         if (type === NLMSG_ERROR) return -new DataView(buffer.buffer).getInt32(at + 16, true);
         if (type === NLMSG_DONE) return 0;

@@ -1,5 +1,6 @@
 import { addressOf, cstring } from "./cstring.ts";
 import { syscall } from "./libc.ts";
+import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
 
 /** struct msghdr, recvmsg(2). */
@@ -85,14 +86,13 @@ export function sendmsg(fd: number, bytes: Uint8Array<ArrayBuffer>, fds: number[
   return syscall("sendmsg", `${fd}`, fd, header, MSG_NOSIGNAL);
 }
 
-/** recvmsg(2): one message, empty at the peer's end, and the descriptors (close-on-exec) that came with it. */
+/** recvmsg(2): one message of up to 32 KiB, empty at the peer's end, and the descriptors (close-on-exec) that came with it. */
 export function recvmsg(
   fd: number,
   maxBytes: number,
   maxFds = 0,
 ): { bytes: Uint8Array<ArrayBuffer>; fds: number[] } {
-  const buffer = alloc(maxBytes);
-  const { header, parts } = message(buffer, maxFds);
+  const { header, parts } = message(SCRATCH, maxFds, maxBytes);
   const count = syscall("recvmsg", `${fd}`, fd, header, MSG_CMSG_CLOEXEC);
   const fds: number[] = [];
   const filled = Number(msghdr.get(header, "msg_controllen"));
@@ -102,14 +102,14 @@ export function recvmsg(
     const length = Number(cmsghdr.get(parts.control, "cmsg_len")) - cmsghdr.size;
     if (isRights) fds.push(...new Int32Array(parts.control.buffer, cmsghdr.size, length / 4));
   }
-  return { bytes: buffer.subarray(0, count), fds };
+  return { bytes: SCRATCH.slice(0, count), fds };
 }
 
 /** The header holds addresses: `parts` keeps what they point to alive as long as the caller uses it. */
-function message(bytes: Uint8Array<ArrayBuffer>, fdCount: number) {
+function message(bytes: Uint8Array<ArrayBuffer>, fdCount: number, length = bytes.length) {
   const iovec = new BigUint64Array(new ArrayBuffer(16));
   iovec[0] = addressOf(bytes);
-  iovec[1] = BigInt(bytes.length);
+  iovec[1] = BigInt(length);
   const control = fdCount > 0 ? alloc(cmsghdr.size + Math.ceil(fdCount / 2) * 8) : undefined;
   const header = msghdr.encode({
     msg_iov: addressOf(new Uint8Array(iovec.buffer)),
