@@ -10,7 +10,7 @@ export const gc: Command = {
   run() {
     const root = StateRoot.open();
     using _lock = root.lock();
-    for (const id of collectGarbage(root)) console.log(id);
+    for (const id of collectGarbage(root).collected) console.log(id);
     return 0;
   },
 };

@@ -9,23 +9,26 @@ import { removeContainerFolder } from "./folder.ts";
  * processes, cgroups, veth, folder (where it was to go) and at last its record, and with it the
  * address. The caller holds the state root's lock.
  *
- * @returns the ids of the containers taken back.
+ * @returns the ids of the containers taken back, and those that are there.
  */
-export function collectGarbage(root: StateRoot): string[] {
+export function collectGarbage(root: StateRoot): { collected: string[]; live: ContainerState[] } {
   const collected: string[] = [];
-  root.removeRemains();
-  for (const id of root.ids()) {
+  const live: ContainerState[] = [];
+  for (const id of root.tidy()) {
     const state = root.find(id);
     // A folder without a record: its maker was killed between the two, before anything else.
     if (state === undefined) {
       removeContainerFolder(`${root.path}/${id}`);
       continue;
     }
-    if (state.record.owner === undefined || isAlive(state.record.owner)) continue;
+    if (state.record.owner === undefined || isAlive(state.record.owner)) {
+      live.push(state);
+      continue;
+    }
     takeBack(state);
     collected.push(id);
   }
-  return collected;
+  return { collected, live };
 }
 
 function takeBack(state: ContainerState): void {

@@ -147,6 +147,8 @@ async function runFrom(
     netns: namespace?.number,
     observer,
     seccomp: seccomp?.filter,
+    // Its network namespace is reached through it.
+    readyLater: mappings === undefined,
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
@@ -167,9 +169,8 @@ function register(
   options: RunOptions,
 ): { state: ContainerState; network: Network; mappings?: readonly IDMapping[] } {
   using _lock = root.lock();
-  collectGarbage(root);
+  const { live } = collectGarbage(root);
   const id = crypto.randomUUID();
-  const live = root.containers();
   const namesake = live.find(({ record }) => record.name === options.name);
   if (namesake !== undefined) {
     throw new ContainerError(`name the container "${options.name}": the name is in use`, {

@@ -58,9 +58,11 @@ export interface CreateOptions {
   readonly seccomp?: ContainerFilter;
   /** Called when the first hooks are about to run: what follows is the end of a container, not of an attempt. */
   readonly onHooks?: () => void;
+  /** Whether the first process is waited for only by `start`: the caller has work to do while it gets ready. */
+  readonly readyLater?: boolean;
 }
 
-/** A container whose first process waits for `start`. */
+/** A container whose first process waits for `start`, or will. */
 export interface CreatedContainer extends Disposable {
   readonly pid: number;
   readonly pidfd: number;
@@ -178,16 +180,22 @@ export function create(options: CreateOptions): CreatedContainer {
     mapIds(init.pid, linux.uidMappings ?? [], linux.gidMappings ?? []);
     init.go();
   }
-  try {
-    init.build();
-    init.awaitReady();
-  } catch (error) {
-    throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
-  }
-  if (spec.process) applyLateSettings(init.pid, spec.process);
-  // Of one made from outside it is another process by now.
-  if (fromOutside) record.init = identify(init.pid);
-  record.built = true;
+  const orDied = (action: () => void) => {
+    try {
+      action();
+    } catch (error) {
+      throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
+    }
+  };
+  const awaitReady = () => {
+    orDied(() => init.awaitReady());
+    if (spec.process) applyLateSettings(init.pid, spec.process);
+    // Of one made from outside it is another process by now.
+    if (fromOutside) record.init = identify(init.pid);
+    record.built = true;
+  };
+  orDied(() => init.build());
+  if (!options.readyLater) awaitReady();
   if (options.listener !== undefined) {
     record.executing = init.executing;
     state.save();
@@ -200,14 +208,15 @@ export function create(options: CreateOptions): CreatedContainer {
     pidfd: init.pidfd.number,
     master: init.master?.number,
     start: () => {
+      if (options.readyLater) awaitReady();
       record.started = true;
       state.save();
       try {
-        init.start();
+        orDied(() => init.start());
       } catch (error) {
         record.started = false;
         state.save();
-        throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
+        throw error;
       }
     },
     detach: () => void made.move(),

@@ -88,6 +88,10 @@ const REMOVED = ".removed-";
 /** The form of ids and names: they become names of folders and cgroups. */
 const ID = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$/;
 
+function isContainer({ name, isDirectory }: Deno.DirEntry): boolean {
+  return isDirectory && ID.test(name);
+}
+
 /**
  * @param what `id` or `name`, for the message.
  * @throws {ContainerError} when a text cannot be a container's id or name.
@@ -146,18 +150,19 @@ export class StateRoot {
 
   /** The ids of all containers. */
   ids(): string[] {
-    const ids: string[] = [];
-    for (const entry of Deno.readDirSync(this.path)) {
-      if (entry.isDirectory && ID.test(entry.name)) ids.push(entry.name);
-    }
-    return ids;
+    return [...Deno.readDirSync(this.path)].filter(isContainer).map(({ name }) => name);
   }
 
-  /** Removes what those who were killed while they forgot a container have left of its folder. */
-  removeRemains(): void {
-    for (const { name } of Deno.readDirSync(this.path)) {
+  /**
+   * Removes what those who were killed while they forgot a container have left of its folder, and returns the ids
+   * of the others.
+   */
+  tidy(): string[] {
+    const entries = [...Deno.readDirSync(this.path)];
+    for (const { name } of entries) {
       if (name.startsWith(REMOVED)) removeFolder(`${this.path}/${name}`);
     }
+    return entries.filter(isContainer).map(({ name }) => name);
   }
 
   /** The state of all containers. */

@@ -58,7 +58,7 @@ Deno.test({
     assertEquals(root.find("one")?.record.id, "one");
     Deno.mkdirSync(`${path}/.removed-two/deep`, { recursive: true });
     assertEquals(root.ids(), ["one"]);
-    root.removeRemains();
+    root.tidy();
     assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["one"]);
   }));
 
