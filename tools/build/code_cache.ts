@@ -37,11 +37,11 @@ export interface CachedProgram {
 
 /**
  * Turns a bundle into a program that begins with what V8 compiled at build time, which more than
- * halves the time that gocontainer takes beyond Deno's own start. V8 takes longer for more of it: so
- * it has the functions that are called in rehearsals (rehearsal/scenes.ts), and no others; and what
- * every `run` needs is one script, all the rest are others, loaded when they are asked for. They lie in
- * the binary itself, where it can be in front of the section that Deno reads whole, and copies, at every
- * start. A compiled form that V8 does not accept is made anew at start, so nothing depends on it.
+ * halves the time that gocontainer takes beyond Deno's own start. V8 takes longer for more of it: so it has
+ * the functions that are called in rehearsals (rehearsal/scenes.ts), and no others; and there are several
+ * scripts, each loaded when it is asked for. They lie in the binary itself, where it can be in front of the
+ * section that Deno reads whole, and copies, at every start. A compiled form that V8 does not accept is made
+ * anew at start, so nothing depends on it.
  *
  * @param bundle the folder of the bundled modules.
  * @param folder where to put what is made.
@@ -88,25 +88,36 @@ export async function withCodeCache(
   return { main, includes: [], spliced: piecesOf(cached) };
 }
 
+/** The scripts of the program, each loaded when a module of it is asked for. */
+export interface Scripts {
+  /** What both need, `run` and the commands of the runtime's face. */
+  readonly common: readonly BundledModule[];
+  /** What `run` needs besides. */
+  readonly run: readonly BundledModule[];
+  /** What the runtime's face needs besides. */
+  readonly runtime: readonly BundledModule[];
+  /** All the rest. */
+  readonly cold: readonly BundledModule[];
+}
+
 /**
- * The scripts that a bundle is made into: `hot` is what every `run` needs, `runtime` what the commands of the
- * runtime's face need besides, `cold` all the rest.
+ * The scripts that a bundle is made into.
  *
  * @param bundle the folder of the bundled modules.
  * @throws ToolError for what a script cannot have.
  */
-export function scriptsOf(
-  bundle: string,
-): Readonly<Record<"hot" | "runtime" | "cold", readonly BundledModule[]>> {
+export function scriptsOf(bundle: string): Scripts {
   const modules = readModules(bundle);
   const names = modules.map(({ name }) => name);
-  const hot = closure(modules, [ENTRY, ...names.filter(isRun)]);
-  const runtime = closure(modules, names.filter(isRuntime));
-  const isNeeded = (name: string) => hot.has(name) || runtime.has(name);
+  const run = closure(modules, [ENTRY, ...names.filter(isRun)]);
+  const runtime = closure(modules, [ENTRY, ...names.filter(isRuntime)]);
+  const those = (forRun: boolean, forRuntime: boolean) =>
+    modules.filter(({ name }) => run.has(name) === forRun && runtime.has(name) === forRuntime);
   return {
-    hot: modules.filter(({ name }) => hot.has(name)),
-    runtime: modules.filter(({ name }) => runtime.has(name) && !hot.has(name)),
-    cold: modules.filter(({ name }) => !isNeeded(name)),
+    common: those(true, true),
+    run: those(true, false),
+    runtime: those(false, true),
+    cold: those(false, false),
   };
 }
 

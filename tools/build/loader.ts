@@ -11,9 +11,16 @@ export interface CachedScript {
   readonly source: Uint8Array;
 }
 
-/** The scripts as {@link loaderOfSpliced} finds them, one behind the other. */
+/** The scripts as {@link loaderOfSpliced} finds them, one behind the other, each at a multiple of eight bytes. */
 export function piecesOf(scripts: readonly CachedScript[]): Uint8Array[] {
-  return scripts.flatMap(({ cache, source }) => [cache, source]);
+  return scripts.flatMap(({ cache, source }) => {
+    const length = cache.length + source.length;
+    return [cache, source, new Uint8Array(aligned(length) - length)];
+  });
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8;
 }
 
 /**
@@ -30,7 +37,7 @@ export function loaderOfSpliced(scripts: readonly CachedScript[], start: number)
   let at = start - offset;
   for (const { name, cache, source } of scripts) {
     places[name] = { at, cache: cache.length, source: source.length };
-    at += cache.length + source.length;
+    at += aligned(cache.length + source.length);
   }
   const { openat, mmap, close } = SYSCALLS[Deno.build.arch];
   return loader(

@@ -1,5 +1,5 @@
 /**
- * The launcher: a program of some hundred bytes, and a table of system calls, that stands between this one and the container's.
+ * The launcher: a program of 150 bytes and a table of system calls, which stands between this one and the container's.
  *
  * At the moment of `execve` a process is still what it was, and its /proc/self/exe leads to that file on
  * the host. An image whose program is a script of the interpreter `/proc/self/exe` would so run this
