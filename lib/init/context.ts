@@ -1,4 +1,5 @@
 import type { SysError } from "../../ffi/errno.ts";
+import { close } from "../../ffi/file.ts";
 
 /** What the child carries from step to step. */
 export interface InitContext {
@@ -16,6 +17,8 @@ export interface InitContext {
   readonly own?: number;
   /** Takes the master of the terminal and the slave's path, where it is opened by the process that wants it. */
   readonly takeMaster?: (master: number, slave: string) => void;
+  /** Whether what was opened for a step is closed by who has opened it. */
+  readonly keepsTrees?: boolean;
   /** The program's path, once it is found. */
   program?: string;
   /** Gives the channel to what becomes the program, where that is a launcher; see steps/exec.ts. */
@@ -33,6 +36,11 @@ export interface Source {
   readonly opened: number | SysError;
   /** How many mounts it is for, still. */
   uses: number;
+}
+
+/** Closes a mount that was opened for a step, and is in its place now. */
+export function closeTree({ keepsTrees }: InitContext, tree: number): void {
+  if (!keepsTrees) close(tree);
 }
 
 /** A failure of the child's that is not a system call's, in a sentence. */

@@ -54,6 +54,7 @@ export class LaunchedProcess implements Disposable {
       sources: new Map(),
       procs: this.#procs,
       own: this.#own.number,
+      keepsTrees: true,
       takeMaster: (master, slave) => {
         this.#master = new Fd(master);
         this.#terminal = slave;
@@ -273,14 +274,10 @@ function stepCanBeLaunched(step: Step): boolean {
     case "launcher":
       return !step.direct && step.sibling?.terminal !== true;
     case "mount":
-      // What is opened for it is closed when it is done, which is this process's own here.
-      return step.tree === undefined;
+      // The root would be another one from then on.
+      return step.tree === undefined || step.target !== "/";
     case "terminal":
       return step.controlling && step.console;
-    case "cgroup mounts":
-      return step.hierarchies.every(({ tree }) => tree === undefined);
-    case "device nodes":
-      return step.nodes.every(({ tree }) => tree === undefined);
     case "start afresh":
       return Array.from({ length: step.keep }, (_, i) => 3 + i).every(isInherited);
     default:
@@ -302,6 +299,8 @@ const HERE: readonly StepKind[] = [
   "propagation",
   "open sources",
   "root",
+  "cgroup mounts",
+  "device nodes",
   "links",
   "sysctl",
   "make working folder",

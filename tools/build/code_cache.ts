@@ -55,7 +55,7 @@ export async function withCodeCache(
 ): Promise<CachedProgram> {
   const program = `${folder}/program`;
   Deno.mkdirSync(program);
-  const scripts = Object.entries(scriptsOf(bundle));
+  const scripts = Object.entries<readonly BundledModule[]>({ ...scriptsOf(bundle) });
   for (const [name, modules] of scripts) {
     Deno.writeTextFileSync(`${program}/${name}.js`, asScript(modules));
   }

@@ -11,7 +11,7 @@ import {
   unlinkat,
 } from "../../../ffi/file.ts";
 import { move_mount } from "../../../ffi/mount.ts";
-import { type InitContext, InitError } from "../context.ts";
+import { closeTree, type InitContext, InitError } from "../context.ts";
 import { openMountPoint, openParent } from "../inside.ts";
 import type { DeviceNode, StepOf } from "../plan.ts";
 import { cloneSource } from "./mounts.ts";
@@ -24,6 +24,8 @@ export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes
     if (tree !== undefined) {
       close(parent);
       bindNode(context.root, node.path, tree);
+      if (tree === node.tree) closeTree(context, tree);
+      else close(tree);
       continue;
     }
     makeNode(parent, name, node);
@@ -39,7 +41,6 @@ function bindNode(root: number, path: string, tree: number): void {
   const target = openMountPoint(root, path, false);
   move_mount(tree, target, JSON.stringify(path));
   close(target);
-  close(tree);
 }
 
 function cloneNode(context: InitContext, node: DeviceNode): number | undefined {
