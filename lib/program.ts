@@ -40,8 +40,9 @@ export function runProgram(path: string, args: readonly string[]): Output {
 export async function startProgram(path: string, args: readonly string[]): Promise<Output> {
   const child = command(path, args, "null").spawn();
   const { success } = await child.status;
-  const stderr = success ? "" : await new Response(child.stderr).text();
-  return { success, stdout: "", stderr };
+  if (!success) return { success, stdout: "", stderr: await new Response(child.stderr).text() };
+  await child.stderr.cancel();
+  return { success, stdout: "", stderr: "" };
 }
 
 function command(

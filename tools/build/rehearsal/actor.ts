@@ -91,7 +91,10 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
         return { success: true, code: 0, stdout: new Uint8Array(), stderr: new Uint8Array() };
       }
       spawn() {
-        return { status: Promise.resolve({ success: true, code: 0 }) };
+        return {
+          status: Promise.resolve({ success: true, code: 0 }),
+          stderr: { cancel: () => Promise.resolve() },
+        };
       }
     },
   };
