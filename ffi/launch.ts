@@ -23,7 +23,7 @@ export interface LaunchOptions {
  * are not close-on-exec.
  */
 export function launch(fd: number, options: LaunchOptions): number {
-  return Deno.build.arch === "x86_64" ? cloneForExec(fd, options) : spawn(fd, options);
+  return LAUNCHES_INTO_CGROUPS ? cloneForExec(fd, options) : spawn(fd, options);
 }
 
 function spawn(fd: number, { argv, envp, passed }: LaunchOptions): number {

@@ -92,6 +92,9 @@ export function recvmsg(
   maxBytes: number,
   maxFds = 0,
 ): { bytes: Uint8Array<ArrayBuffer>; fds: number[] } {
+  if (maxBytes > SCRATCH.length) {
+    throw new RangeError(`Receive ${maxBytes} bytes: that is too much`);
+  }
   const { header, parts } = message(SCRATCH, maxFds, maxBytes);
   const count = syscall("recvmsg", `${fd}`, fd, header, MSG_CMSG_CLOEXEC);
   const fds: number[] = [];

@@ -3,7 +3,7 @@
  * The first process is the launcher (launcher/init.ts), and the maker builds the root:
  *
  *     lib/runtime                         the launcher
- *        │  unshare, posix_spawn ────────────▶ │  is in the namespaces, joins the cgroups
+ *        │  unshare, clone3 ─────────────────▶ │  is in the namespaces, joins the cgroups
  *        │ ◀── opened {fd} ──────────────────  │  for each procfs: its context is in the launcher
  *        │ ◀── begun ────────────────────────  │
  *        │  mounts, devices, …; setns back     │  waits

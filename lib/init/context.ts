@@ -38,9 +38,13 @@ export interface Source {
   uses: number;
 }
 
-/** Closes a mount that was opened for a step, and is in its place now. */
-export function closeTree({ keepsTrees }: InitContext, tree: number): void {
-  if (!keepsTrees) close(tree);
+/**
+ * Closes a mount that is in its place now.
+ *
+ * @param opened the one that was opened for the step, if there is one.
+ */
+export function closeMount({ keepsTrees }: InitContext, mount: number, opened?: number): void {
+  if (!keepsTrees || mount !== opened) close(mount);
 }
 
 /** A failure of the child's that is not a system call's, in a sentence. */

@@ -7,7 +7,7 @@ import {
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
 } from "../../../ffi/mount_flags.ts";
-import { closeTree, type InitContext } from "../context.ts";
+import { closeMount, type InitContext } from "../context.ts";
 import { openDirectory } from "../inside.ts";
 import type { HierarchyMount, StepOf } from "../plan.ts";
 import { cloneSource, makeFileSystem } from "./mounts.ts";
@@ -27,7 +27,7 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
     const fd = hierarchy(context, first, attributes);
     move_mount(fd, target, JSON.stringify(step.target));
     close(target);
-    return fd === first.tree ? closeTree(context, fd) : close(fd);
+    return closeMount(context, fd, first.tree);
   }
   const tmpfs = makeFileSystem(
     "tmpfs",
@@ -42,8 +42,7 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
     const fd = hierarchy(context, one, attributes);
     move_mount(fd, folder, JSON.stringify(`${step.target}/${one.name}`));
     close(folder);
-    if (fd === one.tree) closeTree(context, fd);
-    else close(fd);
+    closeMount(context, fd, one.tree);
   }
   for (const [name, target] of step.links) symlinkat(target, tmpfs, name);
   if (step.readonly) mount_setattr(tmpfs, { set: MOUNT_ATTR_RDONLY });

@@ -11,7 +11,7 @@ import {
   unlinkat,
 } from "../../../ffi/file.ts";
 import { move_mount } from "../../../ffi/mount.ts";
-import { closeTree, type InitContext, InitError } from "../context.ts";
+import { closeMount, type InitContext, InitError } from "../context.ts";
 import { openMountPoint, openParent } from "../inside.ts";
 import type { DeviceNode, StepOf } from "../plan.ts";
 import { cloneSource } from "./mounts.ts";
@@ -24,8 +24,7 @@ export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes
     if (tree !== undefined) {
       close(parent);
       bindNode(context.root, node.path, tree);
-      if (tree === node.tree) closeTree(context, tree);
-      else close(tree);
+      closeMount(context, tree, node.tree);
       continue;
     }
     makeNode(parent, name, node);

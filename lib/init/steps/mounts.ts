@@ -16,7 +16,7 @@ import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file.ts";
 import { dup3 } from "../../../ffi/process.ts";
-import { closeTree, type InitContext, InitError } from "../context.ts";
+import { closeMount, type InitContext, InitError } from "../context.ts";
 import { copyFolder } from "../copy_up.ts";
 import { isDirectory, openExisting, openMountPoint } from "../inside.ts";
 import type { MountStep, RootStep, StepOf } from "../plan.ts";
@@ -90,8 +90,7 @@ export function mountInside(context: InitContext, step: MountStep): void {
   close(target);
   // What lies on "/" is the root from now on.
   if (step.target === "/") context.root = fd;
-  else if (fd === step.tree) closeTree(context, fd);
-  else close(fd);
+  else closeMount(context, fd, step.tree);
 }
 
 /**
