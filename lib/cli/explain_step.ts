@@ -112,7 +112,8 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "pivot root":
       return {
-        call: `fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH); chdir("/")`,
+        call:
+          `fchdir(root); pivot_root(".", "."); fchdir(old); umount2(".", MNT_DETACH); chdir("/")`,
         check: "ls /   # the image's; cat /proc/self/mountinfo   # nothing of the host's",
       };
     case "change root":

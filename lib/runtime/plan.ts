@@ -1,4 +1,4 @@
-import { MOUNT_ATTR_RDONLY, MS_BIND, MS_PRIVATE, MS_REC, MS_SLAVE } from "../../ffi/mount_flags.ts";
+import { MOUNT_ATTR_RDONLY, MS_BIND, MS_REC, MS_SLAVE } from "../../ffi/mount_flags.ts";
 import type { CapabilityMasks, Plan, SeccompFilter, Step, StepOf } from "../init/plan.ts";
 import { type SyscallName, SYSCALLS } from "../../ffi/syscalls.ts";
 import { parseList } from "../oci/list_format.ts";
@@ -288,7 +288,8 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
     plan.push({
       do: "root propagation",
       label: "settle how mounts spread",
-      flag: ROOTFS_PROPAGATION[linux.rootfsPropagation ?? "private"] ?? MS_PRIVATE,
+      // Of the root alone: each mount has what it asks for.
+      flag: ROOTFS_PROPAGATION[linux.rootfsPropagation ?? "private"] & ~MS_REC,
     });
   } else plan.push({ do: "change root", label: "make the container's root the root" });
   if (spec.root.readonly) plan.push({ do: "read-only root", label: "make the root read-only" });

@@ -12,6 +12,7 @@ import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE } from "../../ffi/mount_flags.t
 import { ContainerError, SysError } from "../errors.ts";
 import { newMount } from "../init/steps/mounts.ts";
 import type { DeviceNode, MountStep } from "../init/plan.ts";
+import { parseMountOptions } from "../oci/mount_options.ts";
 import { ROOTFS_PROPAGATION } from "../oci/propagation.ts";
 import type { Mount, Spec } from "../oci/spec.ts";
 import { isFifo } from "./devices.ts";
@@ -75,24 +76,24 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
   const { namespaces } = options;
   const mounts = spec.mounts ?? [];
   const propagation = ROOTFS_PROPAGATION[spec.linux?.rootfsPropagation ?? "slave"];
-  // Mounts of a shared root stay peers of the host's; of any other they hear from it, but do not tell.
-  const spread = propagation & MS_SHARED
-    ? undefined
-    : propagation & MS_PRIVATE && propagation & MS_REC
-    ? MS_PRIVATE
-    : MS_SLAVE;
-  if (options.byUser) return treesOfUser(spec, options, spread ?? MS_SLAVE);
-  const byChild = spread !== undefined && namespaces.isNew("mount") && !namespaces.has("user");
+  const spread = propagation & MS_PRIVATE && propagation & MS_REC ? MS_PRIVATE : MS_SLAVE;
+  if (options.byUser) return treesOfUser(spec, options, spread);
+  const byChild = namespaces.isNew("mount") && !namespaces.has("user");
+  const peer = (path: string, recursive: boolean): number =>
+    options.acquired.use(new Fd(open_tree_clone(AT_FDCWD, path, recursive))).number;
+  // What is the host's own tells it nothing, be the root shared or not: what is mounted on it is the container's.
   const clone = (path: string, recursive: boolean): number => {
-    const fd = options.acquired.use(new Fd(open_tree_clone(AT_FDCWD, path, recursive))).number;
-    if (spread !== undefined) mount_setattr(fd, { propagation: spread }, true);
+    const fd = peer(path, recursive);
+    mount_setattr(fd, { propagation: spread }, true);
     return fd;
   };
   const overlay = rootOverlay(mounts);
   const mappings = new Mappings(spec, options);
   const prepared = new Map<Mount, PreparedMount>();
+  const mayTellHost = (propagation & MS_SHARED) !== 0 && !namespaces.has("user");
   for (const mount of mounts) {
-    prepared.set(mount, prepareMount(mount, options, mappings, byChild ? spread : clone));
+    const how = mayTellHost && asksToBeShared(mount) ? peer : byChild ? spread : clone;
+    prepared.set(mount, prepareMount(mount, options, mappings, how));
   }
   const cgroups = new Map<string, number>();
   if (!namespaces.has("cgroup") && mounts.some(({ type }) => type === "cgroup")) {
@@ -107,6 +108,14 @@ export function openTrees(spec: Spec, options: TreeOptions): Trees {
     cgroups,
     devices: options.bindNodes ? openNodes(options.nodes, clone) : new Map(),
   };
+}
+
+/**
+ * Whether what is mounted below it in the container is to be seen on the host as well: engines ask for that with
+ * `shared` twice, of the mount and of the root.
+ */
+function asksToBeShared({ options }: Mount): boolean {
+  return parseMountOptions(options).propagation.some((flags) => (flags & MS_SHARED) !== 0);
 }
 
 /** Nothing is opened here. What is mounted beneath can only be heard of: that is how a user namespace has it. */

@@ -188,6 +188,41 @@ Deno.test("the root's propagation is as asked for, and what is mounted inside st
   assertEquals(here(), before);
 });
 
+for (
+  const [root, option, tags] of [
+    // All hear from the host, unless they may not; one that is shared as well tells others in the container.
+    [undefined, undefined, ["master"]],
+    [undefined, "rprivate", []],
+    [undefined, "rshared", ["shared", "master"]],
+    ["private", "shared", ["shared", "master"]],
+    ["rslave", "rslave", ["master"]],
+    ["rprivate", "rshared", ["shared"]],
+    ["shared", "rshared", ["shared"]],
+    ["rshared", "shared", ["shared"]],
+    ["rshared", "rprivate", []],
+    ["shared", undefined, ["master"]],
+  ] as const
+) {
+  const situation = `root ${root ?? "by default"}, mount ${option ?? "by default"}`;
+  Deno.test(`a mount of a shared host spreads as it asks to: ${situation}`, async () => {
+    const through = ["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"];
+    const said = await bundles.says("grep ' /mnt ' /proc/self/mountinfo", (spec) => {
+      spec.linux.rootfsPropagation = root;
+      const options = ["rbind", ...option === undefined ? [] : [option]];
+      spec.mounts.push({ destination: "/mnt", type: "bind", source: "/etc", options });
+    }, { through });
+    assertEquals([...said.matchAll(/(shared|master):\d/g)].map(([, tag]) => tag), [...tags]);
+  });
+}
+
+Deno.test("a mount is shared also where that of the host is not", async () => {
+  const said = await bundles.says("grep ' /mnt ' /proc/self/mountinfo", (spec) => {
+    const options = ["rbind", "rshared"];
+    spec.mounts.push({ destination: "/mnt", type: "bind", source: "/etc", options });
+  }, { through: ["unshare", "--mount", "--propagation", "private"] });
+  assertMatch(said, / shared:\d+ - /);
+});
+
 Deno.test("without a cgroup namespace the container sees its own cgroups, and no others", async () => {
   const script = "find /sys/fs/cgroup -name tasks -o -name cgroup.procs | xargs cat | sort -un";
   const said = await bundles.says(script, (spec) => dropNamespace(spec, "cgroup"));

@@ -1,7 +1,8 @@
 import { MNT_DETACH, mount, mount_setattr, pivot_root, umount2 } from "../../../ffi/mount.ts";
 import { MOUNT_ATTR_RDONLY, MS_REC, MS_SLAVE } from "../../../ffi/mount_flags.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close } from "../../../ffi/file.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../../ffi/constants.ts";
+import { close, openat } from "../../../ffi/file.ts";
 import { chdir, chroot, fchdir, getcwd } from "../../../ffi/process.ts";
 import { type InitContext, InitError } from "../context.ts";
 import { openDirectory } from "../inside.ts";
@@ -13,8 +14,12 @@ import { writeProc } from "../procfs.ts";
  * moment, the old one on top, so no folder for it is needed (pivot_root(2), NOTES).
  */
 export function pivotRoot(context: InitContext): void {
+  const old = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
   fchdir(context.root);
   pivot_root(".", ".");
+  // "." is the new one by now.
+  fchdir(old);
+  close(old);
   // What is unmounted below the old root must not be unmounted on the host too.
   mount(null, ".", null, MS_SLAVE | MS_REC);
   umount2(".", MNT_DETACH);
