@@ -78,6 +78,7 @@ async function manage(words: readonly string[]): Promise<number> {
     throw new UsageError(`run a container: ${missing} missing`, { allOptions: true });
   }
   requireRoot();
+  await expectChildren();
   const { runContainer } = await import("./lib/cli/run.ts");
   return await runContainer(args);
 }
@@ -104,6 +105,7 @@ async function runCommand(
     throw new UsageError(`run "${name}": ${wrong}`);
   }
   requireRoot();
+  await expectChildren();
   return await command.run(args);
 }
 
@@ -118,6 +120,7 @@ async function runtime(words: readonly string[]): Promise<number> {
   else if (args.flag("help")) console.log(runtimeUsage());
   else {
     try {
+      await expectChildren();
       return await runRuntimeCommand(args.rest, options);
     } catch (error) {
       const first = withoutUndo(error);
@@ -131,6 +134,12 @@ async function runtime(words: readonly string[]): Promise<number> {
     }
   }
   return 0;
+}
+
+/** What does nothing but tell about itself does without the C library. */
+async function expectChildren(): Promise<void> {
+  const { expectChildren } = await import("./ffi/signal.ts");
+  expectChildren();
 }
 
 function requireRoot(): void {

@@ -1,4 +1,3 @@
-import { addressOf } from "./cstring.ts";
 import { syscall } from "./libc.ts";
 import { alloc, struct } from "./struct.ts";
 import { SIGNALS } from "./constants.ts";
@@ -45,11 +44,24 @@ export function signalfd(signals: Iterable<number>): number {
  * never end.
  */
 export function resetSignals(): void {
-  const action = alloc(32); // SIG_DFL, no flags, empty mask
-  const address = addressOf(action);
   for (let signal = 1; signal <= 64; signal++) {
     if (signal === SIGNALS.SIGKILL || signal === SIGNALS.SIGSTOP) continue;
     // 32 and 33 belong to the C library's threads; through the system call they are like any other.
-    syscall("rt_sigaction", "", signal, address, 0, 8);
+    resetSignal(signal);
   }
+}
+
+/**
+ * Lets this process hear of the ends of its children. Whoever was started by somebody who ignores SIGCHLD
+ * ignores it too, and then the kernel forgets a child the moment it ends (waitpid(2), NOTES).
+ */
+export function expectChildren(): void {
+  resetSignal(SIGNALS.SIGCHLD);
+}
+
+/** SIG_DFL, no flags, empty mask. */
+const BY_DEFAULT = alloc(32);
+
+function resetSignal(signal: number): void {
+  syscall("rt_sigaction", "", signal, BY_DEFAULT, 0, 8);
 }

@@ -50,6 +50,19 @@ Deno.test("SIGWINCH does nothing to a program that does nothing about it", async
   assertEquals((await running.end()).code, 0);
 });
 
+Deno.test("what a caller ignores or blocks changes nothing: not the wait for children, nor the program", async () => {
+  const script = "grep -E 'Sig(Ign|Blk)' /proc/self/status; exit 5";
+  for (const how of ["--ignore-signal", "--block-signal"]) {
+    const through = ["env", `${how}=CHLD`, `${how}=TERM`, `${how}=USR1`];
+    // The network takes another program that is waited for.
+    const { code, stdout, stderr } = await workspace.run(["alpine", "/bin/sh", "-c", script], {
+      through,
+    });
+    assertEquals([code, stderr], [5, ""]);
+    assertEquals(stdout.match(/[0-9a-f]+$/gm), ["0000000000000000", "0000000000000000"]);
+  }
+});
+
 Deno.test("a program that ignores a signal goes on", async () => {
   const script = `trap '' TERM HUP; trap 'echo usr1' USR1; trap 'exit 3' USR2; ${WAIT}`;
   const running = await start(script);
