@@ -138,7 +138,7 @@ async function runtime(words: readonly string[]): Promise<number> {
 
 /** What does nothing but tell about itself does without the C library. */
 async function expectChildren(): Promise<void> {
-  const { expectChildren } = await import("./ffi/signal.ts");
+  const { expectChildren } = await import("./lib/children.ts");
   expectChildren();
 }
 

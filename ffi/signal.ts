@@ -39,7 +39,7 @@ export function signalfd(signals: Iterable<number>): number {
 }
 
 /**
- * Puts every signal back to its default action (sigaction(2) SIG_DFL). What is ignored stays
+ * Puts every signal back to its default action. What is ignored stays
  * ignored through execve, and this runtime itself ignores SIGPIPE: a shell pipe in a container would
  * never end.
  */
@@ -51,17 +51,10 @@ export function resetSignals(): void {
   }
 }
 
-/**
- * Lets this process hear of the ends of its children. Whoever was started by somebody who ignores SIGCHLD
- * ignores it too, and then the kernel forgets a child the moment it ends (waitpid(2), NOTES).
- */
-export function expectChildren(): void {
-  resetSignal(SIGNALS.SIGCHLD);
-}
-
 /** SIG_DFL, no flags, empty mask. */
 const BY_DEFAULT = alloc(32);
 
-function resetSignal(signal: number): void {
+/** Puts a signal back to its default action (sigaction(2) SIG_DFL). */
+export function resetSignal(signal: number): void {
   syscall("rt_sigaction", "", signal, BY_DEFAULT, 0, 8);
 }

@@ -205,6 +205,7 @@ export type Step =
     readonly hierarchies: readonly HierarchyMount[];
     readonly links: readonly (readonly [name: string, target: string])[];
     readonly readonly: boolean;
+    readonly propagation: MountStep["propagation"];
   }
   | { readonly do: "device nodes"; readonly label: string; readonly nodes: readonly DeviceNode[] }
   | {

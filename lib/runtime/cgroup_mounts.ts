@@ -19,7 +19,7 @@ export function cgroupMounts(
   own: ReadonlyMap<string, number> = new Map(),
   sources: ReadonlyMap<string, string> = new Map(),
 ): Step {
-  const readonly = (parseMountOptions(mount.options).flags & MS_RDONLY) !== 0;
+  const { flags, propagation } = parseMountOptions(mount.options);
   const links: [string, string][] = [];
   const single = layout.kind === "v2";
   const hierarchies = layout.hierarchies.map(({ version, mountpoint, controllers, name }) => {
@@ -46,6 +46,7 @@ export function cgroupMounts(
     target: resolve("/", mount.destination),
     hierarchies,
     links,
-    readonly,
+    readonly: (flags & MS_RDONLY) !== 0,
+    propagation,
   };
 }

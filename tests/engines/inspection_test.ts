@@ -64,6 +64,7 @@ for (
       ...["-v", "volume:/vol", "--device", "/dev/full:/dev/mine:r", "--shm-size", "1m"],
       ...["--sysctl", "kernel.msgmax=1000"],
     ],
+    "a volume that is shared": ["-v", "/usr/share:/v:rshared", "-v", "/usr/lib:/w:rprivate"],
     "all privileges": ["--privileged"],
     "an init process": ["--init"],
     "the host's namespaces": [
@@ -102,6 +103,9 @@ for (
   );
 }
 
+/** The host as systemd has it: all mounts are shared. */
+const SHARED = ["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"];
+
 async function look(
   runtime: string,
   options: readonly string[],
@@ -110,7 +114,8 @@ async function look(
   const network = options.includes("--network") ? [] : ["--network", "none"];
   const uts = options.includes("--uts") ? [] : ["--hostname", "inspected"];
   const run = ["run", "--rm", "--name", "inspected", ...uts, ...network, ...options, IMAGE];
-  const told = await podman.with(runtime, ...run, "sh", "-c", script);
+  const command = [...podman.arguments(runtime), ...run, "sh", "-c", script];
+  const told = await workspace.run(command, { ...podman.options, through: SHARED });
   assertEquals(told.code, 0, told.stderr);
   const sections = told.stdout.replaceAll("\r", "").split(/^## /m).slice(1);
   return Object.fromEntries(sections.map((section) => {
@@ -149,6 +154,8 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/c (?:10:200|5:1) rwm;/g, ""],
   // Signals that are ignored where podman was started: here a program begins with none.
   [/^SigIgn:.*/, ""],
+  // How the root spreads: runc has it hear the host by default, and be private where it is to be shared.
+  [/ (\/ (?:rw|ro),\S+)(?: shared)?(?: master)? - /, " $1 - "],
   // Whether the folder above the hierarchies of cgroup v1 is read-only itself: here it is.
   [/^\/ \/sys\/fs\/cgroup .* - tmpfs .*/, "<cgroup folder>"],
   // The unified hierarchy of a hybrid host is there too, so that /proc/self/cgroup is right about it.

@@ -10,7 +10,7 @@ import {
 import { closeMount, type InitContext } from "../context.ts";
 import { openDirectory } from "../inside.ts";
 import type { HierarchyMount, StepOf } from "../plan.ts";
-import { cloneSource, makeFileSystem } from "./mounts.ts";
+import { cloneSource, makeFileSystem, propagate } from "./mounts.ts";
 
 const ATTRIBUTES = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
@@ -26,6 +26,7 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
   if (first?.name === "") {
     const fd = hierarchy(context, first, attributes);
     move_mount(fd, target, JSON.stringify(step.target));
+    for (const flags of step.propagation) propagate(fd, flags);
     close(target);
     return closeMount(context, fd, first.tree);
   }
@@ -42,9 +43,11 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
     const fd = hierarchy(context, one, attributes);
     move_mount(fd, folder, JSON.stringify(`${step.target}/${one.name}`));
     close(folder);
+    for (const flags of step.propagation) propagate(fd, flags);
     closeMount(context, fd, one.tree);
   }
   for (const [name, target] of step.links) symlinkat(target, tmpfs, name);
+  for (const flags of step.propagation) propagate(tmpfs, flags);
   if (step.readonly) mount_setattr(tmpfs, { set: MOUNT_ATTR_RDONLY });
   close(tmpfs);
 }

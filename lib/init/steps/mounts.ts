@@ -280,6 +280,7 @@ export function makeFileSystem(
   return fd;
 }
 
-function propagate(fd: number, flags: number): void {
+/** Says how a mount, and with MS_REC all below it, is to spread (mount_namespaces(7)). */
+export function propagate(fd: number, flags: number): void {
   mount_setattr(fd, { propagation: flags & ~MS_REC }, (flags & MS_REC) !== 0);
 }
