@@ -151,10 +151,11 @@ function requireRoot(): void {
 }
 
 /** The only place that prints an error and decides the exit code. */
-function report(error: unknown, debug: boolean): number {
+async function report(error: unknown, debug: boolean): Promise<number> {
   const message = error instanceof Error ? error.message : String(error);
   tell(`gocontainer: ${message}`);
-  const hint = hintOf(error);
+  const { hintOfRights } = await import("./lib/cli/rights.ts");
+  const hint = hintOfRights(error) ?? hintOf(error);
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
@@ -203,6 +204,6 @@ try {
   const face = chooseFace(Deno.args, calledAs());
   exitCode = await (face === "runtime" ? runtime : manage)(Deno.args);
 } catch (error) {
-  exitCode = report(withoutUndo(error), isDebug);
+  exitCode = await report(withoutUndo(error), isDebug);
 }
 Deno.exit(exitCode);

@@ -191,31 +191,6 @@ export function memfd_create(name: string): number {
   return syscall("memfd_create", name, cstring(name), MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-/** memfd_create(2), close-on-exec, of a program: its content can be run, and no more be changed once sealed. */
-export function memfd_create_program(name: string): number {
-  const MFD_CLOEXEC = 1;
-  const MFD_ALLOW_SEALING = 2;
-  const MFD_EXEC = 0x10;
-  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  const fd = trySyscall("memfd_create", cstring(name), flags | MFD_EXEC);
-  if (fd !== -1) return fd;
-  // Before Linux 6.3 every one can be run, and the flag is unknown.
-  return syscall("memfd_create", name, cstring(name), flags);
-}
-
-/** fcntl(2) F_ADD_SEALS: neither content, size nor seals of a memfd can be changed any more, by anybody. */
-export function sealWhole(fd: number): void {
-  const F_ADD_SEALS = 1033;
-  const F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8;
-  syscall(
-    "fcntl",
-    `${fd}`,
-    fd,
-    F_ADD_SEALS,
-    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
-  );
-}
-
 /** setresuid(2) with one id for all three. */
 export function setresuid(uid: number): void {
   syscall("setresuid", `${uid}`, uid, uid, uid);

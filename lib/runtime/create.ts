@@ -6,12 +6,14 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
 } from "../../ffi/constants.ts";
+import { capget } from "../../ffi/capability.ts";
 import { Fd } from "../../ffi/file.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { ownFolder } from "../cgroup/own.ts";
 import { ContainerError } from "../errors.ts";
+import { CAPABILITIES } from "../oci/capabilities.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
 import { canBeLaunched } from "./launched_process.ts";
@@ -113,7 +115,7 @@ export function create(options: CreateOptions): CreatedContainer {
     bundle: record.bundle,
     namespaces,
     byUser,
-    bindNodes: namespaces.has("user") || limited,
+    bindNodes: namespaces.has("user") || limited || !mayMakeNodes(),
     cgroups: foldersByMount(cgroup.folders, limited),
     nodes: containerNodes(linux.devices ?? []),
     acquired: transient,
@@ -248,6 +250,11 @@ function delegateUnified(spec: Spec, cgroup: Cgroup): void {
   const layout = detectCgroups();
   // On v2 it has one folder.
   if (layout.kind === "v2") delegateCgroup(cgroup.folders[0], spec, layout);
+}
+
+/** Root of a container may have been left without the right. */
+function mayMakeNodes(): boolean {
+  return (capget().effective >> BigInt(CAPABILITIES.CAP_MKNOD) & 1n) === 1n;
 }
 
 /** The cgroup's folders, by the mount points of the hierarchies that they lie in. Who has none stays where he is. */

@@ -1,7 +1,8 @@
 import { CStringArray } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
-import { close, Fd, openat, writeAll } from "../../ffi/file.ts";
-import { isInherited, memfd_create_program, pidfd_getfd, sealWhole } from "../../ffi/process.ts";
+import { close, Fd, openat } from "../../ffi/file.ts";
+import { isInherited, pidfd_getfd } from "../../ffi/process.ts";
+import { ProgramFile } from "../../ffi/program_file.ts";
 import { launch, LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { SYSCALLS } from "../../ffi/syscalls.ts";
 import type { Executing, Failed, Refused } from "../init/channel.ts";
@@ -33,7 +34,7 @@ import type { SpawnOptions } from "./spawn.ts";
 export class LaunchedProcess implements Disposable {
   readonly #options: SpawnOptions;
   readonly #channel: number;
-  readonly #next: Fd;
+  readonly #next = new ProgramFile("gocontainer");
   readonly #context: InitContext;
   readonly #procs: number[] = [];
   readonly #own = new Fd(openat(AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY));
@@ -60,7 +61,6 @@ export class LaunchedProcess implements Disposable {
         this.#terminal = slave;
       },
     };
-    this.#next = new Fd(memfd_create_program("gocontainer"));
   }
 
   /** Makes the process, which begins at once; returns its number. */
@@ -88,9 +88,8 @@ export class LaunchedProcess implements Disposable {
       failures: this.#failures,
       ignored: this.#status.ignored,
     });
-    using file = new Fd(memfd_create_program("gocontainer"));
-    writeAll(file.number, image);
-    sealWhole(file.number);
+    using file = new ProgramFile("gocontainer");
+    file.write(image);
     try {
       return launch(file.number, {
         argv: new CStringArray(["gocontainer-init"]),
@@ -192,8 +191,7 @@ export class LaunchedProcess implements Disposable {
       bounding: this.#status.bounding,
       failures: this.#failures,
     });
-    writeAll(this.#next.number, image);
-    sealWhole(this.#next.number);
+    this.#next.write(image);
     return { type: "exec", path, reasons };
   }
 

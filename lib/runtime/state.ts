@@ -230,7 +230,7 @@ function makeFolder(path: string, mode: number): void {
 function notMade(path: string, cause: unknown): ContainerError {
   return new ContainerError(`make the state folder "${path}": ${reasonOf(cause)}`, {
     code: "NotAllowed",
-    hint: "Name another folder with --root",
+    hint: "Mount a tmpfs on /run, or name another folder to the runtime's commands with --root",
     cause,
   });
 }

@@ -32,15 +32,11 @@
  */
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, fstatfsType, openat, writeAll } from "../../../ffi/file.ts";
+import { close, fstatfsType, openat } from "../../../ffi/file.ts";
 import { AT_FDCWD, O_PATH } from "../../../ffi/constants.ts";
 import { errno } from "../../../ffi/libc.ts";
-import {
-  memfd_create_program,
-  preparedExecve,
-  preparedFexecve,
-  sealWhole,
-} from "../../../ffi/process.ts";
+import { preparedExecve, preparedFexecve } from "../../../ffi/process.ts";
+import { ProgramFile } from "../../../ffi/program_file.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 import { type Launch, type LaunchedProgram, launcherImage } from "./image.ts";
 
@@ -50,9 +46,9 @@ export class Launcher {
 
   /** @param launch its channel has to go through an `execve` by then. */
   constructor(launch: Launch, program: LaunchedProgram) {
-    const image = memfd_create_program("gocontainer");
-    writeAll(image, launcherImage(launch, program));
-    sealWhole(image);
+    const file = new ProgramFile("gocontainer");
+    file.write(launcherImage(launch, program));
+    const image = file.number;
     const words = new CStringArray(["gocontainer-init"]);
     const envp = new CStringArray([]);
     // The /proc of a container does not have who is outside of its pid namespace.

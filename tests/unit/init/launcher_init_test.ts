@@ -1,13 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { CStringArray } from "../../../ffi/cstring.ts";
-import { close, Fd, writeAll } from "../../../ffi/file.ts";
-import {
-  clearCloseOnExec,
-  memfd_create_program,
-  sealWhole,
-  setCloseOnExec,
-  waitid,
-} from "../../../ffi/process.ts";
+import { close, Fd } from "../../../ffi/file.ts";
+import { clearCloseOnExec, setCloseOnExec, waitid } from "../../../ffi/process.ts";
+import { ProgramFile } from "../../../ffi/program_file.ts";
 import { posix_spawn } from "../../../ffi/posix_spawn.ts";
 import { socketpair } from "../../../ffi/socket.ts";
 import { type ChildMessage, hear, type Refused, sendGo } from "../../../lib/init/channel.ts";
@@ -36,10 +31,9 @@ function launch(
   const failures: Failure[] = [];
   const [ours, theirs] = socketpair();
   using channel = new Fd(ours);
-  using next = new Fd(memfd_create_program("next"));
-  using first = new Fd(memfd_create_program("first"));
-  writeAll(
-    first.number,
+  using next = new ProgramFile("next");
+  using first = new ProgramFile("first");
+  first.write(
     beginningImage(beginning, {
       channel: theirs,
       next: next.number,
@@ -75,8 +69,7 @@ function launch(
       bounding: 0n,
       failures,
     });
-    writeAll(next.number, image);
-    sealWhole(next.number);
+    next.write(image);
     sendGo(channel.number, pid);
     if (listen("ready")) sendGo(channel.number, pid);
     listen();
@@ -150,9 +143,9 @@ Deno.test("a program that cannot be run is told by the error alone, after the re
 
 Deno.test("the launcher ends when nobody is there any more to let it go on", () => {
   const [ours, theirs] = socketpair();
-  using first = new Fd(memfd_create_program("first"));
+  using first = new ProgramFile("first");
   const options = { channel: theirs, next: first.number, procs: 0, ignored: [], failures: [] };
-  writeAll(first.number, beginningImage([AFRESH], options));
+  first.write(beginningImage([AFRESH], options));
   clearCloseOnExec(theirs);
   const words = [new CStringArray(["first"]), new CStringArray([])] as const;
   const pid = posix_spawn(`/proc/self/fd/${first.number}`, ...words);

@@ -1,0 +1,89 @@
+/** A root that has less than all rights, or a machine that allows less: what goes on, and what is said of the rest. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+
+const HELLO = ["-rm", "alpine", "echo", "hello"];
+
+/** Runs what follows it without a capability. */
+function without(capability: string): string[] {
+  return ["setpriv", `--bounding-set=-${capability}`];
+}
+
+for (
+  const [lack, through, hint] of [
+    ["CAP_SYS_ADMIN", without("sys_admin"), "Root has no CAP_SYS_ADMIN here"],
+    ["CAP_NET_ADMIN", without("net_admin"), "Root has no CAP_NET_ADMIN here"],
+    ["CAP_SETPCAP", without("setpcap"), "Root has no CAP_SETPCAP here"],
+    [
+      "the host's user namespace",
+      ["unshare", "--user", "--map-root-user"],
+      "root of a user namespace only",
+    ],
+    [
+      "/proc/sys",
+      [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind -o ro /proc/sys /proc/sys && exec "$@"',
+        "sh",
+      ],
+      "/proc/sys is read-only",
+    ],
+  ] as const
+) {
+  Deno.test(`a root without ${lack} is told so`, async () => {
+    // The bridge is there before the comparison.
+    assertEquals((await workspace.run(HELLO)).code, 0);
+    const before = lookAtHost();
+    const { code, stdout, stderr } = await workspace.run(HELLO, { through });
+    assertEquals([code, stdout], [125, ""]);
+    assertStringIncludes(stderr, hint);
+    await assertHostIsAsBefore(before);
+  });
+}
+
+Deno.test("a root that may make no device nodes has those of the host", async () => {
+  const script =
+    "echo x >/dev/null && head -c 1 /dev/zero | od -An -tx1 && grep -c ' /dev/null ' /proc/mounts";
+  const command = ["-net=none", "-rm", "alpine", "/bin/sh", "-c", script];
+  const { code, stdout } = await workspace.run(command, { through: without("mknod") });
+  assertEquals([code, stdout], [0, " 00\n1\n"]);
+});
+
+const MEMFD_NOEXEC = "/proc/sys/vm/memfd_noexec";
+
+Deno.test({
+  name: "no memfd can be run: the launcher is a file of a tmpfs that is mounted nowhere",
+  ignore: !exists(MEMFD_NOEXEC),
+  fn: async () => {
+    const forbid = `echo 2 >${MEMFD_NOEXEC} && umask 777 && exec "$@"`;
+    const through = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", forbid, "sh"];
+    const script = "cat /proc/self/mountinfo; readlink /proc/1/exe";
+    const command = ["-net=none", "-rm", "alpine", "/bin/sh", "-c", script];
+    const { code, stdout, stderr } = await workspace.run(command, { through });
+    assertEquals([code, stderr], [0, ""]);
+    assert(stdout.endsWith("\n/bin/busybox\n"));
+    const usual = await workspace.sh("cat /proc/self/mountinfo | wc -l");
+    assertEquals(stdout.trimEnd().split("\n").length - 1, Number(usual));
+
+    const users = ["-userns", "0:100000:65536", ...HELLO];
+    const refused = await workspace.run(users, { through });
+    assertEquals(refused.code, 125);
+    assertStringIncludes(refused.stderr, "the sysctl vm.memfd_noexec is 2");
+  },
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
