@@ -21,6 +21,7 @@ import { freezer as freezerV1 } from "./v1/freezer.ts";
 import { oomReport as oomReportV1 } from "./v1/oom.ts";
 import { freezer as freezerV2 } from "./v2/freezer.ts";
 import { oomReport as oomReportV2 } from "./v2/oom.ts";
+import { enableControllers } from "./v2/subtree.ts";
 
 export { MINIMUM_MEMORY } from "./memory_limits.ts";
 export type { OomReport } from "./oom.ts";
@@ -168,6 +169,18 @@ export class Cgroup {
   /** Moves a process into the cgroup from outside. In v1 that may take tens of milliseconds. */
   attach(pid: number): void {
     for (const folder of this.folders) writeFile(`${folder}/cgroup.procs`, `${pid}`);
+  }
+
+  /**
+   * Moves in the process that stood in the v2 cgroup above, and has that one hand down all controllers, which no
+   * cgroup does that has processes.
+   */
+  takeOver(pid: number): void {
+    this.attach(pid);
+    for (const { hierarchy, folder } of this.#places) {
+      // What cannot be enabled is told when a limit needs it.
+      enableControllers(hierarchy.mountpoint, folder, hierarchy.controllers);
+    }
   }
 
   /** The process ids in the cgroup and below it, as this process's pid namespace has them. */

@@ -25,7 +25,7 @@ import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
 import { checkUserSpec, limitedUser, ordinaryUser } from "./ordinary_user.ts";
-import { makeScope, pathInScope, removeScope } from "./systemd_scope.ts";
+import { makeScope, managerFor, pathInScope, removeScope } from "./systemd_scope.ts";
 import { checkId, type ContainerRecord, type ContainerState, type StateRoot } from "./state.ts";
 
 /** What the runtime's `create` and `run` take. */
@@ -85,7 +85,8 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   checkId(id);
   using undo = new DisposableStack();
   const cgroupsPath = spec.linux?.cgroupsPath;
-  const scope = options.systemd ? scopePath(cgroupsPath, id) : undefined;
+  const manager = options.systemd ? managerFor(user) : undefined;
+  const scope = manager && scopePath(cgroupsPath, id, manager);
   const cgroup = planCgroup(
     scope === undefined ? cgroupsPath ?? defaultCgroup(id, user) : pathInScope(scope),
   );
@@ -111,7 +112,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
 
-  using holder = scope && makeScope(scope, id);
+  using holder = scope && makeScope(manager!, scope, id);
   cgroup.create({ ifAllowed: user !== undefined });
   if (cgroupsPath !== undefined && cgroup.denied.length > 0) {
     warn(
@@ -125,8 +126,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     cgroup.remove();
     if (scope !== undefined) removeScope(cgroup.folders);
   });
-  // Cgroup v2 hands controllers down only from where no process is.
-  if (holder !== undefined && detectCgroups().kind === "v2") cgroup.attach(holder.pid);
+  if (holder !== undefined && detectCgroups().kind === "v2") cgroup.takeOver(holder.pid);
   state.record.spared = cgroup.spared;
   cgroup.apply(spec.linux?.resources ?? {});
   using listener = options.startedLater ? new Fd(listen(state)) : undefined;

@@ -1,15 +1,43 @@
 import { SIGNALS } from "../../ffi/constants.ts";
-import { Fd } from "../../ffi/file.ts";
+import { Fd, readFile } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
 import { readIfThere, removeFolder, waitUntil } from "../cgroup/cgroupfs.ts";
-import { startScope } from "../cgroup/systemd/manager.ts";
+import { detectCgroups } from "../cgroup/detect.ts";
+import { startScope, SYSTEM_MANAGER, type SystemdManager } from "../cgroup/systemd/manager.ts";
 import type { ScopePath } from "../cgroup/systemd/path.ts";
 import { ContainerError } from "../errors.ts";
 import { step } from "../trace.ts";
 
 /** The container's own cgroup below the scope: systemd does not look there, so its limits stay as they are. */
 const OWN = "container";
+
+/**
+ * The systemd that makes the scope of a container: that of the machine, or of a user his own.
+ *
+ * @param user the user's number on the host; undefined for root.
+ * @param cgroups the text of proc(5)'s /proc/self/cgroup.
+ * @throws {ContainerError} Unsupported where the user's has no say over the process that is about to be made.
+ */
+export function managerFor(
+  user: number | undefined,
+  cgroups: string = readFile("/proc/self/cgroup"),
+): SystemdManager {
+  if (user === undefined) return SYSTEM_MANAGER;
+  const [, cgroup] = new RegExp(`^0::(/.*/user@${user}\\.service)(?:/|$)`, "m").exec(cgroups) ?? [];
+  if (cgroup === undefined || detectCgroups().kind !== "v2") {
+    throw new ContainerError(
+      `have systemd make the cgroup: this process is not below user@${user}.service on cgroup v2, and only ` +
+        "there user processes may be moved",
+      {
+        code: "Unsupported",
+        hint: "Run it by systemd-run --user --scope, or leave out --systemd-cgroup",
+      },
+    );
+  }
+  const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? `/run/user/${user}`;
+  return { socket: `${folder}/systemd/private`, uid: user, cgroup };
+}
 
 /** The path of the container's cgroup in a scope. */
 export function pathInScope({ path }: ScopePath): string {
@@ -27,15 +55,16 @@ export interface ScopeHolder extends Disposable {
  *
  * @throws {ContainerError} with what systemd has against it.
  */
-export function makeScope(scope: ScopePath, id: string): ScopeHolder {
+export function makeScope(manager: SystemdManager, scope: ScopePath, id: string): ScopeHolder {
+  const systemctl = manager.uid === 0 ? "systemctl" : "systemctl --user";
   return step(() => ({
     label: `have systemd make the scope "${scope.scope}"`,
-    call: "StartTransientUnit of org.freedesktop.systemd1.Manager, over /run/systemd/private",
-    check: `systemctl status ${scope.scope}`,
+    call: `StartTransientUnit of org.freedesktop.systemd1.Manager, over ${manager.socket}`,
+    check: `${systemctl} status ${scope.scope}`,
   }), () => {
     using holder = new DisposableStack();
     const pid = hold(holder);
-    startScope(scope, pid, `gocontainer container ${id}`);
+    startScope(manager, scope, pid, `gocontainer container ${id}`);
     const arrived = () =>
       (readIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").some((line) =>
         line.endsWith(scope.path)
@@ -43,7 +72,7 @@ export function makeScope(scope: ScopePath, id: string): ScopeHolder {
     const ENOUGH = 10_000;
     if (!waitUntil(arrived, ENOUGH)) {
       throw new ContainerError(`have systemd make the scope "${scope.scope}": it has not in 10 s`, {
-        hint: `See systemctl status ${scope.scope}`,
+        hint: `See ${systemctl} status ${scope.scope}`,
       });
     }
     const kept = holder.move();

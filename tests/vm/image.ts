@@ -13,8 +13,13 @@ export interface Image {
 const SUITE = "bookworm";
 const MIRROR = "http://deb.debian.org/debian";
 
-/** kmod loads what the network needs, procps has pgrep, busybox-static is the init of the initrd. */
-const PACKAGES = ["systemd-sysv", "kmod", "procps", "iproute2", "iputils-ping", "nftables"];
+/**
+ * kmod loads what the network needs, procps has pgrep, libpam-systemd gives users a systemd of their own,
+ * busybox-static is the init of the initrd.
+ */
+const PACKAGES = [
+  ...["systemd-sysv", "libpam-systemd", "kmod", "procps", "iproute2", "iputils-ping", "nftables"],
+];
 const INITRD_PACKAGES = ["busybox-static"];
 
 /** Minutes. */

@@ -6,8 +6,23 @@ import { ContainerError, SysError } from "../../errors.ts";
 import { FIXED_HEADER, messageLength, MessageWriter, methodCall, readReply } from "./message.ts";
 import type { ScopePath } from "./path.ts";
 
-/** systemd's own socket, for root alone; no message bus has to run for it. */
-const SOCKET = "/run/systemd/private";
+/** A systemd that makes units: that of the machine, or a user's own. */
+export interface SystemdManager {
+  /** Its own socket, for its user alone; no message bus has to run for it. */
+  readonly socket: string;
+  /** Whose it is. */
+  readonly uid: number;
+  /** The cgroup that its units are below, from the hierarchy's root; empty for the root. */
+  readonly cgroup: string;
+}
+
+/** That of the machine. */
+export const SYSTEM_MANAGER: SystemdManager = {
+  socket: "/run/systemd/private",
+  uid: 0,
+  cgroup: "",
+};
+
 /** Milliseconds within which systemd has to answer. */
 const PATIENCE = 10_000;
 
@@ -17,7 +32,12 @@ const PATIENCE = 10_000;
  *
  * @throws {ContainerError} with what systemd has against it.
  */
-export function startScope({ slice, scope }: ScopePath, pid: number, description: string): void {
+export function startScope(
+  { socket: path, uid }: SystemdManager,
+  { slice, scope }: ScopePath,
+  pid: number,
+  description: string,
+): void {
   const body = new MessageWriter().string(scope).string("fail").array(8, (properties) => {
     const property = (name: string, type: string, value: () => void) => {
       properties.align(8).string(name).signature(type);
@@ -38,8 +58,8 @@ export function startScope({ slice, scope }: ScopePath, pid: number, description
   };
   try {
     using connection = new Fd(socket(SOCK_STREAM));
-    connect(connection.number, SOCKET);
-    authenticate(connection.number);
+    connect(connection.number, path);
+    authenticate(connection.number, uid);
     writeAll(connection.number, methodCall(call, "ssa(sv)a(sa(sv))", body));
     const error = awaitReply(connection.number);
     if (error !== undefined) throw refused(scope, error);
@@ -49,9 +69,10 @@ export function startScope({ slice, scope }: ScopePath, pid: number, description
   }
 }
 
-/** Who this is the kernel tells the other side; "30" is user 0 (D-Bus Specification, "EXTERNAL"). */
-function authenticate(fd: number): void {
-  writeAll(fd, ascii("\0AUTH EXTERNAL 30\r\n"));
+/** Who this is the kernel tells the other side; said is the user's number, in hexadecimal (D-Bus Specification, "EXTERNAL"). */
+function authenticate(fd: number, uid: number): void {
+  const digits = [...`${uid}`].map((digit) => digit.charCodeAt(0).toString(16)).join("");
+  writeAll(fd, ascii(`\0AUTH EXTERNAL ${digits}\r\n`));
   let said = "";
   while (!said.endsWith("\r\n")) said += String.fromCharCode(...receive(fd, 1));
   if (!said.startsWith("OK ")) throw new ContainerError(`ask systemd: it said ${said.trim()}`);

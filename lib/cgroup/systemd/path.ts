@@ -1,4 +1,5 @@
 import { ContainerError } from "../../errors.ts";
+import { SYSTEM_MANAGER, type SystemdManager } from "./manager.ts";
 
 /** Where systemd puts the processes of a container: a scope in a slice (systemd.scope(5), systemd.slice(5)). */
 export interface ScopePath {
@@ -13,11 +14,17 @@ export interface ScopePath {
  * Reads `linux.cgroupsPath` in the form that engines give it with `--systemd-cgroup`: `SLICE:PREFIX:NAME`.
  *
  * @param id the container's, for what the path leaves open.
+ * @param manager whose unit it becomes.
  * @throws {ContainerError} InvalidSpec for another form, or what is no unit's name.
  */
-export function scopePath(cgroupsPath: string | undefined, id: string): ScopePath {
-  const [slice = "", prefix = "", name = "", ...more] =
-    (cgroupsPath ?? `system.slice:gocontainer:${id}`).split(":");
+export function scopePath(
+  cgroupsPath: string | undefined,
+  id: string,
+  manager: Pick<SystemdManager, "uid" | "cgroup"> = SYSTEM_MANAGER,
+): ScopePath {
+  const usual = manager.uid === 0 ? "system.slice" : "user.slice";
+  const [slice = "", prefix = "", name = "", ...more] = (cgroupsPath ?? `:gocontainer:${id}`)
+    .split(":");
   const scope = name.endsWith(".slice") || name.endsWith(".scope")
     ? name
     : prefix === ""
@@ -26,8 +33,9 @@ export function scopePath(cgroupsPath: string | undefined, id: string): ScopePat
   if (more.length > 0 || name === "" || !UNIT.test(scope)) {
     throw refused(cgroupsPath, "it is not SLICE:PREFIX:NAME");
   }
-  const chosen = slice === "" ? "system.slice" : slice;
-  return { slice: chosen, scope, path: `${slicePath(chosen, cgroupsPath)}/${scope}` };
+  const chosen = slice === "" ? usual : slice;
+  const path = `${manager.cgroup}${slicePath(chosen, cgroupsPath)}/${scope}`;
+  return { slice: chosen, scope, path };
 }
 
 /** What systemd takes for the name of a unit (systemd.unit(5)). */

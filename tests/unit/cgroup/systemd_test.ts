@@ -23,6 +23,9 @@ Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places"
   assertEquals(scopePath("-.slice::abc", "id").path, "/abc.scope");
   assertEquals(scopePath("a.slice:x:own.scope", "id").scope, "own.scope");
   assertEquals(scopePath(undefined, "id").path, "/system.slice/gocontainer-id.scope");
+  const own = { uid: 1000, cgroup: "/user.slice/user-1000.slice/user@1000.service" };
+  assertEquals(scopePath("::abc", "id", own).path, `${own.cgroup}/user.slice/abc.scope`);
+  assertEquals(scopePath("-.slice:x:abc", "id", own).path, `${own.cgroup}/x-abc.scope`);
 });
 
 Deno.test("what is no slice or no unit's name is refused", () => {

@@ -1,31 +1,7 @@
 # The binary on a machine that has cgroup v2 alone, and systemd.
-unified=/sys/fs/cgroup
-gocontainer=/payload/gocontainer
+. ./check.sh
 mkdir -m 755 /root/work
 cd /root/work
-
-# check NAME COMMAND...: one check; what the command prints is told when it fails.
-check() {
-    name=$1
-    shift
-    if said=$("$@" 2>&1); then
-        echo "ok - $name"
-    else
-        echo "not ok - $name"
-        printf '%s\n' "$said" | sed 's/^/# /'
-    fi
-}
-
-equal() {
-    [ "$1" = "$2" ] || { printf 'is:        %s\nshould be: %s\n' "$1" "$2"; return 1; }
-}
-
-contains() {
-    case $1 in
-        *"$2"*) ;;
-        *) printf 'is:             %s\nshould contain: %s\n' "$1" "$2"; return 1 ;;
-    esac
-}
 
 # run OPTIONS...: what a container prints, both streams, and its exit code as a last line.
 run() {
@@ -191,14 +167,6 @@ sed -i -e "s|\"path\": \"rootfs\"|\"path\": \"$(echo /root/work/images/.rootfs/a
 scope=$unified/vm.slice/vm-test.slice/gct-one.scope
 oci() {
     "$gocontainer" --systemd-cgroup "$@"
-}
-gone() {
-    tries=0
-    while [ -e "$1" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || { ls -R "$1"; return 1; }
-        sleep 0.1
-    done
 }
 check "a container of a bundle starts in a scope" \
     sh -c "exec $gocontainer --systemd-cgroup run -d --bundle bundle one </dev/null >/run/one.log 2>&1 || { cat /run/one.log; false; }"

@@ -4,6 +4,7 @@ cd /payload || exit 1
 results=/run/results
 {
     sh ./checks.sh
+    sh ./user.sh
     sh ./library.sh
 } 2>&1 | tee "$results"
 echo "# all $(grep -cE '^(not )?ok ' "$results") checks were made"

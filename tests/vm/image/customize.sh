@@ -37,6 +37,7 @@ systemctl -q enable checks.service
 systemctl -q mask getty.target apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer fstrim.timer systemd-tmpfiles-clean.timer systemd-pcrphase.service
 echo vm > /etc/hostname
+useradd --create-home --uid 1000 user
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /usr/share/doc /usr/share/locale
 SCRIPT
 
