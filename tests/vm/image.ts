@@ -1,5 +1,6 @@
 /** The machine's disk: a small Debian with systemd, made by mmdebstrap. */
 
+import type { Kind } from "./kinds.ts";
 import { PATH, Skipped } from "./programs.ts";
 
 /** The files that a machine starts from. */
@@ -30,29 +31,29 @@ const TIMEOUT = 10;
  *
  * @throws {Skipped} when Debian's archive cannot be reached.
  */
-export async function buildImage(folder: string): Promise<Image> {
+export async function buildImage(folder: string, kind: Kind): Promise<Image> {
   const image = {
     kernel: `${folder}/vmlinuz`,
     initrd: `${folder}/initrd`,
     disk: `${folder}/disk.ext4`,
   };
-  const recipe = await makeRecipe();
+  const recipe = await makeRecipe(kind);
   const note = `${folder}/recipe`;
   if (await readIfThere(note) === recipe) return image;
   await requireMirror();
   console.log(`Making the virtual machine's disk from ${MIRROR}, once`);
   await Deno.remove(note).catch(ignoreMissing);
-  await bootstrap(image);
+  await bootstrap(image, kind);
   // Written last: half an image is never taken for a whole one.
   await Deno.writeTextFile(note, recipe);
   return image;
 }
 
 /** Everything that the image's content depends on. */
-async function makeRecipe(): Promise<string> {
+async function makeRecipe({ packages, size }: Kind): Promise<string> {
   const files = ["customize.sh", "initrd.sh", "checks.service"];
   const texts = await Promise.all(files.map((name) => Deno.readTextFile(source(name))));
-  return [SUITE, MIRROR, ...PACKAGES, ...INITRD_PACKAGES, ...texts].join("\n");
+  return [SUITE, MIRROR, ...PACKAGES, ...packages, ...INITRD_PACKAGES, size, ...texts].join("\n");
 }
 
 function source(name: string): string {
@@ -63,15 +64,16 @@ function source(name: string): string {
  * mmdebstrap needs no root: what its hooks write belongs to a user namespace, and `download` hands
  * it out of there.
  */
-async function bootstrap({ kernel, initrd, disk }: Image): Promise<void> {
+async function bootstrap({ kernel, initrd, disk }: Image, kind: Kind): Promise<void> {
+  const packages = [...PACKAGES, ...kind.packages, ...INITRD_PACKAGES];
   const args = [
     "--quiet",
     "--variant=minbase",
-    `--include=${[...PACKAGES, ...INITRD_PACKAGES].join()}`,
+    `--include=${packages.join()}`,
     '--customize-hook=mkdir -p "$1/initrd" "$1/output"',
     `--customize-hook=upload ${source("initrd.sh")} /initrd/init`,
     `--customize-hook=upload ${source("checks.service")} /etc/systemd/system/checks.service`,
-    `--customize-hook=${await Deno.readTextFile(source("customize.sh"))}`,
+    `--customize-hook=size=${kind.size}M\n${await Deno.readTextFile(source("customize.sh"))}`,
     `--customize-hook=download /output/vmlinuz ${kernel}`,
     `--customize-hook=download /output/initrd ${initrd}`,
     `--customize-hook=download /output/disk ${disk}`,

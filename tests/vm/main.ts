@@ -1,10 +1,11 @@
 /**
- * `deno task test:vm`: the built binary on a machine with cgroup v2 alone and systemd as init, a
+ * `deno task test:vm [KIND]`: the built binary on a machine with cgroup v2 alone and systemd as init, a
  * virtual one. Closes with `N passed, N failed`. It takes some two minutes without KVM; the image of
- * the machine is made once and kept in `.build/vm`.
+ * the machine is made once and kept in `.build/vm`. The kind `engines` has podman, for root and for a user.
  */
 
 import { buildImage } from "./image.ts";
+import { kindNamed, KINDS } from "./kinds.ts";
 import { runMachine } from "./machine.ts";
 import { makePayload } from "./payload.ts";
 import { requirePrograms, Skipped } from "./programs.ts";
@@ -21,13 +22,14 @@ try {
 async function testInMachine(): Promise<number> {
   const root = Deno.env.get("GOCONTAINER_ROOT") ?? new URL("../..", import.meta.url).pathname;
   const binary = Deno.env.get("GOCONTAINER_BIN") ?? `${root}/gocontainer`;
-  const folder = `${root}/.build/vm`;
+  const kind = kindNamed(Deno.args[0] ?? KINDS[0]!.name);
+  const folder = `${root}/.build/vm/${kind.name}`;
   await Deno.mkdir(folder, { recursive: true });
   await requirePrograms();
-  const image = await buildImage(folder);
+  const image = await buildImage(folder, kind);
   const scratch = await Deno.makeTempDir({ prefix: "gocontainer-vm-" });
   try {
-    const payload = await makePayload({ root, binary, folder: scratch });
+    const payload = await makePayload({ root, binary, folder: scratch, scripts: kind.scripts });
     const { results, console: log } = await runMachine({ ...image, payload, folder: scratch });
     const counts = parseResults(results);
     // What the machine said is the only trace of what went wrong in it.

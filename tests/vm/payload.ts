@@ -9,13 +9,14 @@ import { PATH } from "./programs.ts";
  * @returns the archive's path. The machine reads it as it is, as the content of a disk.
  */
 export async function makePayload(
-  options: { root: string; binary: string; folder: string },
+  options: { root: string; binary: string; folder: string; scripts: readonly string[] },
 ): Promise<string> {
-  const { root, binary, folder } = options;
+  const { root, binary, folder, scripts } = options;
   const payload = `${folder}/payload`;
   await Deno.mkdir(`${payload}/project`, { recursive: true });
   const guest = new URL("guest", import.meta.url).pathname;
   await copy([`${guest}/.`], payload);
+  await Deno.writeTextFile(`${payload}/scripts`, scripts.join("\n"));
   await copy([binary], `${payload}/gocontainer`);
   await copy([Deno.execPath()], `${payload}/deno`);
   await copy([`${root}/lib`, `${root}/ffi`], `${payload}/project`);

@@ -3,8 +3,8 @@
 cd /payload || exit 1
 results=/run/results
 {
-    sh ./checks.sh
-    sh ./user.sh
-    sh ./library.sh
+    for script in $(cat scripts); do
+        sh "./$script"
+    done
 } 2>&1 | tee "$results"
 echo "# all $(grep -cE '^(not )?ok ' "$results") checks were made"

@@ -1,4 +1,4 @@
-# Runs for the machine's root folder $1: adds kernel, initrd and the service that starts the checks,
+# Runs for the machine's root folder $1, with the disk's size in $size: adds kernel, initrd and the service that starts the checks,
 # and leaves kernel, initrd and a file system of the whole in its folder /output.
 set -eu
 root=$1
@@ -47,7 +47,7 @@ scratch=$(mktemp -d)
 mkdir "$scratch/view"
 mv "$root/output" "$scratch/output"
 mount --bind "$root" "$scratch/view"
-mke2fs -q -F -t ext4 -d "$scratch/view" "$scratch/output/disk" 1200M
+mke2fs -q -F -t ext4 -d "$scratch/view" "$scratch/output/disk" "$size"
 umount "$scratch/view"
 mv "$scratch/output" "$root/output"
 rmdir "$scratch/view" "$scratch"
