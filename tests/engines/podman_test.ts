@@ -177,7 +177,7 @@ podmanTest("kill and stop send signals, and the exit code is kept", async () => 
   await podman.ok("wait", "c");
   assertEquals(await inspect("{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
   await podman.ok("rm", "c");
-  assertEquals((await podman.run("inspect", "c")).code, 125);
+  assertEquals((await podman.run("inspect", "--type", "container", "c")).code, 125);
 });
 
 podmanTest("stop kills what does not listen, rm -f what runs", async () => {
