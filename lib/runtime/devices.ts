@@ -1,4 +1,6 @@
-import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "../../ffi/constants.ts";
+import { AT_FDCWD, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { statx } from "../../ffi/file.ts";
 import type { DeviceNode } from "../init/plan.ts";
 import type { Device } from "../oci/spec.ts";
 
@@ -30,14 +32,30 @@ const DEFAULT_DEVICES: readonly DeviceNode[] = [
   device("/dev/tty", 5, 0),
 ];
 
-/** The links of every container (runtime-linux.md, "Dev symbolic links", and /dev/ptmx). */
-export const DEVICE_LINKS: readonly (readonly [string, string])[] = [
-  ["/dev/fd", "/proc/self/fd"],
-  ["/dev/stdin", "/proc/self/fd/0"],
-  ["/dev/stdout", "/proc/self/fd/1"],
-  ["/dev/stderr", "/proc/self/fd/2"],
-  ["/dev/ptmx", "pts/ptmx"],
-];
+/**
+ * The links of every container (runtime-linux.md, "Dev symbolic links", and /dev/ptmx); where the kernel shows its
+ * memory, /dev/core leads there, as programs expect it (proc_kcore(5)): that file is masked by default.
+ */
+export function deviceLinks(): readonly (readonly [path: string, target: string])[] {
+  return [
+    ["/dev/fd", "/proc/self/fd"],
+    ["/dev/stdin", "/proc/self/fd/0"],
+    ["/dev/stdout", "/proc/self/fd/1"],
+    ["/dev/stderr", "/proc/self/fd/2"],
+    ["/dev/ptmx", "pts/ptmx"],
+    ...isThere("/proc/kcore") ? [["/dev/core", "/proc/kcore"] as const] : [],
+  ];
+}
+
+function isThere(path: string): boolean {
+  try {
+    statx(AT_FDCWD, path);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
+}
 
 function deviceNode({ type, path, major, minor, fileMode, uid, gid }: Device): DeviceNode {
   const kind = type === "b" ? S_IFBLK : type === "p" ? S_IFIFO : S_IFCHR;

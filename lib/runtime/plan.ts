@@ -19,7 +19,7 @@ import type { CgroupLayout } from "../cgroup/detect.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { hookCall } from "./hooks.ts";
 import { cgroupMounts } from "./cgroup_mounts.ts";
-import { containerNodes, DEVICE_LINKS, isFifo } from "./devices.ts";
+import { containerNodes, deviceLinks, isFifo } from "./devices.ts";
 import { environment, searchPath } from "./environment.ts";
 import { mountStep } from "./mount_step.ts";
 import { rootOverlay, type Trees } from "./trees.ts";
@@ -249,7 +249,7 @@ function rootfs(spec: Spec, options: PlanOptions): Step[] {
       return tree === undefined ? node : { ...node, tree };
     });
     plan.push({ do: "device nodes", label: "make the device nodes in /dev", nodes });
-    plan.push({ do: "links", label: "make the links in /dev", links: DEVICE_LINKS });
+    plan.push({ do: "links", label: "make the links in /dev", links: deviceLinks() });
   }
   if (spec.process?.terminal) {
     const controlling = !options.fromOutside;

@@ -1,6 +1,7 @@
 /** The devices of a container: nodes, links, and what the cgroup lets through. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { entriesOf } from "./support/project.ts";
 import { Terminal } from "./support/terminal.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -12,7 +13,10 @@ Deno.test("/dev has the six standard nodes, the links of the specification, and 
   );
   const link = "symbolic link 777 0:0 0:0";
   const device = "character special file 666 0:0";
+  // Only where the kernel has that file.
+  const hasCore = entriesOf("/proc").some(({ name }) => name === "kcore");
   assertEquals(lines.split("\n"), [
+    ...hasCore ? [`/dev/core ${link}`, "/proc/kcore"] : [],
     ...[`/dev/fd ${link}`, "/proc/self/fd"],
     `/dev/full ${device} 1:7`,
     "/dev/mqueue directory 1777 0:0 0:0",
