@@ -1,5 +1,5 @@
-import { readFile } from "../../ffi/file.ts";
-import { ContainerError } from "../errors.ts";
+import { capget } from "../../ffi/capability.ts";
+import { ContainerError, SysError } from "../errors.ts";
 import { CAPABILITIES } from "../oci/capabilities.ts";
 import { limitedUser, ordinaryUser } from "../runtime/ordinary_user.ts";
 
@@ -27,12 +27,20 @@ export function hintOfRights(error: unknown): string | undefined {
   // What a program in a container may not run is another matter.
   if (error instanceof ContainerError && error.code === "CommandNotExecutable") return undefined;
   if (ordinaryUser() !== undefined) return undefined;
+  try {
+    return lackOfRoot();
+  } catch (unreadable) {
+    // Without /proc nothing is known of it, and the error itself is to be told.
+    if (unreadable instanceof SysError) return undefined;
+    throw unreadable;
+  }
+}
+
+function lackOfRoot(): string | undefined {
   if (limitedUser() !== undefined) {
     return "This is root of a user namespace only: run it outside of that, as root of the machine";
   }
-  const effective = BigInt(
-    `0x${/^CapEff:\s*(\S+)/m.exec(readFile("/proc/self/status"))?.[1] ?? 0}`,
-  );
+  const { effective } = capget();
   const missing = NEEDED.filter((name) => (effective >> BigInt(CAPABILITIES[name]) & 1n) === 0n);
   if (missing.length === 0) return undefined;
   return `Root has no ${

@@ -44,6 +44,10 @@ type Parser = Generator<Want, void, Uint8Array<ArrayBuffer>>;
  * Reads a tar archive as it comes, in pieces of any size: ustar, the extended headers of POSIX
  * (pax(1p)), those of GNU tar for long names, and sparse files in GNU tar's four formats. At most
  * {@link EXTENSION_LIMIT} bytes are kept at a time, whatever the archive says.
+ *
+ * Not a library's work, for those that there are (tar-stream 3.2, tar 7.5) take the values of pax headers for
+ * UTF-8: attributes such as security.capability and names of other bytes come out as others. And they know no
+ * sparse files.
  */
 export class TarReader {
   readonly #parser: Parser;
