@@ -78,7 +78,6 @@ async function manage(words: readonly string[]): Promise<number> {
     throw new UsageError(`run a container: ${missing} missing`, { allOptions: true });
   }
   requireRoot();
-  await expectChildren();
   const { runContainer } = await import("./lib/cli/run.ts");
   return await runContainer(args);
 }
@@ -105,7 +104,8 @@ async function runCommand(
     throw new UsageError(`run "${name}": ${wrong}`);
   }
   requireRoot();
-  await expectChildren();
+  const { expectChildren } = await import("./lib/children.ts");
+  expectChildren();
   return await command.run(args);
 }
 
@@ -120,7 +120,6 @@ async function runtime(words: readonly string[]): Promise<number> {
   else if (args.flag("help")) console.log(runtimeUsage());
   else {
     try {
-      await expectChildren();
       return await runRuntimeCommand(args.rest, options);
     } catch (error) {
       const first = withoutUndo(error);
@@ -134,12 +133,6 @@ async function runtime(words: readonly string[]): Promise<number> {
     }
   }
   return 0;
-}
-
-/** What does nothing but tell about itself does without the C library. */
-async function expectChildren(): Promise<void> {
-  const { expectChildren } = await import("./lib/children.ts");
-  expectChildren();
 }
 
 function requireRoot(): void {

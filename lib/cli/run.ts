@@ -1,3 +1,4 @@
+import { expectChildren } from "../children.ts";
 import { run } from "../container/run.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
 import { tell } from "../trace.ts";
@@ -10,6 +11,7 @@ export { gc } from "./gc.ts";
 
 /** `gocontainer [run] [OPTIONS] IMAGE COMMAND [ARG...]`: returns the exit code. */
 export async function runContainer(args: Arguments): Promise<number> {
+  expectChildren();
   const options = readRunOptions(args);
   const watchers = await makeWatchers(args);
   try {

@@ -2,7 +2,8 @@ import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../../ff
 
 /**
  * The values of `linux.rootfsPropagation` as mount(2) flags, mount_namespaces(7). The specification has the
- * first four; engines write the others too, which say the same of all mounts below the root.
+ * first four; engines write the others too. Either way the root's own is meant: each of the config's mounts has
+ * what its options say.
  */
 export const ROOTFS_PROPAGATION = {
   shared: MS_SHARED,

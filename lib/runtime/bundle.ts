@@ -85,8 +85,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   checkId(id);
   using undo = new DisposableStack();
   const cgroupsPath = spec.linux?.cgroupsPath;
-  const manager = options.systemd ? managerFor(user) : undefined;
-  const scope = manager && scopePath(cgroupsPath, id, manager);
+  const scope = options.systemd ? scopePath(cgroupsPath, id, managerFor(user)) : undefined;
   const cgroup = planCgroup(
     scope === undefined ? cgroupsPath ?? defaultCgroup(id, user) : pathInScope(scope),
   );
@@ -112,7 +111,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
 
-  using holder = scope && makeScope(manager!, scope, id);
+  using holder = scope && makeScope(scope, id);
   cgroup.create({ ifAllowed: user !== undefined });
   if (cgroupsPath !== undefined && cgroup.denied.length > 0) {
     warn(

@@ -1,6 +1,5 @@
 import { AT_FDCWD, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "../../ffi/constants.ts";
-import { SysError } from "../../ffi/errno.ts";
-import { statx } from "../../ffi/file.ts";
+import { tryStatx } from "../../ffi/file.ts";
 import type { DeviceNode } from "../init/plan.ts";
 import type { Device } from "../oci/spec.ts";
 
@@ -43,18 +42,10 @@ export function deviceLinks(): readonly (readonly [path: string, target: string]
     ["/dev/stdout", "/proc/self/fd/1"],
     ["/dev/stderr", "/proc/self/fd/2"],
     ["/dev/ptmx", "pts/ptmx"],
-    ...isThere("/proc/kcore") ? [["/dev/core", "/proc/kcore"] as const] : [],
+    ...tryStatx(AT_FDCWD, "/proc/kcore") !== undefined
+      ? [["/dev/core", "/proc/kcore"] as const]
+      : [],
   ];
-}
-
-function isThere(path: string): boolean {
-  try {
-    statx(AT_FDCWD, path);
-    return true;
-  } catch (error) {
-    if (error instanceof SysError) return false;
-    throw error;
-  }
 }
 
 function deviceNode({ type, path, major, minor, fileMode, uid, gid }: Device): DeviceNode {

@@ -55,7 +55,8 @@ export interface ScopeHolder extends Disposable {
  *
  * @throws {ContainerError} with what systemd has against it.
  */
-export function makeScope(manager: SystemdManager, scope: ScopePath, id: string): ScopeHolder {
+export function makeScope(scope: ScopePath, id: string): ScopeHolder {
+  const { manager } = scope;
   const systemctl = manager.uid === 0 ? "systemctl" : "systemctl --user";
   return step(() => ({
     label: `have systemd make the scope "${scope.scope}"`,
@@ -64,7 +65,7 @@ export function makeScope(manager: SystemdManager, scope: ScopePath, id: string)
   }), () => {
     using holder = new DisposableStack();
     const pid = hold(holder);
-    startScope(manager, scope, pid, `gocontainer container ${id}`);
+    startScope(scope, pid, `gocontainer container ${id}`);
     const arrived = () =>
       (readIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").some((line) =>
         line.endsWith(scope.path)

@@ -4,6 +4,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { ON_SHARED_HOST } from "../integration/support/host.ts";
 import { BINARY, isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { HAS_PODMAN, IMAGE, Podman } from "./support/podman.ts";
@@ -103,9 +104,6 @@ for (
   );
 }
 
-/** The host as systemd has it: all mounts are shared. */
-const SHARED = ["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"];
-
 async function look(
   runtime: string,
   options: readonly string[],
@@ -115,7 +113,7 @@ async function look(
   const uts = options.includes("--uts") ? [] : ["--hostname", "inspected"];
   const run = ["run", "--rm", "--name", "inspected", ...uts, ...network, ...options, IMAGE];
   const command = [...podman.arguments(runtime), ...run, "sh", "-c", script];
-  const told = await workspace.run(command, { ...podman.options, through: SHARED });
+  const told = await workspace.run(command, { ...podman.options, through: ON_SHARED_HOST });
   assertEquals(told.code, 0, told.stderr);
   const sections = told.stdout.replaceAll("\r", "").split(/^## /m).slice(1);
   return Object.fromEntries(sections.map((section) => {

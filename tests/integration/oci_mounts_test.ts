@@ -2,6 +2,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Bundles, dropNamespace, mapUsers } from "./support/bundle.ts";
+import { ON_SHARED_HOST } from "./support/host.ts";
 import { host } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -205,12 +206,11 @@ for (
 ) {
   const situation = `root ${root ?? "by default"}, mount ${option ?? "by default"}`;
   Deno.test(`a mount of a shared host spreads as it asks to: ${situation}`, async () => {
-    const through = ["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"];
     const said = await bundles.says("grep ' /mnt ' /proc/self/mountinfo", (spec) => {
       spec.linux.rootfsPropagation = root;
       const options = ["rbind", ...option === undefined ? [] : [option]];
       spec.mounts.push({ destination: "/mnt", type: "bind", source: "/etc", options });
-    }, { through });
+    }, { through: ON_SHARED_HOST });
     assertEquals([...said.matchAll(/(shared|master):\d/g)].map(([, tag]) => tag), [...tags]);
   });
 }

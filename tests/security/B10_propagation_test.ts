@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Bundles, type FilledSpec, mapUsers } from "../integration/support/bundle.ts";
+import { ON_SHARED_HOST } from "../integration/support/host.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
 
@@ -48,10 +49,9 @@ for (const options of [[], ["-t"], ["-v", "/:/host"]]) {
 
 Deno.test("no mount inside is shared with, or a slave of, one outside", async () => {
   await attack(workspace, async ({ folder }) => {
-    const through = ["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"];
     const { stdout } = await workspace.run(
       ["-net=none", "-v", `${folder}:/v`, "alpine", "cat", "/proc/self/mountinfo"],
-      { through },
+      { through: ON_SHARED_HOST },
     );
     assert(stdout.includes(" /v "));
     assertEquals(stdout.match(/ (shared|master|propagate_from):\d+/g), null);

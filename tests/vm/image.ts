@@ -19,7 +19,13 @@ const MIRROR = "http://deb.debian.org/debian";
  * busybox-static is the init of the initrd.
  */
 const PACKAGES = [
-  ...["systemd-sysv", "libpam-systemd", "kmod", "procps", "iproute2", "iputils-ping", "nftables"],
+  "systemd-sysv",
+  "libpam-systemd",
+  "kmod",
+  "procps",
+  "iproute2",
+  "iputils-ping",
+  "nftables",
 ];
 const INITRD_PACKAGES = ["busybox-static"];
 

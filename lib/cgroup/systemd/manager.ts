@@ -33,8 +33,7 @@ const PATIENCE = 10_000;
  * @throws {ContainerError} with what systemd has against it.
  */
 export function startScope(
-  { socket: path, uid }: SystemdManager,
-  { slice, scope }: ScopePath,
+  { manager: { socket: path, uid }, slice, scope }: ScopePath,
   pid: number,
   description: string,
 ): void {

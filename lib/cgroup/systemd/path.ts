@@ -3,6 +3,8 @@ import { SYSTEM_MANAGER, type SystemdManager } from "./manager.ts";
 
 /** Where systemd puts the processes of a container: a scope in a slice (systemd.scope(5), systemd.slice(5)). */
 export interface ScopePath {
+  /** Whose unit it is. */
+  readonly manager: SystemdManager;
   readonly slice: string;
   /** The unit's name. */
   readonly scope: string;
@@ -20,7 +22,7 @@ export interface ScopePath {
 export function scopePath(
   cgroupsPath: string | undefined,
   id: string,
-  manager: Pick<SystemdManager, "uid" | "cgroup"> = SYSTEM_MANAGER,
+  manager: SystemdManager = SYSTEM_MANAGER,
 ): ScopePath {
   const usual = manager.uid === 0 ? "system.slice" : "user.slice";
   const [slice = "", prefix = "", name = "", ...more] = (cgroupsPath ?? `:gocontainer:${id}`)
@@ -35,7 +37,7 @@ export function scopePath(
   }
   const chosen = slice === "" ? usual : slice;
   const path = `${manager.cgroup}${slicePath(chosen, cgroupsPath)}/${scope}`;
-  return { slice: chosen, scope, path };
+  return { manager, slice: chosen, scope, path };
 }
 
 /** What systemd takes for the name of a unit (systemd.unit(5)). */

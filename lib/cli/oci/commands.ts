@@ -1,3 +1,4 @@
+import { expectChildren } from "../../children.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { type Arguments, describeOptions, type OptionSpec, parseArguments } from "../arguments.ts";
@@ -130,6 +131,7 @@ export function runRuntimeCommand(
     console.log(`Usage: gocontainer ${COMMANDS[word].usage}\n\n${describeOptions(options)}`);
     return 0;
   }
+  expectChildren();
   if (global.systemd) requireSystemd();
   return run(args, global);
 }

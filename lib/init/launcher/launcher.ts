@@ -4,7 +4,7 @@
  * At the moment of `execve` a process is still what it was, and its /proc/self/exe leads to that file on
  * the host. An image whose program is a script of the interpreter `/proc/self/exe` would so run this
  * very runtime inside the container, and could write over it (CVE-2019-5736). What it finds instead is the
- * launcher, which lies in a sealed memfd: no writing reaches it, and no file of the host is behind it.
+ * launcher, which only memory holds (ffi/program_file.ts): no writing reaches it, and no file of the host is behind it.
  *
  * A process that joins a container with others in it is seen by them from the moment on that it is in their
  * pid namespace, and one that may trace (CAP_SYS_PTRACE) could take it over with all that it still is
@@ -40,7 +40,7 @@ import { ProgramFile } from "../../../ffi/program_file.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 import { type Launch, type LaunchedProgram, launcherImage } from "./image.ts";
 
-/** The launcher in its memfd, with what it takes to become the program by it. */
+/** The launcher in its file, with what it takes to become the program by it. */
 export class Launcher {
   readonly #exec: () => number;
 

@@ -19,6 +19,11 @@ export interface Host {
   readonly processes: readonly string[];
 }
 
+/** Runs what follows it on a host whose mounts are all shared, as systemd has them; the real one stays as it is. */
+export const ON_SHARED_HOST: readonly string[] = [
+  ...["unshare", "--mount", "sh", "-c", 'mount --make-rshared /; exec "$@"', "sh"],
+];
+
 /** Looks at the host as it is now. */
 export function lookAtHost(): Host {
   return {

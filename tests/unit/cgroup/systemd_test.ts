@@ -6,11 +6,13 @@ import {
   methodCall,
   readReply,
 } from "../../../lib/cgroup/systemd/message.ts";
+import { SYSTEM_MANAGER } from "../../../lib/cgroup/systemd/manager.ts";
 import { scopePath } from "../../../lib/cgroup/systemd/path.ts";
 import { ContainerError } from "../../../lib/errors.ts";
 
 Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places", () => {
   assertEquals(scopePath("machine.slice:libpod:abc", "id"), {
+    manager: SYSTEM_MANAGER,
     slice: "machine.slice",
     scope: "libpod-abc.scope",
     path: "/machine.slice/libpod-abc.scope",
@@ -23,7 +25,7 @@ Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places"
   assertEquals(scopePath("-.slice::abc", "id").path, "/abc.scope");
   assertEquals(scopePath("a.slice:x:own.scope", "id").scope, "own.scope");
   assertEquals(scopePath(undefined, "id").path, "/system.slice/gocontainer-id.scope");
-  const own = { uid: 1000, cgroup: "/user.slice/user-1000.slice/user@1000.service" };
+  const own = { socket: "/s", uid: 1000, cgroup: "/user.slice/user-1000.slice/user@1000.service" };
   assertEquals(scopePath("::abc", "id", own).path, `${own.cgroup}/user.slice/abc.scope`);
   assertEquals(scopePath("-.slice:x:abc", "id", own).path, `${own.cgroup}/x-abc.scope`);
 });

@@ -1,5 +1,5 @@
-# Runs for the machine's root folder $1, with the disk's size in $size: adds kernel, initrd and the service that starts the checks,
-# and leaves kernel, initrd and a file system of the whole in its folder /output.
+# Runs for the machine's root folder $1, with the disk's size in $size: adds kernel, initrd and the service
+# that starts the checks, and leaves kernel, initrd and a file system of the whole in its folder /output.
 set -eu
 root=$1
 
