@@ -15,8 +15,8 @@ export interface InitContext {
   readonly procs?: number[];
   /** The host's /proc/self/fd, open, where this process is not in the container's cgroup; see regular.ts. */
   readonly own?: number;
-  /** Takes the master of the terminal and the slave's path, where it is opened by the process that wants it. */
-  readonly takeMaster?: (master: number, slave: string) => void;
+  /** Takes both ends of the terminal, where the process that wants it is another one. */
+  readonly takeTerminal?: (master: number, slave: number) => void;
   /** Whether what was opened for a step is closed by who has opened it. */
   readonly keepsTrees?: boolean;
   /** The program's path, once it is found. */

@@ -17,12 +17,13 @@ import { removeScope } from "./systemd_scope.ts";
 import { detachRoot } from "./trees.ts";
 
 /**
- * The container of an id.
+ * The container of an id, or else the live one of that name.
  *
  * @throws {ContainerError} when there is none.
  */
 export function getContainer(root: StateRoot, id: string): ContainerState {
-  const state = root.find(id);
+  const state = root.find(id) ??
+    root.containers().find(({ record }) => record.name === id && isAlive(record.init));
   if (state !== undefined) return state;
   throw new ContainerError(`find container "${id}": container does not exist`, {
     code: "NotFound",

@@ -2,6 +2,7 @@ import { CStringArray } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
 import { close, Fd, openat } from "../../ffi/file.ts";
 import { isInherited, pidfd_getfd } from "../../ffi/process.ts";
+import { ptyNumber } from "../../ffi/tty.ts";
 import { ProgramFile } from "../../ffi/program_file.ts";
 import { launch, LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { SYSCALLS } from "../../ffi/syscalls.ts";
@@ -27,6 +28,13 @@ import { limitedUser } from "./ordinary_user.ts";
 import { ownStatus } from "./own_status.ts";
 import type { SpawnOptions } from "./spawn.ts";
 
+/** The terminal of a process, and its name in the container. */
+interface Terminal {
+  readonly master: Fd;
+  readonly slave: Fd;
+  readonly path: string;
+}
+
 /**
  * A process of a container that is the launcher from its beginning on (lib/init/launcher/init.ts), and what this
  * process does for it inside of the container's namespaces: for the first one it builds the root.
@@ -42,8 +50,7 @@ export class LaunchedProcess implements Disposable {
   #inside?: InsideNamespaces;
   readonly #failures: Failure[] = [];
   #begun = false;
-  #master?: Fd;
-  #terminal?: string;
+  #terminal?: Terminal;
 
   /** @param channel the launcher's end of its channel. */
   constructor(options: SpawnOptions, channel: number) {
@@ -56,9 +63,9 @@ export class LaunchedProcess implements Disposable {
       procs: this.#procs,
       own: this.#own.number,
       keepsTrees: true,
-      takeMaster: (master, slave) => {
-        this.#master = new Fd(master);
-        this.#terminal = slave;
+      takeTerminal: (master, slave) => {
+        const path = `/dev/pts/${ptyNumber(master)}`;
+        this.#terminal = { master: new Fd(master), slave: new Fd(slave), path };
       },
     };
   }
@@ -66,7 +73,8 @@ export class LaunchedProcess implements Disposable {
   /** Makes the process, which begins at once; returns its number. */
   spawn(): number {
     // One that joins a running container does so by itself; for the first one this process makes the namespaces.
-    if (!this.#options.fromOutside) this.#enter(this.#options.namespaces);
+    if (this.#options.fromOutside) this.#openTerminal();
+    else this.#enter(this.#options.namespaces);
     using opened = new DisposableStack();
     const steps = this.#beginning(opened);
     const { plan } = this.#options;
@@ -76,6 +84,7 @@ export class LaunchedProcess implements Disposable {
       this.#channel,
       this.#next.number,
       ...listener === undefined ? [] : [listener],
+      ...this.#terminal === undefined ? [] : [this.#terminal.slave.number],
       ...steps.flatMap((step) =>
         step.do === "join cgroups" ? step.fds : step.do === "join namespace" ? [step.fd] : []
       ),
@@ -84,6 +93,7 @@ export class LaunchedProcess implements Disposable {
       channel: this.#channel,
       next: this.#next.number,
       listener,
+      terminal: this.#terminal?.slave.number,
       procs: plan.filter(isNewProc).length,
       failures: this.#failures,
       ignored: this.#status.ignored,
@@ -110,6 +120,23 @@ export class LaunchedProcess implements Disposable {
     }
   }
 
+  /**
+   * Opens the terminal of a process that joins a running container. The launcher gets it as it is: of those who are
+   * in there, somebody could have put another thing where its name leads.
+   */
+  #openTerminal(): void {
+    const { plan, namespaces } = this.#options;
+    if (!plan.some(isOf(["terminal"]))) return;
+    this.#enter(onlyMounts(namespaces));
+    this.#carryOut(isOf(OPENING));
+    this.#inside![Symbol.dispose]();
+  }
+
+  #carryOut(isMine: (step: Step) => boolean, before: (step: Step) => void = () => {}): void {
+    const { plan, observer } = this.#options;
+    build({ plan, isMine, before, context: this.#context, observer });
+  }
+
   /** What of the plan the launcher does before it waits. */
   #beginning(opened: DisposableStack): Beginning[] {
     const { plan, cgroup, namespaces, fromOutside } = this.#options;
@@ -130,7 +157,7 @@ export class LaunchedProcess implements Disposable {
 
   /** The master of the container's terminal, where it has one. */
   get master(): Fd | undefined {
-    return this.#master;
+    return this.#terminal?.master;
   }
 
   /** Takes a context of procfs over from the first process. */
@@ -151,7 +178,7 @@ export class LaunchedProcess implements Disposable {
    * @returns what the program is, and why it could be refused.
    */
   build(pidfd: number, hear: () => void): Executing {
-    const { plan, observer, fromOutside } = this.#options;
+    const { plan, fromOutside } = this.#options;
     const awaitBegun = () => {
       while (!this.#begun) hear();
       // It has made its cgroup namespace where its cgroup begins.
@@ -167,16 +194,12 @@ export class LaunchedProcess implements Disposable {
       if (step.do === "cgroup mounts") awaitBegun();
     };
     const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "launcher"];
-    build({
-      plan,
-      isMine: (step) => isOf(BOTH)(step) || !elsewhere.includes(step.do),
-      before,
-      context: this.#context,
-      observer,
-    });
+    const opened = fromOutside && this.#terminal !== undefined ? OPENING : [];
+    const isMine = (step: Step) => isOf(BOTH)(step) || !elsewhere.includes(step.do);
+    this.#carryOut((step) => isMine(step) && !isOf(opened)(step), before);
     while (!this.#begun) hear();
     const user = plan.find(isOf(["become user"]))!;
-    if (user.uid !== 0 && this.#master === undefined) giveAwayPipes(user.uid);
+    if (user.uid !== 0 && this.#terminal === undefined) giveAwayPipes(user.uid);
     const path = this.#context.program!;
     const reasons = reasonsOf(path, this.#context);
     const launcher = plan.find(isOf(["launcher"]))!;
@@ -187,7 +210,7 @@ export class LaunchedProcess implements Disposable {
       argv: launcher.argv,
       env: environmentOf(this.#context, launcher),
       launcher,
-      terminal: this.#terminal,
+      terminal: fromOutside ? undefined : this.#terminal?.path,
       bounding: this.#status.bounding,
       failures: this.#failures,
     });
@@ -229,6 +252,7 @@ export class LaunchedProcess implements Disposable {
   /** Back to the host. */
   [Symbol.dispose](): void {
     this.#inside?.[Symbol.dispose]();
+    this.#terminal?.slave[Symbol.dispose]();
     this.#next[Symbol.dispose]();
     this.#own[Symbol.dispose]();
     for (const fd of this.#procs.splice(0)) close(fd);
@@ -250,7 +274,7 @@ export function canBeLaunched({ plan, namespaces, fromOutside }: SpawnOptions): 
   const has = (kind: StepKind) => plan.some((step) => step.do === kind);
   const joined = namespaces.join.map(({ type }) => type);
   const fits = fromOutside
-    ? namespaces.clone === 0 && !has("terminal") && !has("change root") &&
+    ? namespaces.clone === 0 && !has("change root") &&
       namespaces.affinity === undefined &&
       joined.includes("mount") && !joined.includes("time")
     : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
@@ -270,12 +294,12 @@ function stepCanBeLaunched(step: Step): boolean {
       return !step.notify && allows(step.filter.program, SYSCALLS.capset) &&
         allows(step.filter.program, SYSCALLS.execve);
     case "launcher":
-      return !step.direct && step.sibling?.terminal !== true;
+      return !step.direct;
     case "mount":
       // The root would be another one from then on.
       return step.tree === undefined || step.target !== "/";
     case "terminal":
-      return step.controlling && step.console;
+      return step.controlling === step.console;
     case "start afresh":
       return Array.from({ length: step.keep }, (_, i) => 3 + i).every(isInherited);
     default:
@@ -288,6 +312,9 @@ const JOIN_UNIFIED = { do: "join cgroups", label: "join the cgroup" } as const;
 
 /** Of these a part is done by each: the terminal is opened here, and whether there is such a folder is found out. */
 const BOTH = ["terminal", "enter working folder"] as const satisfies readonly StepKind[];
+
+/** What is done for a process that joins a container before there is one. */
+const OPENING = ["take root", "terminal"] as const satisfies readonly StepKind[];
 
 const HERE: readonly StepKind[] = [
   ...BEGINNING,

@@ -791,13 +791,8 @@ Deno.test("an image called like a command is reached by run --", async () => {
 });
 
 Deno.test("list, state, exec, ps, pause, kill work on containers made from images", async () => {
-  const running = workspace.start([
-    "-net=none",
-    "-name",
-    `from-image-${Deno.pid}`,
-    "alpine",
-    ...PATIENT,
-  ]);
+  const name = `from-image-${Deno.pid}`;
+  const running = workspace.start(["-net=none", "-name", name, "alpine", ...PATIENT]);
   const { id } = await running.record();
   await running.says(/ready/);
   const on = async (...args: string[]) => {
@@ -808,12 +803,15 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
   assert((await on("list", "-q")).split("\n").includes(id));
   assertEquals(JSON.parse(await on("state", id)).status, "running");
   assertEquals(await on("exec", id, "echo", "in"), "in\n");
+  assertEquals(await on("exec", name, "echo", "by name"), "by name\n");
+  assertMatch(await on("exec", "-t", name, "tty"), /^\/dev\/pts\/\d+\r\n$/);
   assert(JSON.parse(await on("ps", "-f", "json", id)).length >= 1);
   await on("pause", id);
   assertEquals(JSON.parse(await on("state", id)).status, "paused");
   await on("resume", id);
   assertEquals(JSON.parse(await on("events", "--stats", id)).id, id);
-  await on("kill", id, "TERM");
+  await on("kill", name, "TERM");
   assertEquals((await running.end()).code, 3);
   assertEquals(exists(`${STATE}/${id}`), false);
+  assertEquals((await workspace.run(["state", name])).code, 1);
 });

@@ -39,3 +39,20 @@ Deno.test("a volume over /dev with a link as console: it is followed inside only
     assertEquals([...Deno.readDirSync(dev)].map(({ name }) => name).sort(), ["console", "pts"]);
   });
 });
+
+Deno.test("a container that puts a pipe in the place of ptmx: exec -t refuses it and never opens it", async () => {
+  const script = `mount -t tmpfs tmpfs /dev/pts && mkfifo /dev/pts/ptmx && echo ready
+    cat /dev/pts/ptmx; echo opened > /seen; sleep 1000`;
+  const running = workspace.start(
+    ["-net=none", "-cap-add", "SYS_ADMIN", "alpine", "sh", "-c", script],
+  );
+  const { id } = await running.record();
+  await running.says(/ready/);
+  const { code, stderr } = await workspace.run(["exec", "-t", id, "tty"]);
+  assertEquals(code, 255, stderr);
+  assertMatch(stderr, /open a terminal of its own: \/dev\/pts\/ptmx is not a devpts file/);
+  const seen = await workspace.run(["exec", id, "test", "-e", "/seen"]);
+  assertEquals(seen.code, 1);
+  await workspace.run(["kill", id, "KILL"]);
+  await running.end();
+});

@@ -89,6 +89,8 @@ export interface BeginningOptions {
   readonly next: number;
   /** A socket to wait on later, where there is one. */
   readonly listener?: number;
+  /** The terminal, open, where it is so already. */
+  readonly terminal?: number;
   /** How many contexts of procfs to open. */
   readonly procs: number;
   /** Gets what may fail. */
@@ -102,13 +104,16 @@ export function beginningImage(
   steps: readonly Beginning[],
   options: BeginningOptions,
 ): Uint8Array<ArrayBuffer> {
-  const { channel, next, listener, procs, failures } = options;
+  const { channel, next, listener, terminal, procs, failures } = options;
   const program = new Program(channel, failures);
   for (const step of steps) {
     program.begin(step);
     switch (step.do) {
       case "start afresh":
         startAfresh(program, step, options);
+        if (terminal !== undefined) {
+          [0, 1, 2].forEach((fd) => program.call("dup3", terminal, fd, 0));
+        }
         // At once, for whoever waits for them can do without the rest for a while.
         openProcs(program, procs);
         break;
@@ -189,7 +194,7 @@ export interface EndingOptions {
   readonly env: readonly string[];
   /** Why it could be refused. */
   readonly reasons: Executing["reasons"];
-  /** The path of its terminal, where it has one. */
+  /** The path of its terminal, where that is to be opened. */
   readonly terminal?: string;
   /** What comes right before the program, besides the steps. */
   readonly launcher: Pick<LauncherStep, "limits" | "filter" | "listener" | "sibling">;
@@ -225,8 +230,9 @@ function endingStep(
   const { data } = program;
   switch (step.do) {
     case "terminal":
+      if (options.terminal === undefined) return;
       // Its name leads nowhere else: only gocontainer has been in the container yet.
-      program.call("openat", AT_FDCWD, data.text(options.terminal!), O_RDWR | O_CLOEXEC, 0);
+      program.call("openat", AT_FDCWD, data.text(options.terminal), O_RDWR | O_CLOEXEC, 0);
       program.callOnResult("dup3", 0, 0);
       program.call("dup3", 0, 1, 0);
       program.call("dup3", 0, 2, 0);
