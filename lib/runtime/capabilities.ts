@@ -9,10 +9,10 @@ export interface Grantable {
   readonly bounding: bigint;
 }
 
-/** The five sets as far as they can be granted, and a sentence about what cannot. */
+/** The five sets as far as they can be granted, and sentences about what cannot. */
 export interface GrantedCapabilities {
   readonly masks: CapabilityMasks;
-  readonly warning?: string;
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -41,20 +41,45 @@ export function grantCapabilities(wanted: Capabilities = {}, can: Grantable): Gr
   const effective = maskOf(wanted.effective) & permitted;
   // capset(2) takes what was permitted and what stays bounding.
   const inheritable = maskOf(wanted.inheritable) & can.permitted & can.bounding;
-  // Only what is permitted and inheritable can be ambient (capabilities(7)).
   const ambient = maskOf(wanted.ambient) & permitted & inheritable;
   const masks: CapabilityMasks = { bounding, permitted, effective, inheritable, ambient };
-  const missing: string[] = [];
-  for (const set of ["bounding", "permitted", "effective", "inheritable", "ambient"] as const) {
-    const names = namesOf(maskOf(wanted[set]) & ~masks[set]);
-    if (names.length > 0) missing.push(`${set} ${names.join(", ")}`);
-  }
-  if (missing.length === 0) return { masks };
+  const possible = possibleIn(wanted);
+  const contradictions = (["effective", "ambient"] as const).flatMap((set) => {
+    const refused = namesOf(maskOf(wanted[set]) & ~possible[set]);
+    if (refused.length === 0) return [];
+    const which = refused.length === wanted[set]!.length ? "" : `${refused.join(", ")} `;
+    return [
+      `process.capabilities.${set}: ${which}not granted, as only what is ${
+        NEEDED[set]
+      } can be ${set}`,
+    ];
+  });
+  const missing = SETS.flatMap((set) => {
+    const names = namesOf(possible[set] & ~masks[set]);
+    return names.length > 0 ? [`${set} ${names.join(", ")}`] : [];
+  });
+  const notHere = missing.length === 0 ? [] : [
+    `process.capabilities: not granted, as they are not to be had here: ${missing.join("; ")}`,
+  ];
+  return { masks, warnings: [...contradictions, ...notHere] };
+}
+
+const SETS = ["bounding", "permitted", "effective", "inheritable", "ambient"] as const;
+
+/** Without what (capabilities(7)). */
+const NEEDED = { effective: "permitted", ambient: "permitted and inheritable" } as const;
+
+/** What of the sets goes together. */
+function possibleIn(wanted: Capabilities): CapabilityMasks {
+  const [bounding, permitted, effective, inheritable, ambient] = SETS.map((set) =>
+    maskOf(wanted[set])
+  ) as [bigint, bigint, bigint, bigint, bigint];
   return {
-    masks,
-    warning: `process.capabilities: not granted, as they are not to be had here: ${
-      missing.join("; ")
-    }`,
+    bounding,
+    permitted,
+    effective: effective & permitted,
+    inheritable,
+    ambient: ambient & permitted & inheritable,
   };
 }
 

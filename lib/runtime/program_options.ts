@@ -16,8 +16,8 @@ export function programOptions(
   seccomp?: ContainerFilter,
 ): ProgramOptions {
   const wanted = process?.capabilities;
-  const { masks, warning } = grantCapabilities(wanted, grantable(wanted, inUserNamespace));
-  if (warning !== undefined) warn(warning);
+  const { masks, warnings } = grantCapabilities(wanted, grantable(wanted, inUserNamespace));
+  warnings.forEach(warn);
   return {
     capabilities: masks,
     labels: process === undefined ? [] : securityLabels(process),

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { CgroupLayout } from "../../../lib/cgroup/detect.ts";
 import { ContainerError } from "../../../lib/errors.ts";
 import type { Spec } from "../../../lib/oci/spec.ts";
@@ -21,13 +21,20 @@ Deno.test("all that is asked for is granted where it is to be had", () => {
   };
   assertEquals(grantCapabilities(wanted, { permitted: ALL, bounding: ALL }), {
     masks: { bounding: 33n, permitted: 1n, effective: 1n, inheritable: 1n, ambient: 1n },
+    warnings: [],
   });
 });
 
 Deno.test("what cannot be granted is left out of every set that would need it, and told", () => {
   const names = ["CAP_CHOWN", "CAP_KILL"];
-  const wanted = { bounding: names, permitted: names, effective: names, ambient: ["CAP_KILL"] };
-  const { masks, warning } = grantCapabilities(wanted, { permitted: ~32n & ALL, bounding: ALL });
+  const wanted = {
+    bounding: names,
+    permitted: names,
+    effective: names,
+    inheritable: ["CAP_KILL"],
+    ambient: ["CAP_KILL"],
+  };
+  const { masks, warnings } = grantCapabilities(wanted, { permitted: ~32n & ALL, bounding: ALL });
   assertEquals(masks, {
     bounding: 33n,
     permitted: 1n,
@@ -35,16 +42,32 @@ Deno.test("what cannot be granted is left out of every set that would need it, a
     inheritable: 0n,
     ambient: 0n,
   });
-  assertMatch(warning!, /permitted CAP_KILL; effective CAP_KILL; ambient CAP_KILL/);
+  assertEquals(warnings, [
+    "process.capabilities: not granted, as they are not to be had here: permitted CAP_KILL; " +
+    "effective CAP_KILL; inheritable CAP_KILL; ambient CAP_KILL",
+  ]);
 });
 
 Deno.test("effective is never more than permitted, and nothing is asked for without any sets", () => {
-  const { masks } = grantCapabilities({ effective: ["CAP_KILL"] }, {
+  const { masks, warnings } = grantCapabilities({ effective: ["CAP_KILL"] }, {
     permitted: ALL,
     bounding: ALL,
   });
   assertEquals(masks.effective, 0n);
+  assertEquals(warnings, [
+    "process.capabilities.effective: not granted, as only what is permitted can be effective",
+  ]);
   assertEquals(grantCapabilities(undefined, { permitted: ALL, bounding: ALL }).masks.bounding, 0n);
+});
+
+Deno.test("what a config itself rules out is told as that: ambient without inheritable", () => {
+  const names = ["CAP_CHOWN", "CAP_KILL"];
+  const sets = { bounding: names, permitted: names, inheritable: ["CAP_CHOWN"], ambient: names };
+  const { masks, warnings } = grantCapabilities(sets, { permitted: ALL, bounding: ALL });
+  assertEquals(masks.ambient, 1n);
+  assertEquals(warnings, [
+    "process.capabilities.ambient: CAP_KILL not granted, as only what is permitted and inheritable can be ambient",
+  ]);
 });
 
 Deno.test("a new user namespace has every capability that the kernel knows", () => {
