@@ -78,7 +78,13 @@ const PARTS: readonly Part[] = [
   // It takes the kernel's place, so it knows the calls; and it is a program of its own.
   {
     name: "tools/build/rehearsal",
-    mayImport: ["tools", "ffi", "lib/image/media_type.ts"],
+    mayImport: [
+      "tools",
+      "ffi",
+      "lib/image/media_type.ts",
+      "lib/image/tar/entry.ts",
+      "lib/image/tar/writer.ts",
+    ],
     packages: true,
   },
   // The layout of what the build embeds is defined where it is read.

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { AT_FDCWD, O_CREAT, O_RDONLY, O_WRONLY } from "../../../ffi/constants.ts";
 import { addressOf, cstring } from "../../../ffi/cstring.ts";
 import { exists } from "../../../tools/project.ts";
@@ -27,7 +27,7 @@ function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => 
   };
 }
 
-const ALONE = { words: [], clones: [], said: [] };
+const ALONE = { words: [], said: [] };
 
 async function onStage(run: (props: Props) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync();
@@ -95,15 +95,36 @@ Deno.test("the first end of an act is its end, whatever the program does about i
         }
       }),
       props,
-      { ...ALONE, clones: [0] },
+      ALONE,
     );
     assertEquals([curtain.call, curtain.code], ["execve", 0]);
   }));
 
-Deno.test("a program that forks more often than its scene says is stopped", () =>
+Deno.test("one that builds makes what is relative to its folders, and nothing by a link or a way up", () =>
   onStage(async (props) => {
-    const forking = program((call) => void call("clone3", 0, 88));
-    await assertRejects(() => play(forking, props, ALONE), Error, "one more fork");
+    const outside = Deno.makeTempDirSync();
+    Deno.symlinkSync(outside, `${props.containers}/link`);
+    Deno.symlinkSync(`${outside}/file`, `${props.containers}/file`);
+    const write = (call: (name: SyscallName, ...args: Arg[]) => number, name: string) => {
+      const folder = call("openat", AT_FDCWD, cstring(props.containers), O_RDONLY);
+      call("mkdirat", folder, cstring(name), 0o755);
+      call("openat", folder, cstring(name), O_WRONLY | O_CREAT, 0o644);
+      call("fchownat", folder, cstring(name), 1, 1, 0);
+    };
+    for (const builds of [false, true]) {
+      await play(
+        program((call) => {
+          for (const name of ["made", "link/made", "file", "../made"]) write(call, name);
+        }),
+        props,
+        { ...ALONE, builds },
+      );
+      assertEquals(exists(`${props.containers}/made`), builds);
+      assertEquals([...Deno.readDirSync(outside)], []);
+      assert(!exists(`${props.folder}/made`));
+    }
+    assertEquals(Deno.statSync(`${props.containers}/made`).uid, Deno.uid());
+    Deno.removeSync(outside);
   }));
 
 Deno.test("the stage is gone after the act", () =>

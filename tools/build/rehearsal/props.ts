@@ -6,6 +6,7 @@ import { trySyscall } from "../../../ffi/libc.ts";
 import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../../lib/image/media_type.ts";
 import { imageWithTrailer } from "../embed.ts";
 import { sha512Of } from "../images.ts";
+import { Registry } from "./registry.ts";
 
 /** Which cgroup hierarchies there are in a rehearsal. */
 export type Layout = "v2" | "hybrid";
@@ -51,7 +52,7 @@ export class Props {
   /** A bundle without a config.json. */
   readonly bundle: string;
 
-  private constructor(readonly folder: string) {
+  private constructor(readonly folder: string, readonly registry: Registry) {
     this.images = `${folder}/images`;
     this.containers = `${folder}/containers`;
     this.bundle = `${folder}/bundle`;
@@ -59,7 +60,7 @@ export class Props {
 
   /** @param folder is made. */
   static async make(folder: string, layout: Layout): Promise<Props> {
-    const props = new Props(folder);
+    const props = new Props(folder, await Registry.open());
     makeRoot(`${props.images}/folder`);
     makeRoot(`${props.images}/.rootfs/embedded-${(await sha512Of(ARCHIVE)).slice(0, 32)}`);
     await makeStore(`${props.images}/.store`);
@@ -79,8 +80,10 @@ export class Props {
     if (path === "/proc/self/mountinfo") return `${this.folder}/mountinfo`;
     if (path === "/proc/self/exe") return `${this.folder}/program`;
     if (/\/cgroup\.(controllers|subtree_control)$/.test(path)) return `${this.folder}/controllers`;
-    // Those of a container are others than the program's own.
-    if (/^\/proc\/\d+\/ns\//.test(path)) return `${this.folder}/port-state`;
+    // Those of a container are others than the program's own, save what it has in common with that.
+    const namespace = /^\/proc\/\d+\/ns\/(\w+)$/.exec(path)?.[1];
+    if (namespace === "user" || namespace === "time") return `/proc/self/ns/${namespace}`;
+    if (namespace !== undefined) return `${this.folder}/port-state`;
     if (path.endsWith("/brport/state")) return `${this.folder}/port-state`;
     return path.replace(/^\/run\/gocontainer(?=\/|$)/, `${this.folder}/state`);
   }

@@ -3,33 +3,23 @@
 import { type Modules, play, type Played } from "./actor.ts";
 import { type Layout, Props } from "./props.ts";
 
-/** One command line, and the processes that it takes. */
+/** One command line. */
 interface Scene {
   readonly words: readonly string[];
-  /** What clone3(2) returns in each act, the children's first; without forks one act. */
-  readonly acts?: readonly (readonly number[])[];
   /** What is to be done before. */
   readonly before?: () => void;
-  /** What is said by the launcher, which is no part of this program: by one that is a process from its beginning on... */
-  readonly launched?: readonly Uint8Array[];
-  /** ...and by one that the last child has become. */
-  readonly after?: Uint8Array;
+  /** What the launcher says, which is no part of this program. */
+  readonly said?: readonly Uint8Array[];
+  /** See {@link Act.builds}. */
+  readonly builds?: boolean;
 }
 
-const CHILD = 0;
-/** The program finds itself in the place of its child. */
-const PARENT = Deno.pid;
 /** The launcher's words, MESSAGES of lib/init/launcher/image.ts. */
-const BORN_TOLD = 1, READY = 3, OPENED = 4, BEGUN = 5;
-/** A process of a container is a copy of its parent at first. */
-const FORK = [[CHILD], [PARENT]];
-/** It is the launcher from its beginning on. */
-const LAUNCH = {
-  acts: [[PARENT]],
-  launched: [word(OPENED, 3), word(BEGUN, 0), word(READY, 0)],
-};
-/** The launcher has made another process. */
-const BORN = word(BORN_TOLD, PARENT);
+const BORN = 1, READY = 3, OPENED = 4, BEGUN = 5;
+/** As a container's first process. */
+const FIRST = { said: [word(OPENED, 3), word(BEGUN, 0), word(READY, 0)] };
+/** As one more, which makes the program beside itself. */
+const ANOTHER = { said: [word(BEGUN, 0), word(BORN, Deno.pid)] };
 
 /** A message of the launcher's. */
 function word(message: number, value: number): Uint8Array {
@@ -42,21 +32,24 @@ function scenes(props: Props): Scene[] {
   const program = Deno.execPath();
   return [
     { words: ["-version"] },
-    { words: [...run, "embedded", program], ...LAUNCH },
-    { words: [...run, "-net", "none", "-rm", "folder", program], ...LAUNCH },
-    { words: ["run", ...run, "-net", "none", "stored:1", program], ...LAUNCH },
-    { words: [...run, "-net", "none", "-u", "1:1", "folder", program], ...LAUNCH },
+    { words: [...run, "embedded", program], ...FIRST },
+    { words: [...run, "-net", "none", "-rm", "folder", program], ...FIRST },
+    { words: ["run", ...run, "-net", "none", "stored:1", program], ...FIRST },
+    { words: [...run, "-net", "none", "-u", "1:1", "folder", program], ...FIRST },
     { words: ["spec", "--bundle", props.bundle] },
     {
       before: () => detach(`${props.bundle}/config.json`, program),
       words: ["create", "--bundle", props.bundle, "one"],
-      ...LAUNCH,
+      ...FIRST,
     },
     { words: ["state", "one"] },
     { words: ["start", "one"] },
-    { words: ["exec", "one", program], acts: FORK, after: BORN },
+    { words: ["exec", "one", program], ...ANOTHER },
     { words: ["kill", "one", "KILL"] },
     { words: ["delete", "--force", "one"] },
+    { words: ["pull", "-i", props.images, "localhost/plain:1"], builds: true },
+    // With a number for a name there is none to look up.
+    { words: ["pull", "-i", props.images, "192.0.2.1/secure:1"], builds: true },
   ];
 }
 
@@ -77,41 +70,25 @@ export async function rehearse(modules: Modules, folder: string): Promise<string
   const failures: string[] = [];
   for (const layout of ["v2", "hybrid"] satisfies Layout[]) {
     const props = await Props.make(`${folder}/${layout}`, layout);
-    for (const { words, acts = [[]], launched = [], before, after } of scenes(props)) {
+    for (const { words, before, said = [], builds } of scenes(props)) {
       try {
         before?.();
       } catch (error) {
         failures.push(`before ${words.join(" ")} (${layout}): ${error}`);
         continue;
       }
-      const said: Uint8Array[] = [...launched];
-      for (const clones of acts) {
-        const failure = await failureOf(
-          play(modules, props, { words, clones, said }),
-          clones,
-          said,
-        );
-        if (clones.at(-1) === CHILD && after !== undefined) said.push(after);
-        if (failure === undefined) continue;
-        failures.push(`${words.join(" ")} (${layout}, ${clones.join()}): ${failure}`);
-      }
+      const failure = await failureOf(play(modules, props, { words, said, builds }));
+      if (failure !== undefined) failures.push(`${words.join(" ")} (${layout}): ${failure}`);
     }
   }
   return failures;
 }
 
-/** What went wrong in an act, whose last child becomes the program and all others end well; undefined for nothing. */
-async function failureOf(
-  act: Promise<Played>,
-  clones: readonly number[],
-  said: readonly Uint8Array[],
-): Promise<string | undefined> {
+/** What went wrong in an act; undefined for nothing. */
+async function failureOf(act: Promise<Played>): Promise<string | undefined> {
   try {
     const { curtain: { call, code, message }, printed } = await act;
-    const isLastChild = clones.at(-1) === CHILD;
-    if (isLastChild ? call === "execve" : call === "exit" && code === 0) return undefined;
-    const words = said.map((bytes) => new TextDecoder().decode(bytes));
-    return [message, ...printed, ...words].join("; ");
+    return call === "exit" && code === 0 ? undefined : [message, ...printed].join("; ");
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,7 +1,19 @@
 /** What the program has in place of the kernel while it rehearses. */
 
-import { O_CREAT, O_RDWR, O_TRUNC, O_WRONLY } from "../../../ffi/constants.ts";
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_CREAT,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
+} from "../../../ffi/constants.ts";
 import { addressOf, cstring } from "../../../ffi/cstring.ts";
+import { open_how } from "../../../ffi/file.ts";
 import { trySyscall } from "../../../ffi/libc.ts";
 import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
 import {
@@ -28,10 +40,10 @@ export class Curtain extends Error {
 export interface Act {
   /** The command line. */
   readonly words: readonly string[];
-  /** What clone3(2) returns, call by call; 0 puts the program in the place of its child. */
-  readonly clones: readonly number[];
-  /** What its children have said in the acts before; as a child it adds to it. */
-  readonly said: Uint8Array[];
+  /** Whether it builds up folders of its own, file by file: then what is relative to them is done, not pretended. */
+  readonly builds?: boolean;
+  /** What the process says that it makes. */
+  readonly said: readonly Uint8Array[];
 }
 
 /** Calls that only look. */
@@ -62,6 +74,9 @@ const LOOKS: readonly SyscallName[] = [
 /** Where a call has its paths; the last one is what it is about. */
 const PATHS: Partial<Record<SyscallName, readonly number[]>> = {
   faccessat2: [1],
+  fchmodat: [1],
+  fchownat: [1],
+  linkat: [1, 3],
   mkdirat: [1],
   mknodat: [1],
   openat: [1],
@@ -71,7 +86,14 @@ const PATHS: Partial<Record<SyscallName, readonly number[]>> = {
   statx: [1],
   symlinkat: [2],
   unlinkat: [1],
+  utimensat: [1],
 };
+
+/** Deeds whose first argument is the descriptor of what they are about. */
+const BY_DESCRIPTOR: readonly SyscallName[] = ["fchmod", "fsync", "ftruncate"];
+
+/** What takes rights, or a file system that has it: pretended also where the program may write. */
+const PRIVILEGED: readonly SyscallName[] = ["fchown", "fchownat", "fsetxattr", "mknodat"];
 
 /** Calls that give a descriptor. */
 const OPENING: readonly SyscallName[] = [
@@ -105,22 +127,21 @@ const WRITING = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 export class Stage implements Disposable {
   readonly #props: Props;
   readonly #act: Act;
-  readonly #clones: number[];
   /** Descriptors opened in this act, and whether what is written to them is written. */
   readonly #open = new Map<number, boolean>();
+  /** Those of them that are folders and files of the program's own. */
+  readonly #own = new Set<number>();
   /** Names of files that were made as far as the program knows. */
   readonly #made = new Set<string>();
   /** How much of what was said has been heard. */
   #heard = 0;
   /** Of the last question to netlink. */
   #sequence = 0;
-  #isChild = false;
   #curtain?: Curtain;
 
   constructor(props: Props, act: Act) {
     this.#props = props;
     this.#act = act;
-    this.#clones = [...act.clones];
   }
 
   /** syscall(2) as the program calls it. */
@@ -138,7 +159,7 @@ export class Stage implements Disposable {
 
   /** posix_spawn(3): the new process is there, and has said all that it will say. */
   readonly posixSpawn = (pid: Uint8Array<ArrayBuffer>): number => {
-    new DataView(pid.buffer).setInt32(0, this.#clone(), true);
+    new DataView(pid.buffer).setInt32(0, Deno.pid, true);
     return 0;
   };
 
@@ -155,7 +176,7 @@ export class Stage implements Disposable {
   #special(name: SyscallName, args: number[]): number | undefined {
     switch (name) {
       case "clone3":
-        return this.#clone();
+        return Deno.pid;
       case "execve":
       case "execveat":
         return this.fall("execve");
@@ -164,9 +185,9 @@ export class Stage implements Disposable {
       case "waitid":
         return ended(args[1], args[2]);
       case "sendmsg":
-        return this.#hear(partOf(args[1]));
+        return partOf(args[1]).length;
       case "recvmsg":
-        return received(args[1], this.#say());
+        return received(args[1], this.#act.said[this.#heard++] ?? new Uint8Array());
       case "sendto":
         this.#sequence = sequenceOf(args[1]);
         return args[2];
@@ -189,6 +210,7 @@ export class Stage implements Disposable {
       case "umask":
         return 0o022;
       case "close":
+        this.#own.delete(args[0]);
         return this.#open.delete(args[0]) ? trySyscall("close", ...args) : 0;
       case "dup3":
         return this.#copy(args);
@@ -196,13 +218,6 @@ export class Stage implements Disposable {
         return this.#open.get(args[0]) ? trySyscall("write", ...args) : args[2];
     }
     return undefined;
-  }
-
-  #clone(): number {
-    const pid = this.#clones.shift();
-    if (pid === undefined) throw new Error("rehearse: there is one more fork than in the scene");
-    this.#isChild ||= pid === 0;
-    return pid;
   }
 
   /** Only among what was opened here: standard input and output are not the program's. */
@@ -214,29 +229,23 @@ export class Stage implements Disposable {
     return trySyscall("dup3", ...args);
   }
 
-  #hear(words: Uint8Array): number {
-    if (this.#isChild && this.#curtain === undefined) this.#act.said.push(words.slice());
-    return words.length;
-  }
-
-  /** A child hears that it may go on, and its number; a parent what its children have said. */
-  #say(): Uint8Array {
-    if (this.#isChild) return new Uint8Array(4).fill(1);
-    return this.#act.said[this.#heard++] ?? new Uint8Array();
-  }
-
   #ordinary(name: SyscallName, args: number[]): number {
     const places = PATHS[name] ?? [];
-    const paths = places.map((index) => this.#props.pathOf(textAt(args[index])));
+    const paths = places.map((index) =>
+      args[index] === 0 ? "" : this.#props.pathOf(textAt(args[index]))
+    );
     const path = paths.at(-1) ?? "";
-    const isDeed = !LOOKS.includes(name) || (name === "openat" && (args[2] & WRITING) !== 0);
-    if ((isDeed && !this.#props.isOwn(path)) || this.#props.isStaged(path)) {
+    const isDeed = !LOOKS.includes(name) || (flagsOf(name, args) & WRITING) !== 0;
+    const isOwn = this.#isOwn(name, args, places, paths);
+    const isPretended = isDeed && (!isOwn || PRIVILEGED.includes(name));
+    if (isPretended || this.#props.isStaged(path)) {
       if (isDeed) this.#made.add(nameOf(path));
       return this.#pretend(name);
     }
     // They have to stay reachable until the call is made.
     const strings = paths.map(cstring);
-    places.forEach((index, i) => args[index] = Number(addressOf(strings[i])));
+    places.forEach((index, i) => args[index] &&= Number(addressOf(strings[i])));
+    if (name === "openat" && isDeed) args[2] |= O_NOFOLLOW;
     const result = trySyscall(name, ...args);
     if (result === -1) {
       if (OPENING.includes(name) && this.#made.has(nameOf(path))) return this.#pretend(name);
@@ -251,7 +260,26 @@ export class Stage implements Disposable {
     }
     const isOpening = OPENING.includes(name) || (name === "fcntl" && args[1] === F_DUPFD_CLOEXEC);
     if (isOpening) this.#open.set(result, isDeed || name === "memfd_create");
+    if (isOpening && this.#props.isOwn(pathOfOpen(result))) this.#own.add(result);
     return result;
+  }
+
+  /** Whether what a call is about is the program's: by its path, or by the descriptor where it has none or begins there. */
+  #isOwn(
+    name: SyscallName,
+    args: readonly number[],
+    places: readonly number[],
+    paths: readonly string[],
+  ): boolean {
+    const { builds = false } = this.#act;
+    if (places.length === 0) {
+      return builds && BY_DESCRIPTOR.includes(name) && this.#own.has(args[0]);
+    }
+    return places.every((place, i) => {
+      const path = paths[i];
+      if (path.startsWith("/")) return this.#props.isOwn(path);
+      return builds && this.#own.has(args[place - 1]) && isBeneath(args[place - 1], path);
+    });
   }
 
   #pretend(name: SyscallName): number {
@@ -269,6 +297,33 @@ const NS_GET_NSTYPE = 0xb703;
 const F_DUPFD_CLOEXEC = 1030;
 /** Where struct statx has the owner. */
 const STX_UID = 20;
+
+/** The flags of a call that opens a file; none of others. */
+function flagsOf(name: SyscallName, args: readonly number[]): number {
+  if (name === "openat") return args[2];
+  // Struct open_how (openat2(2)).
+  if (name === "openat2") return Number(viewAt(args[2], 8).getBigUint64(0, true));
+  return 0;
+}
+
+/** Whether a relative path leads to something in its folder or below, through no link. */
+function isBeneath(dirfd: number, path: string): boolean {
+  const resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  const how = open_how.encode({ flags: O_PATH | O_CLOEXEC, mode: 0, resolve });
+  const parent = path.slice(0, path.lastIndexOf("/") + 1) || ".";
+  const fd = trySyscall("openat2", dirfd, cstring(parent), how, open_how.size);
+  if (fd === -1) return false;
+  trySyscall("close", fd);
+  return nameOf(path) !== "..";
+}
+
+/** Where a descriptor leads. */
+function pathOfOpen(fd: number): string {
+  const buffer = new Uint8Array(new ArrayBuffer(4096));
+  const link = cstring(`/proc/self/fd/${fd}`);
+  const length = trySyscall("readlinkat", AT_FDCWD, link, buffer, buffer.length);
+  return new TextDecoder().decode(buffer.subarray(0, Math.max(length, 0)));
+}
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
