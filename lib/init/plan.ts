@@ -1,7 +1,7 @@
 /**
  * The plan of a process of a container: all that is done from its making to `execve`, as data.
  *
- * It is made by lib/runtime/plan.ts with every path, flag and number worked out. Where the process is the
+ * It is made by lib/runtime/plan with every path, flag and number worked out. Where the process is the
  * launcher from its beginning on, gocontainer carries out the steps that make the root, from inside of the
  * namespaces (lib/runtime/launched_process.ts), and the launcher those that only the process itself can do
  * (launcher/init.ts). A forked child carries out all of it (runner.ts). Because it is data, it can be

@@ -1,7 +1,7 @@
 import type { Process } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import { grantable, grantCapabilities } from "./capabilities.ts";
-import type { ProgramOptions } from "./plan.ts";
+import type { ProgramOptions } from "./plan/program.ts";
 import type { ContainerFilter } from "./seccomp.ts";
 import { securityLabels } from "./security_labels.ts";
 

@@ -10,7 +10,8 @@ import type { CgroupLayout } from "../../../lib/cgroup/detect.ts";
 import type { Plan, StepKind, StepOf } from "../../../lib/init/plan.ts";
 import type { NamespaceType, Process, Spec } from "../../../lib/oci/spec.ts";
 import type { NamespaceChoice } from "../../../lib/runtime/namespaces.ts";
-import { buildExecPlan, buildPlan, type PlanOptions } from "../../../lib/runtime/plan.ts";
+import { buildPlan, type PlanOptions } from "../../../lib/runtime/plan/container.ts";
+import { buildExecPlan } from "../../../lib/runtime/plan/exec.ts";
 
 const NONE = { bounding: 0n, permitted: 0n, effective: 0n, inheritable: 0n, ambient: 0n };
 const CAP_SYS_ADMIN = 1n << 21n;

@@ -1,0 +1,46 @@
+/** Steps that the plan of a first process and that of one more have in common. */
+
+import type { Step } from "../../init/plan.ts";
+import { PERSONALITY_DOMAINS } from "../../oci/personality.ts";
+import type { Linux, Process } from "../../oci/spec.ts";
+import type { NamespaceChoice } from "../namespaces.ts";
+
+export const START_LABEL = "start a new session, signals as at boot";
+
+export const READY: Step = { do: "tell ready", label: "tell that the container is built" };
+
+export const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
+
+export function joinStep({ fd, flag, type }: NamespaceChoice["join"][number]): Step {
+  return { do: "join namespace", label: `join the ${type} namespace`, fd, flag };
+}
+
+export function sessionKeyring(name: string | undefined): Step[] {
+  if (name === undefined) return [];
+  return [{ do: "join session keyring", label: "take a keyring of its own", name }];
+}
+
+/** As whoever has made the cgroup: who is not root on the host may move only what is his own (cgroups(7)). */
+export function joinCgroups(fds: readonly number[]): Step[] {
+  return fds.length > 0 ? [{ do: "join cgroups", label: "join the cgroups", fds }] : [];
+}
+
+export function personalityStep({ domain }: NonNullable<Linux["personality"]>): Step {
+  const persona = PERSONALITY_DOMAINS[domain];
+  return { do: "personality", label: `run as in the domain ${domain}`, persona };
+}
+
+export function terminalStep(
+  { user, consoleSize }: Process,
+  { controlling, console }: { readonly controlling: boolean; readonly console: boolean },
+): Step {
+  const size = consoleSize && { rows: consoleSize.height, columns: consoleSize.width };
+  return {
+    do: "terminal",
+    label: "open a terminal of its own",
+    uid: user?.uid ?? 0,
+    controlling,
+    console,
+    ...(size ? { size } : {}),
+  };
+}
