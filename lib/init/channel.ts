@@ -14,7 +14,7 @@
  *        │ ◀── refused {failure, errno}, or end of file: close-on-exec, the program runs
  *
  * Or it is forked, and builds the root itself: with a user namespace, which nobody comes back from; in the pid
- * namespace of others; with hooks that run inside:
+ * namespace of others; with startContainer hooks:
  *
  *     lib/runtime (parent)                lib/init (child)
  *        │  clone3 ──────────────────────────▶ │  namespaces are there, empty

@@ -17,6 +17,8 @@ export interface InitContext {
   readonly own?: number;
   /** Takes both ends of the terminal, where the process that wants it is another one. */
   readonly takeTerminal?: (master: number, slave: number) => void;
+  /** The parent's part, where the parent is this very process. */
+  readonly actAsParent?: () => void;
   /** Whether what was opened for a step is closed by who has opened it. */
   readonly keepsTrees?: boolean;
   /** The program's path, once it is found. */

@@ -2,19 +2,9 @@ import { SIGNALS } from "../../ffi/constants.ts";
 import { CStringArray } from "../../ffi/cstring.ts";
 import { close, lseekToStart, writeAll } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
-import {
-  _exit,
-  clone3,
-  close_range,
-  CLOSE_RANGE_CLOEXEC,
-  dup2,
-  execve,
-  LAST_FD,
-  memfd_create,
-  pidfd_send_signal,
-  waitid,
-} from "../../ffi/process.ts";
-import { resetSignals, setSignalMask } from "../../ffi/signal.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { posix_spawn } from "../../ffi/posix_spawn.ts";
+import { memfd_create, pidfd_open, pidfd_send_signal, waitid } from "../../ffi/process.ts";
 import { InitError } from "./context.ts";
 import type { HookCall } from "./plan.ts";
 
@@ -36,19 +26,8 @@ export function runHook(hook: HookCall, state: string): void {
   const argv = new CStringArray(hook.args.length > 0 ? hook.args : [hook.path]);
   const envp = new CStringArray(hook.env);
 
-  const { pid, pidfd } = clone3();
-  if (pid === 0) {
-    try {
-      dup2(input, 0);
-      close_range(3, LAST_FD, CLOSE_RANGE_CLOEXEC);
-      resetSignals();
-      setSignalMask([]);
-      execve(hook.path, argv, envp);
-    } catch {
-      _exit(127);
-    }
-  }
-  close(input);
+  const pid = spawn(hook, argv, envp, input);
+  const pidfd = pidfd_open(pid);
   const ended = awaitEnd(pidfd, hook.timeout);
   if (!ended) pidfd_send_signal(pidfd, SIGNALS.SIGKILL);
   const status = waitid(pid)!;
@@ -58,6 +37,17 @@ export function runHook(hook: HookCall, state: string): void {
     throw new InitError(`hook "${hook.path}": signal ${status.signal} ended it`);
   }
   if (status.code !== 0) throw new InitError(`hook "${hook.path}": it ended with ${status.code}`);
+}
+
+function spawn(hook: HookCall, argv: CStringArray, envp: CStringArray, stdin: number): number {
+  try {
+    return posix_spawn(hook.path, argv, envp, { stdin });
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw new InitError(`hook "${hook.path}": it cannot be run: ${error.code}`);
+  } finally {
+    close(stdin);
+  }
 }
 
 /** Whether a process ended in time; a signal in between does not end the wait. */

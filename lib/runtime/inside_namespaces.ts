@@ -7,7 +7,7 @@ import type { CredentialsStep, Plan, Step } from "../init/plan.ts";
 import { failureOf, perform } from "../init/runner.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType } from "../oci/spec.ts";
-import { reasonOf } from "../errors.ts";
+import { ContainerError, reasonOf } from "../errors.ts";
 import { tell } from "../trace.ts";
 import { assuming } from "./assume.ts";
 import { stepFailure } from "./failure.ts";
@@ -20,34 +20,24 @@ import type { ChildObserver } from "./spawn.ts";
  * everything as it was, also after a failure.
  */
 export class InsideNamespaces implements Disposable {
-  readonly #back = new DisposableStack();
+  readonly #opened = new DisposableStack();
+  readonly #folder: number;
+  readonly #root: number;
+  readonly #host: readonly OpenNamespace[];
+  readonly #umask: number;
 
   /** Makes the new namespaces and joins the others. Those of pids are for this process's children only. */
   constructor({ clone, join }: Pick<NamespaceChoice, "clone" | "join">) {
     using undo = new DisposableStack();
-    const folder = undo.use(new Fd(openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
-    const root = undo.use(new Fd(openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY)));
-    const namespaces = LEFT.map((type) => {
-      const { file, flag } = NAMESPACES[type];
-      return { flag, fd: undo.use(new Fd(openat(AT_FDCWD, `/proc/self/ns/${file}`, O_RDONLY))) };
-    });
-    const mask = umask(0);
-    undo.defer(() => {
-      try {
-        for (const { fd, flag } of namespaces) setns(fd.number, flag);
-        fchdir(root.number);
-        chroot(".");
-        fchdir(folder.number);
-        umask(mask);
-      } catch (error) {
-        // Whatever would be undone in there would be undone in the wrong place.
-        tell(`gocontainer: leave the container's namespaces: ${reasonOf(error)}`);
-        Deno.exit(125);
-      }
-    });
+    const open = (path: string) => undo.use(new Fd(openat(AT_FDCWD, path, O_PATH | O_DIRECTORY)));
+    this.#folder = open(".").number;
+    this.#root = open("/").number;
+    this.#host = openOwn("pid", undo);
+    this.#umask = umask(0);
+    undo.defer(() => this.#leave());
     if (clone !== 0) unshare(clone);
     for (const { fd, flag } of join) setns(fd, flag);
-    this.#back = undo.move();
+    this.#opened = undo.move();
   }
 
   /** Joins the cgroup namespace of the first process, which that has made where its cgroup begins. */
@@ -55,9 +45,48 @@ export class InsideNamespaces implements Disposable {
     setns(pidfd, CLONE_NEWCGROUP);
   }
 
-  [Symbol.dispose](): void {
-    this.#back.dispose();
+  /** Does something on the host and comes back; what it throws leaves this process there. The host's root is still to be had. */
+  outside(action: () => void): void {
+    using transient = new DisposableStack();
+    const own = openOwn("pid_for_children", transient);
+    this.#leave();
+    action();
+    umask(0);
+    for (const { fd, flag } of own) setns(fd, flag);
   }
+
+  #leave(): void {
+    try {
+      for (const { fd, flag } of this.#host) setns(fd, flag);
+      fchdir(this.#root);
+      chroot(".");
+      fchdir(this.#folder);
+      umask(this.#umask);
+    } catch (error) {
+      // Whatever would be undone in there would be undone in the wrong place.
+      tell(`gocontainer: leave the container's namespaces: ${reasonOf(error)}`);
+      Deno.exit(125);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened.dispose();
+  }
+}
+
+/** A namespace that is open, and the CLONE_NEW* bit of its kind. */
+interface OpenNamespace {
+  readonly fd: number;
+  readonly flag: number;
+}
+
+/** Opens the namespaces that this process is in; of pids its own or those of its children. */
+function openOwn(pid: "pid" | "pid_for_children", opened: DisposableStack): OpenNamespace[] {
+  return LEFT.map((type) => {
+    const { file, flag } = NAMESPACES[type];
+    const path = `/proc/self/ns/${type === "pid" ? pid : file}`;
+    return { flag, fd: opened.use(new Fd(openat(AT_FDCWD, path, O_RDONLY))).number };
+  });
 }
 
 /** Those that are left in the end; the mount namespace last, as it takes root and folder along. */
@@ -100,6 +129,8 @@ export function build({ plan, isMine, before, context, observer }: BuildOptions)
       else assuming(user, () => perform(step, context));
       observer?.done(step, start, performance.now());
     } catch (error) {
+      // What is done as the parent says itself what it was.
+      if (error instanceof ContainerError) throw error;
       throw stepFailure(failureOf(step, error));
     }
   }

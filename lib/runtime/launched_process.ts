@@ -63,6 +63,7 @@ export class LaunchedProcess implements Disposable {
       procs: this.#procs,
       own: this.#own.number,
       keepsTrees: true,
+      actAsParent: () => this.#inside!.outside(() => options.onBuilt?.(this.#context.pid!)),
       takeTerminal: (master, slave) => {
         const path = `/dev/pts/${ptyNumber(master)}`;
         this.#terminal = { master: new Fd(master), slave: new Fd(slave), path };
@@ -101,7 +102,7 @@ export class LaunchedProcess implements Disposable {
     using file = new ProgramFile("gocontainer");
     file.write(image);
     try {
-      return launch(file.number, {
+      return this.#context.pid = launch(file.number, {
         argv: new CStringArray(["gocontainer-init"]),
         envp: new CStringArray([]),
         passed,
@@ -191,7 +192,7 @@ export class LaunchedProcess implements Disposable {
     // Up to there both are at work at the same time.
     const before = (step: Step) => {
       if (isNewProc(step)) { while (this.#procs.length === 0) hear(); }
-      if (step.do === "cgroup mounts") awaitBegun();
+      if (step.do === "cgroup mounts" || step.do === "wait for parent") awaitBegun();
     };
     const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "launcher"];
     const opened = fromOutside && this.#terminal !== undefined ? OPENING : [];
@@ -271,16 +272,17 @@ export class LaunchedProcess implements Disposable {
  * system calls.
  */
 export function canBeLaunched({ plan, namespaces, fromOutside }: SpawnOptions): boolean {
-  const has = (kind: StepKind) => plan.some((step) => step.do === kind);
+  const has = (kind: StepKind, from = 0) => plan.slice(from).some((step) => step.do === kind);
   const joined = namespaces.join.map(({ type }) => type);
   const fits = fromOutside
     ? namespaces.clone === 0 && !has("change root") &&
       namespaces.affinity === undefined &&
       joined.includes("mount") && !joined.includes("time")
     : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
+  const started = plan.findLastIndex(isOf(["wait for start"]));
   // Root in a user namespace would not come back into the host's namespaces.
   return fits && !namespaces.has("user") && limitedUser() === undefined && has("exec") &&
-    plan.every(stepCanBeLaunched);
+    plan.every(stepCanBeLaunched) && !has("container hooks", started);
 }
 
 /** What this process has to join to look for files as they are in a container. */
@@ -331,6 +333,8 @@ const HERE: readonly StepKind[] = [
   "make working folder",
   "read-only paths",
   "masked paths",
+  "wait for parent",
+  "container hooks",
   "pivot root",
   "root propagation",
   "read-only root",

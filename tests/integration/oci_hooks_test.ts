@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { HOOKS } from "../../lib/oci/hooks.ts";
-import type { Hooks } from "../../lib/oci/spec.ts";
+import type { Hooks, Linux, NamespaceType } from "../../lib/oci/spec.ts";
 import { Bundles } from "./support/bundle.ts";
 import { BINARY, entriesOf, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -30,8 +30,22 @@ exit "$3"
   }
 }
 
-function hooksOf(bundle: string, failing?: string): Hooks {
-  return Object.fromEntries(HOOKS.map((name) => {
+const ALL_IDS = { containerID: 0, hostID: 0, size: 65536 };
+const NAMESPACES = ["pid", "mount", "uts", "ipc", "network", "user"]
+  .map((type) => ({ type: type as NamespaceType }));
+
+/** Which hooks there are, and in what container: those of `start` are run by a copy of the runtime, which others do without. */
+const VARIANTS: Readonly<Record<string, { kinds: readonly (keyof Hooks)[]; linux?: Linux }>> = {
+  "": { kinds: HOOKS },
+  ", without startContainer": { kinds: HOOKS.filter((name) => name !== "startContainer") },
+  ", in a user namespace": {
+    kinds: HOOKS,
+    linux: { uidMappings: [ALL_IDS], gidMappings: [ALL_IDS], namespaces: NAMESPACES },
+  },
+};
+
+function hooksOf(bundle: string, kinds: readonly (keyof Hooks)[], failing?: string): Hooks {
+  return Object.fromEntries(kinds.map((name) => {
     const inside = name === "startContainer";
     return [name, [{
       path: inside ? "/hook" : `${bundle}/hook`,
@@ -41,12 +55,17 @@ function hooksOf(bundle: string, failing?: string): Hooks {
   }));
 }
 
-async function bundleWithHooks(script: string, failing?: string): Promise<string> {
+async function bundleWithHooks(
+  script: string,
+  { kinds, linux }: { kinds: readonly (keyof Hooks)[]; linux?: Linux } = VARIANTS[""]!,
+  failing?: string,
+): Promise<string> {
   const bundle = await bundles.make(script);
   prepare(bundle);
   const file = `${bundle}/config.json`;
   const spec = JSON.parse(Deno.readTextFileSync(file));
-  Deno.writeTextFileSync(file, JSON.stringify({ ...spec, hooks: hooksOf(bundle, failing) }));
+  const changed = { hooks: hooksOf(bundle, kinds, failing), linux: { ...spec.linux, ...linux } };
+  Deno.writeTextFileSync(file, JSON.stringify({ ...spec, ...changed }));
   return bundle;
 }
 
@@ -66,45 +85,69 @@ function assertNothingLeft(id: string): void {
   }
 }
 
-Deno.test("each kind runs in its turn, in its namespaces, with the state and its own environment", async () => {
-  const bundle = await bundleWithHooks("echo program");
-  const id = bundles.id();
-  const { code, stderr } = await bundles.command(["run", "-b", bundle, id]);
-  assertEquals(code, 0, stderr);
-  const seen = reports(bundle);
-  assertEquals(seen.map(({ name }) => name), [...HOOKS]);
-  assertEquals(seen.map(({ state }) => state.status), [
-    "created",
-    "creating",
-    "creating",
-    "created",
-    "running",
-    "stopped",
-  ]);
-  const host = Deno.readLinkSync("/proc/self/ns/mnt");
-  for (const { name, state, namespace, environment } of seen) {
-    assertEquals(state.id, id);
-    if (name !== "poststop") assertEquals(typeof state.pid, "number", name);
-    const inside = name === "createContainer" || name === "startContainer";
-    (inside ? assertNotEquals : assertEquals)(namespace, host, name);
-    assertMatch(environment, /ONLY=this/);
-    assertEquals(/\bPATH=|HOME=|TERM=/.test(environment), false, environment);
-  }
-});
+/** What the state says while hooks of a kind run. */
+const STATUSES = {
+  prestart: "created",
+  createRuntime: "creating",
+  createContainer: "creating",
+  startContainer: "created",
+  poststart: "running",
+  poststop: "stopped",
+};
 
-for (const failing of HOOKS.filter((name) => name !== "poststop")) {
-  Deno.test(`a failing ${failing} hook ends the container, and the poststop hooks run`, async () => {
-    const bundle = await bundleWithHooks("echo program; sleep 100", failing);
+for (const [variant, options] of Object.entries(VARIANTS)) {
+  const { kinds } = options;
+
+  Deno.test(`each kind runs in its turn, in its namespaces, with the state and its own environment${variant}`, async () => {
+    const bundle = await bundleWithHooks("echo program", options);
     const id = bundles.id();
-    const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, id]);
-    assertEquals(code, 1);
-    assertStringIncludes(stderr, `run the ${failing} hooks`);
-    if (failing !== "poststart") assertEquals(stdout, "");
-    const names = reports(bundle).map(({ name }) => name);
-    assertEquals(names, [...HOOKS.slice(0, HOOKS.indexOf(failing) + 1), "poststop"]);
-    assertNothingLeft(id);
+    const { code, stderr } = await bundles.command(["run", "-b", bundle, id]);
+    assertEquals(code, 0, stderr);
+    const seen = reports(bundle);
+    assertEquals(
+      seen.map(({ name, state }) => [name, state.status]),
+      kinds.map((name) => [name, STATUSES[name]]),
+    );
+    const host = Deno.readLinkSync("/proc/self/ns/mnt");
+    for (const { name, state, namespace, environment } of seen) {
+      assertEquals(state.id, id);
+      if (name !== "poststop") assertEquals(typeof state.pid, "number", name);
+      const inside = name === "createContainer" || name === "startContainer";
+      (inside ? assertNotEquals : assertEquals)(namespace, host, name);
+      assertMatch(environment, /ONLY=this/);
+      assertEquals(/\bPATH=|HOME=|TERM=/.test(environment), false, environment);
+    }
   });
+
+  for (const failing of kinds.filter((name) => name !== "poststop")) {
+    Deno.test(`a failing ${failing} hook ends the container, and the poststop hooks run${variant}`, async () => {
+      const bundle = await bundleWithHooks("echo program; sleep 100", options, failing);
+      const id = bundles.id();
+      const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, id]);
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `run the ${failing} hooks`);
+      if (failing !== "poststart") assertEquals(stdout, "");
+      const names = reports(bundle).map(({ name }) => name);
+      assertEquals(names, [...kinds.slice(0, kinds.indexOf(failing) + 1), "poststop"]);
+      assertNothingLeft(id);
+    });
+  }
 }
+
+Deno.test("a hook has standard input and output, and no other descriptor or ignored signal", async () => {
+  const bundle = await bundleWithHooks("true", { kinds: ["createRuntime", "createContainer"] });
+  const script = `#!/bin/sh
+cat > /dev/null; ls /proc/self/fd | tr '\\n' ' ' >> "$2"; grep -E '^Sig(Ign|Blk)' /proc/self/status >> "$2"
+`;
+  Deno.writeTextFileSync(`${bundle}/hook`, script);
+  const { code, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+  assertEquals(code, 0, stderr);
+  // The last one is of ls itself.
+  const one = /^0 1 2 3 SigBlk:\s0{16}\nSigIgn:\s0{16}\n/;
+  const seen = Deno.readTextFileSync(`${bundle}/rootfs/log`);
+  assertMatch(seen, one);
+  assertMatch(seen.replace(one, ""), one);
+});
 
 Deno.test("a failing poststop hook is a warning, and the next one runs", async () => {
   const bundle = await bundles.make("true");
