@@ -209,6 +209,7 @@ testWith(
     );
     assertEquals(said.split("\n"), ["0", "/tmp", Deno.readLinkSync(`/proc/${pid}/ns/user`)]);
     assertEquals((await user.run(["exec", id, "sh", "-c", "exit 7"])).code, 7);
+    assertEquals(await user.ok("exec", "--user", "0:0", id, "id", "-g"), "0");
     const [listed] = JSON.parse(await user.ok("list", "-f", "json"));
     assertEquals([listed.id, listed.owner, listed.status], [id, "tester", "running"]);
     const paused = await user.run(["pause", id]);

@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import { compile } from "../integration/support/program.ts";
 import type { Workspace } from "../integration/support/workspace.ts";
 
-/** Exchanges two names of a folder for each other, again and again, until it is ended. */
-const SWAP = `
+/** A program in C: exchanges two names of a folder for each other, again and again, until it is ended. */
+export const SWAP = `
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -126,13 +126,12 @@ function readUser(args: Arguments, own: Process): Process["user"] {
     parseWhole(gid, "--additional-gids", 0, 2 ** 31 - 1)
   );
   const user = own.user ?? { uid: 0, gid: 0 };
-  const additionalGids = more.length > 0 ? more : user.additionalGids;
-  if (text === undefined) return { ...user, additionalGids };
-  const [uid, gid] = text.split(":");
-  return {
-    ...user,
-    uid: parseWhole(uid, "--user", 0, 2 ** 31 - 1),
-    gid: gid === undefined ? user.gid : parseWhole(gid, "--user", 0, 2 ** 31 - 1),
-    additionalGids,
-  };
+  if (text === undefined) {
+    return { ...user, additionalGids: more.length > 0 ? more : user.additionalGids };
+  }
+  const [uid, id] = text.split(":");
+  const gid = id === undefined ? user.gid : parseWhole(id, "--user", 0, 2 ** 31 - 1);
+  // The groups of the container's own user are not this one's (CVE-2022-36109).
+  const additionalGids = [gid, ...more];
+  return { ...user, uid: parseWhole(uid, "--user", 0, 2 ** 31 - 1), gid, additionalGids };
 }

@@ -1,4 +1,5 @@
 import {
+  AT_FDCWD,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_NONBLOCK,
@@ -25,7 +26,7 @@ import {
 } from "../../../ffi/file.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, SysError } from "../../errors.ts";
 import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
 import { type EntryType, type TarEntry, timestampOf } from "../tar/entry.ts";
 import { END_MARK, padding, storedSize, tarHeader } from "../tar/writer.ts";
@@ -50,7 +51,9 @@ export interface TreeOptions {
  * The same tree always gives the same bytes. Nothing is followed, and nothing but plain files is opened.
  *
  * @param root descriptor of the folder, which stays the caller's
- * @throws {ContainerError} when a file changes while it is read
+ * What comes and goes meanwhile is in it or is not.
+ *
+ * @throws {ContainerError} when a file gets shorter while it is read
  * @throws {SysError}
  */
 export function* treeArchive(
@@ -101,7 +104,9 @@ class TreeReader {
     leaf: ByteString,
   ): Generator<Uint8Array<ArrayBuffer>> {
     const path = `${prefix}${leaf}`;
-    using place = new Fd(openat(folder, toCString(leaf), O_PATH | O_NOFOLLOW));
+    using place = tryPlace(folder, leaf);
+    // Who lives in the tree may have removed it since it was listed.
+    if (place === undefined) return;
     const status = statx(place.number);
     const type = TYPES[status.mode & S_IFMT];
     if (type === undefined || this.#options.leaveOut?.(path, status)) return;
@@ -118,7 +123,9 @@ class TreeReader {
     if (first !== path) {
       yield tarHeader({ ...common(path, "hard link", status), linkname: first });
     } else if (type === "file") {
-      using file = new Fd(openat(folder, toCString(leaf), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+      // By its name there may be another one by now, and to open a device may be to set it going.
+      const itself = `/proc/self/fd/${place.number}`;
+      using file = new Fd(openat(AT_FDCWD, itself, O_RDONLY | O_NONBLOCK));
       if (this.#options.layer) assertWhole(file.number, path);
       yield* fileMember(file.number, path);
     } else {
@@ -138,6 +145,15 @@ class TreeReader {
     const first = this.#names.get(identity);
     if (first === undefined) this.#names.set(identity, path);
     return first ?? path;
+  }
+}
+
+function tryPlace(folder: number, leaf: ByteString): Fd | undefined {
+  try {
+    return new Fd(openat(folder, toCString(leaf), O_PATH | O_NOFOLLOW));
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -16,7 +16,7 @@ export function becomeUser(step: CredentialsStep): void {
   limitBoundingSet(bounding);
   prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (step.uid !== 0) giveAwayPipes(step.uid);
-  setGroups(step.groups);
+  setGroups(step);
   setresgid(step.gid);
   setresuid(step.uid);
   prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
@@ -24,13 +24,13 @@ export function becomeUser(step: CredentialsStep): void {
   setAmbient(ambient);
 }
 
-/** A user namespace may allow no setgroups(2) at all (user_namespaces(7)): there none is what there is. */
-function setGroups(groups: readonly number[]): void {
+/** A user namespace may allow no setgroups(2) at all (user_namespaces(7)): there none but the user's first one is had. */
+function setGroups({ groups, gid }: CredentialsStep): void {
   try {
     setgroups(groups);
   } catch (error) {
     const denied = error instanceof SysError && error.code === "EPERM";
-    if (!denied || groups.length > 0) throw error;
+    if (!denied || groups.some((group) => group !== gid)) throw error;
   }
 }
 
