@@ -2,8 +2,9 @@ import { cstring, type CStringArray } from "./cstring.ts";
 import { SysError } from "./errno.ts";
 
 let libc: ReturnType<typeof open> | undefined;
+let more: ReturnType<typeof openMore> | undefined;
 
-/** Only where it is needed, for it takes its time. */
+/** Only where it is needed, for it takes its time; as does {@link openMore}. */
 function open() {
   return Deno.dlopen("libc.so.6", {
     // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
@@ -12,6 +13,11 @@ function open() {
       parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
       result: "i32",
     },
+  });
+}
+
+function openMore() {
+  return Deno.dlopen("libc.so.6", {
     // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *);
     posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
     posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
@@ -49,7 +55,7 @@ export function posix_spawn(
   { stdin }: { readonly stdin?: number } = {},
 ): number {
   libc ??= open();
-  using afresh = stdin === undefined ? undefined : new Afresh(libc.symbols, stdin);
+  using afresh = stdin === undefined ? undefined : new Afresh(stdin);
   const pid = new Int32Array(new ArrayBuffer(4));
   const error = libc.symbols.posix_spawn(
     new Uint8Array(pid.buffer),
@@ -68,11 +74,11 @@ class Afresh implements Disposable {
   // They are the C library's own, of 80 and 336 bytes in glibc.
   readonly actions = new Uint8Array(new ArrayBuffer(256));
   readonly attributes = new Uint8Array(new ArrayBuffer(1024));
-  readonly #symbols: ReturnType<typeof open>["symbols"];
 
-  constructor(symbols: ReturnType<typeof open>["symbols"], stdin: number) {
+  constructor(stdin: number) {
     const POSIX_SPAWN_SETSIGDEF = 4, POSIX_SPAWN_SETSIGMASK = 8;
-    this.#symbols = symbols;
+    more ??= openMore();
+    const { symbols } = more;
     const all = new Uint8Array(new ArrayBuffer(128)).fill(0xff);
     const none = new Uint8Array(new ArrayBuffer(128));
     symbols.posix_spawn_file_actions_init(this.actions);
@@ -88,6 +94,6 @@ class Afresh implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#symbols.posix_spawn_file_actions_destroy(this.actions);
+    more!.symbols.posix_spawn_file_actions_destroy(this.actions);
   }
 }

@@ -56,7 +56,12 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     help: "show a file or folder of the host inside; :idmap maps its owners as -userns says",
   },
   { name: "net", value: "MODE", help: "bridge (default), none, host or container:ID" },
-  { name: "t", help: "give it a terminal (default when yours is one; -t=false: never)" },
+  // Input is always passed: -it is what hands that know docker type.
+  {
+    name: "t",
+    alias: "it",
+    help: "give it a terminal (default when yours is one; -t=false: never)",
+  },
   { name: "rm", help: "remove the container's folder at the end" },
   ...SECURITY_OPTIONS,
   { name: "explain", help: "tell each step, the call behind it and how to check it" },

@@ -804,7 +804,10 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
   assertEquals(JSON.parse(await on("state", id)).status, "running");
   assertEquals(await on("exec", id, "echo", "in"), "in\n");
   assertEquals(await on("exec", name, "echo", "by name"), "by name\n");
-  assertMatch(await on("exec", "-t", name, "tty"), /^\/dev\/pts\/\d+\r\n$/);
+  for (const option of ["-t", "-it"]) {
+    assertMatch(await on("exec", option, name, "tty"), /^\/dev\/pts\/\d+\r\n$/);
+  }
+  assertEquals(await on("exec", "-i", name, "echo", "input"), "input\n");
   assert(JSON.parse(await on("ps", "-f", "json", id)).length >= 1);
   await on("pause", id);
   assertEquals(JSON.parse(await on("state", id)).status, "paused");

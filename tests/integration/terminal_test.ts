@@ -50,13 +50,15 @@ Deno.test("-t=false: never; the program has the caller's standard input and outp
   assertEquals(device, "0");
 });
 
-Deno.test("-t: always, also with pipes", async () => {
-  const script = 'tty; read line; echo "<$line>"';
-  const { stdout, code } = await workspace.run(["-t", ...sh(script)], { stdin: "typed\n" });
-  assertEquals(code, 0);
-  // The echo of what is typed comes before or after what the program says first.
-  assertEquals(stdout.replaceAll("\r\n", "\n").replace("typed\n", ""), "/dev/pts/0\n<typed>\n");
-});
+for (const option of ["-t", "-it"]) {
+  Deno.test(`${option}: always, also with pipes`, async () => {
+    const script = 'tty; read line; echo "<$line>"';
+    const { stdout, code } = await workspace.run([option, ...sh(script)], { stdin: "typed\n" });
+    assertEquals(code, 0);
+    // The echo of what is typed comes before or after what the program says first.
+    assertEquals(stdout.replaceAll("\r\n", "\n").replace("typed\n", ""), "/dev/pts/0\n<typed>\n");
+  });
+}
 
 Deno.test("-t with pipes: the end of input ends what reads", async () => {
   const { stdout, code } = await workspace.run(["-t", ...run, "cat"], { stdin: "a\nb\n" });

@@ -22,6 +22,9 @@ import { passedFds } from "./passed_fds.ts";
 export const EXEC_OPTIONS: readonly OptionSpec[] = [
   { name: "process", alias: "p", value: "FILE", help: "the process as JSON" },
   { name: "tty", alias: "t", help: "give it a terminal" },
+  // Input is always passed: these are what hands that know docker type.
+  { name: "interactive", alias: "i" },
+  { name: "it" },
   { name: "detach", alias: "d", help: "do not wait for its end" },
   { name: "cwd", value: "FOLDER", help: "working folder inside" },
   { name: "env", alias: "e", value: "KEY=VALUE", many: true, help: "set a variable" },
@@ -100,7 +103,7 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
   const process: Process = {
     ...own,
-    terminal: args.flag("tty") ?? false,
+    terminal: args.flag("tty") ?? args.flag("it") ?? false,
     args: command,
     cwd: args.text("cwd") ?? own.cwd,
     env: [...own.env ?? [], ...args.texts("env")],
