@@ -11,7 +11,7 @@ import { type Counts, countsOf, sumOf } from "./junit.ts";
 import { filesOf, type Suite, SUITES } from "./suites.ts";
 
 /**
- * Builds what is out of date, then runs the suites one after another.
+ * Builds what is out of date, then runs the suites one after another; those that can be run beside the next one are.
  *
  * @param filters parts of paths; only test files whose path contains one of them run
  * @throws ToolError when the tests cannot run at all
@@ -22,47 +22,82 @@ export async function test(filters: readonly string[]): Promise<Counts> {
   await buildIfStale();
   const flags = await moduleFlags();
   const results: Counts[] = [];
+  let beside: { suite: Suite; run: Promise<Finished> } | undefined;
   for (const suite of SUITES) {
     const files = filesOf(suite, filters);
-    if (files.length === 0) continue;
-    say(`\n# ${suite.name}`);
-    results.push(await run(suite, files, flags));
+    const run = files.length === 0 ? undefined : start(suite, files, flags);
+    if (suite.beside && run !== undefined) {
+      beside = { suite, run };
+      continue;
+    }
+    if (run !== undefined) {
+      say(`\n# ${suite.name}`);
+      results.push((await run).counts);
+    }
+    if (beside !== undefined) {
+      const { counts, said } = await beside.run;
+      say(`\n# ${beside.suite.name}\n${said}`);
+      results.push(counts);
+      beside = undefined;
+    }
   }
   return sumOf(results);
 }
 
-async function run(
+/** What has become of a suite; of one that ran beside another, also what it said. */
+interface Finished {
+  readonly counts: Counts;
+  readonly said: string;
+}
+
+async function start(
   suite: Suite,
   files: readonly string[],
   flags: readonly string[],
-): Promise<Counts> {
+): Promise<Finished> {
   if (suite.root && Deno.uid() !== 0 && findSudo() === undefined) {
-    say(`SKIPPED ${files.length} files of the suite "${suite.name}": they need root or sudo`);
-    return { passed: 0, failed: 0, skipped: files.length };
+    const said =
+      `SKIPPED ${files.length} files of the suite "${suite.name}": they need root or sudo`;
+    if (!suite.beside) say(said);
+    return { counts: { passed: 0, failed: 0, skipped: files.length }, said };
   }
-  const report = `${BUILD_DIR}/test/${suite.name}.xml`;
   Deno.mkdirSync(`${BUILD_DIR}/test`, { recursive: true });
+  const report = `${BUILD_DIR}/test/${suite.name}.xml`;
   if (exists(report)) Deno.removeSync(report);
   // Types are checked by `deno task check`, over all files at once.
   const args = ["test", ...flags, "-A", "--no-check", `--junit-path=${report}`, ...files];
-  const env = { GOCONTAINER_BIN: BINARY, GOCONTAINER_ROOT: ROOT };
-  const code = suite.root && Deno.uid() !== 0
-    ? await runAsRoot([Deno.execPath(), ...args], { ...passedOn(), ...env })
-    : (await runDeno(args, { show: true, env })).code;
-  return countsOf(code, exists(report) ? Deno.readTextFileSync(report) : undefined);
+  const env = { GOCONTAINER_BIN: binaryFor(suite), GOCONTAINER_ROOT: ROOT };
+  const show = !suite.beside;
+  const { code, output } = suite.root && Deno.uid() !== 0
+    ? await runAsRoot([Deno.execPath(), ...args], { ...passedOn(), ...env }, show)
+    : await runDeno(args, { show, env });
+  const counts = countsOf(code, exists(report) ? Deno.readTextFileSync(report) : undefined);
+  return { counts, said: output };
 }
 
 async function runAsRoot(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-): Promise<number> {
+  show: boolean,
+): Promise<{ code: number; output: string }> {
   const [program = "", ...args] = asRoot(argv, env);
-  const { code } = await new Deno.Command(program, {
+  const command = new Deno.Command(program, {
     args,
     cwd: ROOT,
-    stdin: "inherit",
-    stdout: "inherit",
-    stderr: "inherit",
-  }).spawn().status;
-  return code;
+    stdin: show ? "inherit" : "null",
+    stdout: show ? "inherit" : "piped",
+    stderr: show ? "inherit" : "piped",
+  });
+  if (show) return { code: (await command.spawn().status).code, output: "" };
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** The binary that a suite tests: processes of another one are not looked for where hosts are compared. */
+function binaryFor(suite: Suite): string {
+  if (!suite.beside) return BINARY;
+  const copy = `${BUILD_DIR}/test/gocontainer-${suite.name}`;
+  Deno.copyFileSync(BINARY, copy);
+  return copy;
 }

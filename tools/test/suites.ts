@@ -7,13 +7,16 @@ export interface Suite {
   readonly name: string;
   /** Folders relative to the project folder. Missing ones are empty. */
   readonly folders: readonly string[];
-  /** Whether the tests make containers, which takes root. */
+  /** Whether the tests make containers, or files of others, which takes root. */
   readonly root: boolean;
+  /** Whether it runs beside the next one: its tests see and change nothing but folders of their own. */
+  readonly beside?: boolean;
 }
 
 /** In the order of running: what is quick and points at the cause comes first. */
 export const SUITES: readonly Suite[] = [
   { name: "unit", folders: ["tests/unit", "tools/offline/tests"], root: false },
+  { name: "images", folders: ["tests/images"], root: true, beside: true },
   { name: "integration", folders: ["tests/integration"], root: true },
   { name: "security", folders: ["tests/security"], root: true },
   { name: "engines", folders: ["tests/engines"], root: true },

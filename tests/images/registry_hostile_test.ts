@@ -5,8 +5,8 @@ import { ContainerError } from "../../lib/errors.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import type { PullOptions } from "../../lib/image/pull.ts";
 import { parsePlatform } from "../../lib/image/platform.ts";
-import { layerOf, PERSISTENCE, PullTrial, SHORT } from "./registry/pulling.ts";
-import { say } from "./registry/scripted_server.ts";
+import { layerOf, PERSISTENCE, PullTrial, SHORT } from "../integration/registry/pulling.ts";
+import { say } from "../integration/registry/scripted_server.ts";
 import {
   cutAfter,
   failure,
@@ -15,7 +15,7 @@ import {
   noise,
   TestRegistry,
   write,
-} from "./registry/test_registry.ts";
+} from "../integration/registry/test_registry.ts";
 
 const LARGE = 3_000_000;
 

@@ -4,13 +4,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { Verifier } from "../../lib/image/digest.ts";
 import { header } from "../unit/image/tar_builder.ts";
-import { difference, manifest } from "./image_lab.ts";
-import { extract } from "./layer_lab.ts";
-import { layerOf, PullTrial } from "./registry/pulling.ts";
-import { say } from "./registry/scripted_server.ts";
-import { headOf, noise, TestRegistry, write } from "./registry/test_registry.ts";
-import { until } from "./support/wait.ts";
-import { Workspace } from "./support/workspace.ts";
+import { difference, manifest } from "../integration/image_lab.ts";
+import { extract } from "../integration/layer_lab.ts";
+import { layerOf, PullTrial } from "../integration/registry/pulling.ts";
+import { say } from "../integration/registry/scripted_server.ts";
+import { headOf, noise, TestRegistry, write } from "../integration/registry/test_registry.ts";
+import { until } from "../integration/support/wait.ts";
+import { Workspace } from "../integration/support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
 

@@ -12,7 +12,7 @@ import { TarReader } from "../../lib/image/tar/reader.ts";
 import { TreeWriter } from "../../lib/image/tree/writer.ts";
 import { archive, type Member } from "../unit/image/tar_builder.ts";
 import { Random } from "../unit/oci/random.ts";
-import { difference, manifest, TrialFolder } from "./image_lab.ts";
+import { difference, manifest, TrialFolder } from "../integration/image_lab.ts";
 
 /** How many archives, of how many at a time; all come from one seed. */
 const ROUNDS = Number(Deno.env.get("GOCONTAINER_FUZZ_ROUNDS") ?? "5000");
@@ -136,7 +136,7 @@ Deno.test({
 
 /** With the root and every folder on the way listed: else each program gives them its own mode and time. */
 function withParents(members: readonly Member[]): Member[] {
-  const all: Member[] = [{ name: "./", type: "5", mode: 0o755, mtime: 1 }];
+  const all: Member[] = [{ name: "../integration/", type: "5", mode: 0o755, mtime: 1 }];
   const known = new Set<string>();
   for (const member of members) {
     const parts = (member.pax?.path as string ?? member.name).split("/")

@@ -8,20 +8,20 @@ import { ImageStore } from "../../lib/image/store/store.ts";
 import { pushImage } from "../../lib/image/push.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { requireTarget } from "../../lib/image/store/resolve.ts";
-import { difference, manifest, run, TrialFolder } from "./image_lab.ts";
-import { hasProgram } from "./layer_lab.ts";
-import { DockerRegistry } from "./registry/docker_registry.ts";
+import { difference, manifest, run, TrialFolder } from "../integration/image_lab.ts";
+import { hasProgram } from "../integration/layer_lab.ts";
+import { DockerRegistry } from "../integration/registry/docker_registry.ts";
 import {
   makeLayout,
   skopeoCopy,
   unpackFromRegistry,
   unpackLayout,
-} from "./registry/origin_image.ts";
-import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "./registry/pulling.ts";
-import { say, ScriptedServer } from "./registry/scripted_server.ts";
-import { headOf, TestRegistry } from "./registry/test_registry.ts";
-import { exists } from "./support/project.ts";
-import { Workspace } from "./support/workspace.ts";
+} from "../integration/registry/origin_image.ts";
+import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "../integration/registry/pulling.ts";
+import { say, ScriptedServer } from "../integration/registry/scripted_server.ts";
+import { headOf, TestRegistry } from "../integration/registry/test_registry.ts";
+import { exists } from "../integration/support/project.ts";
+import { Workspace } from "../integration/support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
 const NEEDS = {

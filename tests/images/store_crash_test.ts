@@ -6,11 +6,11 @@ import { checkStore } from "../../lib/image/store/check/mod.ts";
 import { resolveImage } from "../../lib/image/store/resolve.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { Random } from "../unit/oci/random.ts";
-import { TrialFolder } from "./image_lab.ts";
-import { putImage } from "./layer_lab.ts";
-import { bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
+import { TrialFolder } from "../integration/image_lab.ts";
+import { putImage } from "../integration/layer_lab.ts";
+import { bytesOf, descriptorOf, said, startChild } from "../integration/store_lab.ts";
 import { testWith } from "../engines/support/skip.ts";
-import { BINARY, entriesOf, isInstalled } from "./support/project.ts";
+import { BINARY, entriesOf, isInstalled } from "../integration/support/project.ts";
 
 const ROUNDS = 100;
 const SEED = Number(Deno.env.get("GOCONTAINER_SEED") ?? 20260101);
