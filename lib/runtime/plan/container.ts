@@ -141,6 +141,7 @@ function memoryPolicyStep({ mode, nodes, flags = [] }: NonNullable<Linux["memory
   };
 }
 
+/** Hooks of the container's side (config.md, "POSIX-platform Hooks"): createContainer or startContainer. */
 export function containerHooks(
   name: string,
   hooks: Hook[] | undefined,

@@ -63,6 +63,7 @@ export interface LastSteps {
   readonly launcherWaits?: boolean;
 }
 
+/** What becomes the program, and what it is to do before. */
 export function launcherStep(process: Process, options: LastSteps): Step {
   const { labels, seccomp } = options.program;
   const { dieWithParent, fromOutside = false, launcherWaits = false, listener } = options;

@@ -14,6 +14,7 @@ import { rootOverlay } from "../trees.ts";
 import { terminalStep } from "./steps.ts";
 import { containerHooks, type PlanOptions } from "./container.ts";
 
+/** From the first mount to the new root, in the order of the config's mounts. */
 export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   const linux = spec.linux ?? {};
   const { namespaces, trees } = options;

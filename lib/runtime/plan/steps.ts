@@ -5,16 +5,21 @@ import { PERSONALITY_DOMAINS } from "../../oci/personality.ts";
 import type { Linux, Process } from "../../oci/spec.ts";
 import type { NamespaceChoice } from "../namespaces.ts";
 
+/** What the first step of every plan says of itself. */
 export const START_LABEL = "start a new session, signals as at boot";
 
+/** Until here a failure is one of `create`. */
 export const READY: Step = { do: "tell ready", label: "tell that the container is built" };
 
+/** Who is there before its ids are mapped is nobody. */
 export const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
 
+/** A namespace that is there already. */
 export function joinStep({ fd, flag, type }: NamespaceChoice["join"][number]): Step {
   return { do: "join namespace", label: `join the ${type} namespace`, fd, flag };
 }
 
+/** The keyring of a name, new or joined (keyctl(2)); without a name the caller's stays. */
 export function sessionKeyring(name: string | undefined): Step[] {
   if (name === undefined) return [];
   return [{ do: "join session keyring", label: "take a keyring of its own", name }];
@@ -25,11 +30,13 @@ export function joinCgroups(fds: readonly number[]): Step[] {
   return fds.length > 0 ? [{ do: "join cgroups", label: "join the cgroups", fds }] : [];
 }
 
+/** The execution domain of a config (personality(2)). */
 export function personalityStep({ domain }: NonNullable<Linux["personality"]>): Step {
   const persona = PERSONALITY_DOMAINS[domain];
   return { do: "personality", label: `run as in the domain ${domain}`, persona };
 }
 
+/** The pty of a process; of a first one it is the console as well. */
 export function terminalStep(
   { user, consoleSize }: Process,
   { controlling, console }: { readonly controlling: boolean; readonly console: boolean },
