@@ -1,5 +1,6 @@
 import { cstring, type CStringArray } from "./cstring.ts";
 import { SysError } from "./errno.ts";
+import { inheritedFrom } from "./process.ts";
 
 let libc: ReturnType<typeof open> | undefined;
 let more: ReturnType<typeof openMore> | undefined;
@@ -23,6 +24,8 @@ function openMore() {
     posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
     // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int, int);
     posix_spawn_file_actions_adddup2: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+    // int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *, int);
+    posix_spawn_file_actions_addclose: { parameters: ["buffer", "i32"], result: "i32" },
     // int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int); since glibc 2.34
     posix_spawn_file_actions_addclosefrom_np: {
       parameters: ["buffer", "i32"],
@@ -45,7 +48,7 @@ function openMore() {
  * close-on-exec.
  *
  * @param options.stdin makes it one that has nothing of this process: this descriptor is its standard input,
- * signals have their default actions and none is blocked, and (since glibc 2.34) it has no descriptor from 3 on.
+ * signals have their default actions and none is blocked, and it has no descriptor from 3 on.
  * @throws {SysError} also when the program cannot be run.
  */
 export function posix_spawn(
@@ -81,19 +84,28 @@ class Afresh implements Disposable {
     const { symbols } = more;
     const all = new Uint8Array(new ArrayBuffer(128)).fill(0xff);
     const none = new Uint8Array(new ArrayBuffer(128));
-    symbols.posix_spawn_file_actions_init(this.actions);
-    symbols.posix_spawn_file_actions_adddup2(this.actions, stdin, 0);
-    symbols.posix_spawn_file_actions_addclosefrom_np?.(this.actions, 3);
-    symbols.posix_spawnattr_init(this.attributes);
-    symbols.posix_spawnattr_setsigdefault(this.attributes, all);
-    symbols.posix_spawnattr_setsigmask(this.attributes, none);
-    symbols.posix_spawnattr_setflags(
-      this.attributes,
-      POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK,
-    );
+    const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+    done(symbols.posix_spawn_file_actions_init(this.actions));
+    done(symbols.posix_spawn_file_actions_adddup2(this.actions, stdin, 0));
+    if (symbols.posix_spawn_file_actions_addclosefrom_np !== null) {
+      done(symbols.posix_spawn_file_actions_addclosefrom_np(this.actions, 3));
+    } else {
+      for (const fd of inheritedFrom(3)) {
+        done(symbols.posix_spawn_file_actions_addclose(this.actions, fd));
+      }
+    }
+    done(symbols.posix_spawnattr_init(this.attributes));
+    done(symbols.posix_spawnattr_setsigdefault(this.attributes, all));
+    done(symbols.posix_spawnattr_setsigmask(this.attributes, none));
+    done(symbols.posix_spawnattr_setflags(this.attributes, flags));
   }
 
   [Symbol.dispose](): void {
     more!.symbols.posix_spawn_file_actions_destroy(this.actions);
   }
+}
+
+/** These return the error's number. */
+function done(error: number): void {
+  if (error !== 0) throw new SysError("posix_spawn", error, "its actions and attributes");
 }

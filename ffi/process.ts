@@ -175,6 +175,15 @@ export function isInherited(fd: number): boolean {
   return trySyscall("fcntl", fd, F_GETFD) === 0;
 }
 
+/** All such descriptors from a number on. */
+export function inheritedFrom(first: number): number[] {
+  const RLIMIT_NOFILE = 7;
+  const found: number[] = [];
+  const end = Number(getrlimit(0, RLIMIT_NOFILE).soft);
+  for (let fd = first; fd < end; fd++) if (isInherited(fd)) found.push(fd);
+  return found;
+}
+
 const O_CLOEXEC = 0o2000000;
 
 /** pipe2(2), close-on-exec: [read end, write end]. */

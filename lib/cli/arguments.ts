@@ -4,8 +4,8 @@ import { nearest } from "../nearest.ts";
 /** One option of a command. */
 export interface OptionSpec {
   readonly name: string;
-  /** Another, shorter name. */
-  readonly alias?: string;
+  /** Another, shorter name, or several. */
+  readonly alias?: string | readonly string[];
   /** What its value is called in the usage; an option without is a switch. */
   readonly value?: string;
   /** Whether it may be given more than once; the usage says so. */
@@ -39,7 +39,9 @@ export function parseArguments(
   where: "first" | "anywhere" = "first",
 ): Arguments {
   const known = new Map(options.map((option) => [option.name, option]));
-  for (const option of options) if (option.alias) known.set(option.alias, option);
+  for (const option of options) {
+    for (const alias of [option.alias ?? []].flat()) known.set(alias, option);
+  }
   const given = new Map<string, string[]>();
   const words: string[] = [];
   let at = 0;

@@ -36,14 +36,8 @@ export function grantable(wanted: Capabilities = {}, inUserNamespace: boolean): 
  * is a warning, not an error). Without any sets there is nothing to grant, and nothing is kept.
  */
 export function grantCapabilities(wanted: Capabilities = {}, can: Grantable): GrantedCapabilities {
-  const bounding = maskOf(wanted.bounding) & can.bounding;
-  const permitted = maskOf(wanted.permitted) & can.permitted;
-  const effective = maskOf(wanted.effective) & permitted;
-  // capset(2) takes what was permitted and what stays bounding.
-  const inheritable = maskOf(wanted.inheritable) & can.permitted & can.bounding;
-  const ambient = maskOf(wanted.ambient) & permitted & inheritable;
-  const masks: CapabilityMasks = { bounding, permitted, effective, inheritable, ambient };
-  const possible = possibleIn(wanted);
+  const masks = masksOf(wanted, can);
+  const possible = masksOf(wanted, EVERYTHING);
   const contradictions = (["effective", "ambient"] as const).flatMap((set) => {
     const refused = namesOf(maskOf(wanted[set]) & ~possible[set]);
     if (refused.length === 0) return [];
@@ -69,18 +63,17 @@ const SETS = ["bounding", "permitted", "effective", "inheritable", "ambient"] as
 /** Without what (capabilities(7)). */
 const NEEDED = { effective: "permitted", ambient: "permitted and inheritable" } as const;
 
-/** What of the sets goes together. */
-function possibleIn(wanted: Capabilities): CapabilityMasks {
-  const [bounding, permitted, effective, inheritable, ambient] = SETS.map((set) =>
-    maskOf(wanted[set])
-  ) as [bigint, bigint, bigint, bigint, bigint];
-  return {
-    bounding,
-    permitted,
-    effective: effective & permitted,
-    inheritable,
-    ambient: ambient & permitted & inheritable,
-  };
+const EVERYTHING: Grantable = { permitted: -1n, bounding: -1n };
+
+/** What of the sets goes together (capabilities(7)) and can be granted. */
+function masksOf(wanted: Capabilities, can: Grantable): CapabilityMasks {
+  const bounding = maskOf(wanted.bounding) & can.bounding;
+  const permitted = maskOf(wanted.permitted) & can.permitted;
+  const effective = maskOf(wanted.effective) & permitted;
+  // capset(2) takes what was permitted and what stays bounding.
+  const inheritable = maskOf(wanted.inheritable) & can.permitted & can.bounding;
+  const ambient = maskOf(wanted.ambient) & permitted & inheritable;
+  return { bounding, permitted, effective, inheritable, ambient };
 }
 
 function maskOf(names: readonly string[] = []): bigint {

@@ -130,6 +130,7 @@ export class LaunchedProcess implements Disposable {
     if (!plan.some(isOf(["terminal"]))) return;
     this.#enter(onlyMounts(namespaces));
     this.#carryOut(isOf(OPENING));
+    // Out again: posix_spawn(3) finds the launcher by the host's /proc.
     this.#inside![Symbol.dispose]();
   }
 

@@ -8,20 +8,14 @@ import { makeAuthority, makeCertificate } from "./registry/certificates.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
 import {
   makeLayout,
+  NEEDS,
   skopeoCopy,
   unpackFromRegistry,
   unpackLayout,
 } from "./registry/origin_image.ts";
-import { exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
-const NEEDS = {
-  "docker-registry": hasProgram("docker-registry"),
-  skopeo: hasProgram("skopeo"),
-  umoci: hasProgram("umoci"),
-  busybox: exists("/bin/busybox"),
-};
 
 /** Pulls an image and compares all of it with what umoci unpacks. */
 async function comparePulled(

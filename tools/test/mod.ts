@@ -22,24 +22,24 @@ export async function test(filters: readonly string[]): Promise<Counts> {
   await buildIfStale();
   const flags = await moduleFlags();
   const results: Counts[] = [];
-  let beside: { suite: Suite; run: Promise<Finished> } | undefined;
+  let beside: { suite: Suite; run: Promise<Finished> }[] = [];
   for (const suite of SUITES) {
     const files = filesOf(suite, filters);
     const run = files.length === 0 ? undefined : start(suite, files, flags);
     if (suite.beside && run !== undefined) {
-      beside = { suite, run };
+      beside.push({ suite, run });
       continue;
     }
     if (run !== undefined) {
       say(`\n# ${suite.name}`);
       results.push((await run).counts);
     }
-    if (beside !== undefined) {
-      const { counts, said } = await beside.run;
-      say(`\n# ${beside.suite.name}\n${said}`);
+    for (const { suite: { name }, run } of beside) {
+      const { counts, said } = await run;
+      say(`\n# ${name}\n${said}`);
       results.push(counts);
-      beside = undefined;
     }
+    beside = [];
   }
   return sumOf(results);
 }

@@ -16,7 +16,7 @@ export interface Suite {
 /** In the order of running: what is quick and points at the cause comes first. */
 export const SUITES: readonly Suite[] = [
   { name: "unit", folders: ["tests/unit", "tools/offline/tests"], root: false },
-  { name: "images", folders: ["tests/images"], root: true, beside: true },
+  { name: "standalone", folders: ["tests/standalone"], root: true, beside: true },
   { name: "integration", folders: ["tests/integration"], root: true },
   { name: "security", folders: ["tests/security"], root: true },
   { name: "engines", folders: ["tests/engines"], root: true },

@@ -21,10 +21,9 @@ import { passedFds } from "./passed_fds.ts";
 /** The options of `exec`, as runc has them. */
 export const EXEC_OPTIONS: readonly OptionSpec[] = [
   { name: "process", alias: "p", value: "FILE", help: "the process as JSON" },
-  { name: "tty", alias: "t", help: "give it a terminal" },
-  // Input is always passed: these are what hands that know docker type.
+  // Input is always passed: -i and -it are what hands that know docker type.
+  { name: "tty", alias: ["t", "it"], help: "give it a terminal" },
   { name: "interactive", alias: "i" },
-  { name: "it" },
   { name: "detach", alias: "d", help: "do not wait for its end" },
   { name: "cwd", value: "FOLDER", help: "working folder inside" },
   { name: "env", alias: "e", value: "KEY=VALUE", many: true, help: "set a variable" },
@@ -103,7 +102,7 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
   const process: Process = {
     ...own,
-    terminal: args.flag("tty") ?? args.flag("it") ?? false,
+    terminal: args.flag("tty") ?? false,
     args: command,
     cwd: args.text("cwd") ?? own.cwd,
     env: [...own.env ?? [], ...args.texts("env")],

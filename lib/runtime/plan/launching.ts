@@ -1,4 +1,7 @@
-/** Which processes can be made by way of the launcher, with nothing of this program where the container is. */
+/**
+ * Where the launcher can stand in for a copy of this program: while it waits for `start`, and in a pid namespace with
+ * others in it. Whether a process is the launcher from its beginning on is told in ../launched_process.ts.
+ */
 
 import { AT_FDCWD, O_RDONLY } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";

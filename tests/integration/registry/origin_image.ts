@@ -1,6 +1,16 @@
 /** Images that other programs have made and pushed. */
 
 import { run, sh } from "../image_lab.ts";
+import { hasProgram } from "../layer_lab.ts";
+import { exists } from "../support/project.ts";
+
+/** What the tests need that begin with the image of others. */
+export const NEEDS = {
+  "docker-registry": hasProgram("docker-registry"),
+  skopeo: hasProgram("skopeo"),
+  umoci: hasProgram("umoci"),
+  busybox: exists("/bin/busybox"),
+};
 
 /**
  * Makes an image of several layers with umoci, in an OCI layout: files of all kinds, whiteouts,

@@ -4,7 +4,13 @@ import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { Fd, openat } from "../../../ffi/file.ts";
 import { launch } from "../../../ffi/launch.ts";
-import { isInherited, memfd_create, waitid } from "../../../ffi/process.ts";
+import {
+  clearCloseOnExec,
+  inheritedFrom,
+  isInherited,
+  memfd_create,
+  waitid,
+} from "../../../ffi/process.ts";
 
 /** Runs a shell script with these descriptors passed on. */
 function run(script: string, passed: readonly number[]) {
@@ -23,6 +29,14 @@ Deno.test("a launched program has its arguments, its environment, and of all des
   assertEquals(run(script, [one.number, two.number]), { code: 5 });
   // They are passed on by the child: nobody else whom this process starts meanwhile gets them.
   assertEquals([one, two].map((fd) => isInherited(fd.number)), [false, false]);
+});
+
+Deno.test("descriptors that go through execve are found, and no others", () => {
+  using one = new Fd(memfd_create("one"));
+  using other = new Fd(memfd_create("other"));
+  clearCloseOnExec(one.number);
+  const found = inheritedFrom(3);
+  assertEquals([one, other].map(({ number }) => found.includes(number)), [true, false]);
 });
 
 Deno.test("what cannot be run ends with 127, or is told at once", () => {

@@ -3,7 +3,6 @@
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from "../../../ffi/constants.ts";
 import { cstring } from "../../../ffi/cstring.ts";
 import { trySyscall } from "../../../ffi/libc.ts";
-import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../../lib/image/media_type.ts";
 import { imageWithTrailer } from "../embed.ts";
 import { sha512Of } from "../images.ts";
 import { Registry } from "./registry.ts";
@@ -44,8 +43,8 @@ const PORT_STATE = "3\n";
 /** A folder with all that a rehearsal needs. What the program writes, it writes there. */
 export class Props {
   /**
-   * The folder of images: `folder` is one as it lies there, `embedded` one from the program, `stored:1`
-   * one of the store.
+   * The folder of images: `folder` is one as it lies there, `embedded` one from the program; those of the registry
+   * can be pulled.
    */
   readonly images: string;
   readonly containers: string;
@@ -63,7 +62,6 @@ export class Props {
     const props = new Props(folder, await Registry.open());
     makeRoot(`${props.images}/folder`);
     makeRoot(`${props.images}/.rootfs/embedded-${(await sha512Of(ARCHIVE)).slice(0, 32)}`);
-    await makeStore(`${props.images}/.store`);
     makeRoot(`${props.bundle}/rootfs`);
     for (const path of [props.containers, `${folder}/state`]) {
       Deno.mkdirSync(path, { mode: 0o700 });
@@ -122,42 +120,6 @@ function makeRoot(path: string): void {
 }
 
 const ARCHIVE = new Uint8Array(512);
-
-/** A store with an image of two layers that are extracted. */
-async function makeStore(path: string): Promise<void> {
-  for (const name of ["blobs/sha256", "leases", "partial", "removed"]) {
-    Deno.mkdirSync(`${path}/${name}`, { recursive: true });
-  }
-  const put = async (mediaType: string, value: unknown) => {
-    const bytes = new TextEncoder().encode(JSON.stringify(value));
-    const hash = await sha256Of(bytes);
-    Deno.writeFileSync(`${path}/blobs/sha256/${hash}`, bytes);
-    return { mediaType, digest: `sha256:${hash}`, size: bytes.length };
-  };
-  const layers = [];
-  for (const name of ["lower", "upper"]) layers.push(await put(OCI_LAYER_GZIP, name));
-  const [lower, upper] = layers.map(({ digest }) => digest);
-  const above = await sha256Of(new TextEncoder().encode(`${lower} ${upper}`));
-  for (const name of [lower!.slice("sha256:".length), above]) {
-    makeRoot(`${path}/layers/${name}/diff`);
-  }
-  const config = await put(OCI_CONFIG, {
-    os: "linux",
-    architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
-    config: { Env: ["A=b"], Cmd: ["/bin/sh"], WorkingDir: "/", Labels: { a: "b" } },
-    rootfs: { type: "layers", diff_ids: [lower, upper] },
-    history: [{ created_by: "rehearsal" }],
-  });
-  const manifest = await put(OCI_MANIFEST, { schemaVersion: 2, config, layers });
-  const annotations = { "org.opencontainers.image.ref.name": "docker.io/library/stored:1" };
-  const index = { schemaVersion: 2, manifests: [{ ...manifest, annotations }] };
-  Deno.writeTextFileSync(`${path}/index.json`, JSON.stringify(index));
-  Deno.writeTextFileSync(`${path}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
-}
-
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
 
 /** A program as the build makes it, as far as lib/image/embedded.ts reads it. */
 async function writeProgram(path: string, archive: string): Promise<void> {

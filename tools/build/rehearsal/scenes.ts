@@ -32,9 +32,12 @@ function scenes(props: Props): Scene[] {
   const program = Deno.execPath();
   return [
     { words: ["-version"] },
+    { words: ["pull", "-i", props.images, "localhost/plain:1"], builds: true },
+    // With a number for a name there is none to look up.
+    { words: ["pull", "-i", props.images, "192.0.2.1/secure:1"], builds: true },
     { words: [...run, "embedded", program], ...FIRST },
     { words: [...run, "-net", "none", "-rm", "folder", program], ...FIRST },
-    { words: ["run", ...run, "-net", "none", "stored:1", program], ...FIRST },
+    { words: ["run", ...run, "-net", "none", "localhost/plain:1", program], ...FIRST },
     { words: [...run, "-net", "none", "-u", "1:1", "folder", program], ...FIRST },
     { words: ["spec", "--bundle", props.bundle] },
     {
@@ -47,9 +50,6 @@ function scenes(props: Props): Scene[] {
     { words: ["exec", "one", program], ...ANOTHER },
     { words: ["kill", "one", "KILL"] },
     { words: ["delete", "--force", "one"] },
-    { words: ["pull", "-i", props.images, "localhost/plain:1"], builds: true },
-    // With a number for a name there is none to look up.
-    { words: ["pull", "-i", props.images, "192.0.2.1/secure:1"], builds: true },
   ];
 }
 

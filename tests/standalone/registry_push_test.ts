@@ -13,6 +13,7 @@ import { hasProgram } from "../integration/layer_lab.ts";
 import { DockerRegistry } from "../integration/registry/docker_registry.ts";
 import {
   makeLayout,
+  NEEDS,
   skopeoCopy,
   unpackFromRegistry,
   unpackLayout,
@@ -20,16 +21,9 @@ import {
 import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "../integration/registry/pulling.ts";
 import { say, ScriptedServer } from "../integration/registry/scripted_server.ts";
 import { headOf, TestRegistry } from "../integration/registry/test_registry.ts";
-import { exists } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
-const NEEDS = {
-  "docker-registry": hasProgram("docker-registry"),
-  skopeo: hasProgram("skopeo"),
-  umoci: hasProgram("umoci"),
-  busybox: exists("/bin/busybox"),
-};
 
 testWith(NEEDS, "what is pushed is what others read, byte for byte", async () => {
   await using from = await DockerRegistry.start();
