@@ -1,3 +1,4 @@
+import { _exit } from "./ffi/process.ts";
 import { describeOptions, parseArguments } from "./lib/cli/arguments.ts";
 import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
 import { calledAs, chooseFace } from "./lib/cli/face.ts";
@@ -6,7 +7,9 @@ import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./
 import { tell, warn } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
 
-const USAGE = `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
+/** Put together only for those who are told. */
+const usageOfRun = () =>
+  `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
        gocontainer run [OPTIONS] IMAGE [COMMAND [ARG...]]
        gocontainer COMMAND [OPTIONS] [ARG...]
        gocontainer create|start|state|kill|delete|exec|list|ps|pause|resume|update|events|spec|features …
@@ -68,7 +71,7 @@ async function manage(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (args.flag("h") || args.flag("help")) {
-    console.log(USAGE);
+    console.log(usageOfRun());
     return 0;
   }
   // An image may name a command of its own: whether it does is seen once it is there.
@@ -87,11 +90,11 @@ async function runCommand(
   command: Command,
   words: readonly string[],
 ): Promise<number> {
-  usage = usageOf(command);
+  usage = () => usageOf(command);
   const args = parseArguments([...command.options, ...COMMON_OPTIONS], words, "anywhere");
   isDebug = args.flag("debug") ?? false;
   if (args.flag("h") || args.flag("help")) {
-    console.log(usage);
+    console.log(usage());
     return 0;
   }
   const { least = 0, most = Infinity } = command.words ?? {};
@@ -152,7 +155,7 @@ async function report(error: unknown, debug: boolean): Promise<number> {
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
-    tell(`\n${error.allOptions ? usage : synopsisOf(usage)}`);
+    tell(`\n${error.allOptions ? usage() : synopsisOf(usage())}`);
     return 1;
   }
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
@@ -187,7 +190,7 @@ function describeCauses(error: Error): string {
 }
 
 /** What is told with arguments that make no sense. */
-let usage = USAGE;
+let usage = usageOfRun;
 
 /** Whether errors show where they come from; the same word among the command's own arguments does not count. */
 let isDebug = false;
@@ -199,4 +202,5 @@ try {
 } catch (error) {
   exitCode = await report(withoutUndo(error), isDebug);
 }
-Deno.exit(exitCode);
+// Nothing is left to be done, and Deno takes its time for that.
+_exit(exitCode);

@@ -64,5 +64,5 @@ export function keepAddress(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBu
 }
 
 function askAddress(buffer: Uint8Array<ArrayBuffer>): bigint {
-  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
 }

@@ -125,12 +125,15 @@ export function open_tree_clone(dirfd: number, path: string, recursive: boolean)
   return syscall("open_tree", quote(path || `${dirfd}`), dirfd, cstring(path), flags);
 }
 
-/** move_mount(2) of a detached mount onto the very file that `targetFd` has open. */
-export function move_mount(mountFd: number, targetFd: number, detail: string): void {
+/**
+ * move_mount(2) of a detached mount onto the very file that `targetFd` has open, or onto what is called `name` in that
+ * folder, which is no link.
+ */
+export function move_mount(mountFd: number, targetFd: number, detail: string, name = ""): void {
   const MOVE_MOUNT_F_EMPTY_PATH = 4;
   const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
-  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  syscall("move_mount", detail, mountFd, cstring(""), targetFd, cstring(""), flags);
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | (name === "" ? MOVE_MOUNT_T_EMPTY_PATH : 0);
+  syscall("move_mount", detail, mountFd, cstring(""), targetFd, cstring(name), flags);
 }
 
 /**

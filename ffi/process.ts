@@ -64,7 +64,7 @@ export function execve(path: string, argv: CStringArray, envp: CStringArray): ne
   throw new SysError("execve", 0, path);
 }
 
-/** _exit(2): ends this process at once, without the runtime's own ending. */
+/** _exit(2): ends this process at once, without the ending of Deno and the C library. */
 export function _exit(code: number): never {
   for (;;) trySyscall("exit_group", code);
 }

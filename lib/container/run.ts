@@ -50,7 +50,7 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   const seccomp = await chooseSeccomp(options, capabilities);
   using image = await obtainImage(options);
   const command = commandOf(options, image.defaults);
-  return await runFrom(
+  return runFrom(
     { image, command, containersFolder, capabilities, seccomp },
     options,
     observer,
@@ -79,11 +79,11 @@ function commandOf(
   throw new UsageError("run a container: a command is missing", { allOptions: true });
 }
 
-async function runFrom(
+function runFrom(
   { image, command, containersFolder, capabilities, seccomp }: Prepared,
   options: RunOptions,
   observer?: ChildObserver,
-): Promise<RunResult> {
+): RunResult {
   using undo = new DisposableStack();
   // Modes are meant as they stand, whatever the caller's mask.
   umask(0o022);
@@ -111,10 +111,9 @@ async function runFrom(
   });
   // With a user namespace, the network's has to belong to that one.
   let wire = mappings === undefined ? network.connect?.() : undefined;
-  using namespace = wire?.namespace;
   // Whatever happens, nothing that was begun goes on when this is over.
-  await using begun = new AsyncDisposableStack();
-  begun.defer(() => wire?.connected.catch(() => {}));
+  using begun = new DisposableStack();
+  begun.defer(() => wire?.[Symbol.dispose]());
   const hostname = options.hostname ?? options.name ?? record.id;
   const spec = makeConfig(options, {
     id: record.id,
@@ -144,7 +143,7 @@ async function runFrom(
     spec,
     cgroup,
     dieWithParent: true,
-    netns: namespace?.number,
+    netns: wire?.namespace?.number,
     observer,
     seccomp: seccomp?.filter,
     // Its network namespace is reached through it.
@@ -152,7 +151,6 @@ async function runFrom(
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
-  await wire?.connected;
   wire?.finish();
   container.start();
   const status = follow(container, signals, relay);

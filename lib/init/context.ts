@@ -9,6 +9,8 @@ export interface InitContext {
   readonly proc?: number;
   /** The container's root, open (O_PATH); -1 before it is there. */
   root: number;
+  /** The root that has got its /proc. */
+  rootWithProc?: number;
   /** The sources of bind mounts to come, open, or why they are not; by their paths. */
   readonly sources: Map<string, Source>;
   /** Contexts of procfs that the container's first process has opened, where that is another one. */

@@ -26,9 +26,13 @@ export function openDirectory(root: number, path: string): number {
 }
 
 function makeDirectory(root: number, path: string): number {
-  const left = components(path).reverse();
-  let done = ".";
-  let current = openInRoot(root, ".", O_PATH | O_DIRECTORY);
+  const names = components(path);
+  // Most often the last one alone is missing.
+  const above = `./${names.slice(0, -1).join("/")}`;
+  const parent = openExisting(root, above, O_DIRECTORY);
+  const left = parent === undefined ? names.reverse() : names.slice(-1);
+  let done = parent === undefined ? "." : above;
+  let current = parent ?? openInRoot(root, ".", O_PATH | O_DIRECTORY);
   for (let links = 0; left.length > 0;) {
     const name = left.pop()!;
     let next = openExisting(root, `${done}/${name}`, O_DIRECTORY);
@@ -50,11 +54,33 @@ function makeDirectory(root: number, path: string): number {
   return current;
 }
 
-/** The folder a path of the container lies in, made if missing, and the path's last component. */
-export function openParent(root: number, path: string): { parent: number; name: string } {
-  const parts = components(path);
-  const name = parts.pop() ?? ".";
-  return { parent: openDirectory(root, parts.join("/") || "."), name };
+/** Opens the folders that paths of the container lie in, made if missing; once for all that follow each other. */
+export class Parents implements Disposable {
+  readonly #root: number;
+  #folder?: string;
+  #opened = -1;
+
+  constructor(root: number) {
+    this.#root = root;
+  }
+
+  /** The folder, which stays this object's to close, and the path's last component. */
+  of(path: string): { parent: number; name: string } {
+    const parts = components(path);
+    const name = parts.pop() ?? ".";
+    const folder = parts.join("/") || ".";
+    if (folder !== this.#folder) {
+      this[Symbol.dispose]();
+      this.#opened = openDirectory(this.#root, folder);
+      this.#folder = folder;
+    }
+    return { parent: this.#opened, name };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#opened >= 0) close(this.#opened);
+    this.#opened = -1;
+  }
 }
 
 /**
@@ -73,17 +99,14 @@ export function openMountPoint(root: number, path: string, asDirectory: boolean)
 function openFile(root: number, path: string, links = 0): number {
   const there = openExisting(root, path);
   if (there !== undefined) return there;
-  const { parent, name } = openParent(root, path);
-  try {
-    if (!tryMake(() => mknodat(parent, name, S_IFREG | 0o644))) {
-      const target = linkTarget(parent, name);
-      if (target === undefined) throw new InitError(`${JSON.stringify(path)} is not a file`);
-      if (links === MAX_LINKS) throw new InitError(`${JSON.stringify(path)} goes round in circles`);
-      const from = target.startsWith("/") ? "" : components(path).slice(0, -1).join("/");
-      return openFile(root, `${from}/${target}`, links + 1);
-    }
-  } finally {
-    close(parent);
+  using parents = new Parents(root);
+  const { parent, name } = parents.of(path);
+  if (!tryMake(() => mknodat(parent, name, S_IFREG | 0o644))) {
+    const target = linkTarget(parent, name);
+    if (target === undefined) throw new InitError(`${JSON.stringify(path)} is not a file`);
+    if (links === MAX_LINKS) throw new InitError(`${JSON.stringify(path)} goes round in circles`);
+    const from = target.startsWith("/") ? "" : components(path).slice(0, -1).join("/");
+    return openFile(root, `${from}/${target}`, links + 1);
   }
   return openInRoot(root, path, O_PATH | O_NOFOLLOW);
 }

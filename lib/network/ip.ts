@@ -31,18 +31,32 @@ export function runIp(commands: readonly IpCommand[], options: readonly string[]
   tellEach(commands);
 }
 
+/** Commands of ip(8) at work. Disposing of them waits for their end. */
+export interface RunningIp extends Disposable {
+  /** Waits for their end; false when one has failed, which {@link runIp} has to find out again. */
+  wait(): boolean;
+}
+
 /**
- * Starts what {@link runIp} does; the process is born into the namespaces that this one is in now. Resolves when
- * it has ended.
+ * Starts what {@link runIp} does; the process is born into the namespaces that this one is in now.
  *
- * @throws as {@link runIp} does; what goes wrong later rejects.
+ * @throws {ContainerError} Unsupported when iproute2 is not installed.
  */
-export async function startIp(commands: readonly IpCommand[]): Promise<void> {
-  using batch = new Batch(commands, []);
+export function startIp(commands: readonly IpCommand[]): RunningIp {
+  using undo = new DisposableStack();
+  const batch = undo.use(new Batch(commands, []));
   const end = beginStep(batch.told);
-  batch.check(await startProgram(batch.ip, batch.args));
-  end();
-  tellEach(commands);
+  const program = undo.use(startProgram(batch.ip, batch.args));
+  const running = undo.move();
+  return {
+    wait: () => {
+      if (!program.wait()) return false;
+      end();
+      tellEach(commands);
+      return true;
+    },
+    [Symbol.dispose]: () => running.dispose(),
+  };
 }
 
 /** The commands in a file. It is reached through this process: it is close-on-exec and not inherited. */

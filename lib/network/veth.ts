@@ -28,13 +28,15 @@ export function hostVethName(id: string): string {
   return `veth${digits.slice(0, 11)}`;
 }
 
-/** A container's network namespace, and the network that it is getting. */
-export interface Wire {
-  /** The namespace, open; undefined for one that was there before. */
+/** A container's network namespace, and the network that it is getting. When it is disposed of, nothing goes on. */
+export interface Wire extends Disposable {
+  /** The namespace, open until all is finished; undefined for one that was there before. */
   readonly namespace?: Fd;
-  /** Resolves when all has been made; rejects with the {@link ContainerError} that names the command that failed. */
-  readonly connected: Promise<void>;
-  /** What is left to do on the host then. Returns when packets pass. */
+  /**
+   * Waits until all has been made, and does what is left to do on the host then. Returns when packets pass.
+   *
+   * @throws {ContainerError} that names the command that failed.
+   */
   finish(): void;
 }
 
@@ -59,26 +61,40 @@ export function beginWire(options: {
 }): Wire {
   const { netns, hostVeth, bridge, address } = options;
   checkRoute(bridge, address);
+  using undo = new DisposableStack();
   // ip reaches it through this process, after that has come back.
-  const host = ownNetworkNamespace();
+  const host = undo.use(ownNetworkNamespace());
   const own = `/proc/${Deno.pid}/fd/${host.number}`;
+  let commands: readonly IpCommand[] = [];
   const connect = (netns: string) => {
     limitIPv6(netns);
-    const connected = startIp(connectCommands({ own, hostVeth, bridge, address, netns }))
-      .finally(() => host[Symbol.dispose]());
-    // Whom something else has kept from waiting for it, that is what counts for.
-    connected.catch(() => {});
-    return connected;
+    commands = connectCommands({ own, hostVeth, bridge, address, netns });
+    return undo.use(startIp(commands));
   };
-  const finish = () => {
-    guardPort(hostVeth, address);
-    awaitForwarding(hostVeth, bridge);
+  const { namespace, result: ip } = netns === undefined
+    ? inNewNetworkNamespace(connect)
+    : { namespace: undefined, result: inNetworkNamespace(netns, connect) };
+  if (namespace !== undefined) undo.use(namespace);
+  const begun = undo.move();
+  return {
+    namespace,
+    finish: () => {
+      using _begun = begun;
+      if (!ip.wait()) {
+        // Once more, where what it says is heard.
+        removeVeth(hostVeth);
+        inNetworkNamespace(netns ?? namespaceFile(namespace!), () => runIp(commands));
+      }
+      guardPort(hostVeth, address);
+      awaitForwarding(hostVeth, bridge);
+    },
+    [Symbol.dispose]: () => begun.dispose(),
   };
-  if (netns !== undefined) {
-    return { connected: inNetworkNamespace(netns, () => connect(netns)), finish };
-  }
-  const { namespace, result: connected } = inNewNetworkNamespace(connect);
-  return { namespace, connected, finish };
+}
+
+/** The path by which this process reaches an open namespace. */
+function namespaceFile({ number }: Fd): string {
+  return `/proc/self/fd/${number}`;
 }
 
 /** Whether a host end is still there. */

@@ -171,7 +171,8 @@ export function create(options: CreateOptions): CreatedContainer {
   // Goes before the first process, with whose end the namespace would take the devices along.
   using moved = new DisposableStack();
   record.init = identify(init.pid);
-  state.save();
+  // Whoever is about to start it as well writes that down together.
+  if (!options.readyLater) state.save();
   if (linux.intelRdt) {
     const groups = joinRdtGroup(init.pid, record.id, linux.intelRdt);
     undo.defer(() => removeRdtGroups(groups));
@@ -211,10 +212,11 @@ export function create(options: CreateOptions): CreatedContainer {
     pidfd: init.pidfd.number,
     master: init.master?.number,
     start: () => {
-      if (options.readyLater) awaitReady();
       record.started = true;
+      // While it gets ready.
       state.save();
       try {
+        if (options.readyLater) awaitReady();
         orDied(() => init.start());
       } catch (error) {
         record.started = false;

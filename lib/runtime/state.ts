@@ -1,5 +1,6 @@
 import {
   AT_FDCWD,
+  AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
   O_CREAT,
   O_DIRECTORY,
@@ -19,6 +20,7 @@ import {
   renameat2,
   statx,
   tryMkdir,
+  unlinkat,
   writeFile,
 } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
@@ -203,6 +205,17 @@ export class StateRoot {
   }
 }
 
+/** Removes a container's folder, in which there is most often nothing but its record. */
+function removeRecord(folder: string): void {
+  try {
+    unlinkat(AT_FDCWD, `${folder}/state.json`);
+    unlinkat(AT_FDCWD, folder, AT_REMOVEDIR);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    removeFolder(folder);
+  }
+}
+
 /** Removes a folder with all that is in it; one that is gone already is fine. */
 function removeFolder(path: string): void {
   try {
@@ -262,6 +275,6 @@ export class ContainerState {
       if (error instanceof SysError && error.code === "ENOENT") return;
       throw error;
     }
-    removeFolder(removed);
+    removeRecord(removed);
   }
 }

@@ -1,13 +1,6 @@
 /** lib/network against the real kernel, in network namespaces of its own: the machine's stays as it is. */
 
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../../lib/errors.ts";
 import type { Lease } from "../../lib/network/addresses.ts";
@@ -37,15 +30,14 @@ function bridgeIn(host: Lab, address = "10.10.10.1/24", leases: Lease[] = []): B
   return host.do(() => prepareBridge({ address: parseCidr(address, ""), leases }));
 }
 
-async function attach(
+function attach(
   host: Lab,
   container: Pick<Lab, "path">,
   bridge: Bridge,
   address = ADDRESS,
-): Promise<string> {
+): string {
   const hostVeth = hostVethName(crypto.randomUUID());
-  const wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
-  await wire.connected;
+  using wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
   host.do(() => wire.finish());
   return hostVeth;
 }
@@ -159,12 +151,12 @@ test("an interface that only has the bridge's name is refused", () => {
   assertStringIncludes(error.message, "it is not a bridge");
 });
 
-test("a container gets lo, eth0, address and route, and packets pass at once", async () => {
+test("a container gets lo, eth0, address and route, and packets pass at once", () => {
   using host = new Lab();
   const bridge = bridgeIn(host);
   for (let round = 0; round < 10; round++) {
     using container = new Lab();
-    const veth = await attach(host, container, bridge);
+    const veth = attach(host, container, bridge);
     const start = performance.now();
     // Nobody listens, but the bridge's answer has to come: a lost ARP request would take a second.
     assertEquals(container.connect("10.10.10.1", 9), "ECONNREFUSED");
@@ -187,13 +179,13 @@ test("a container gets lo, eth0, address and route, and packets pass at once", a
   }
 });
 
-test("host and containers, and containers among each other, reach each other", async () => {
+test("host and containers, and containers among each other, reach each other", () => {
   using host = new Lab();
   using one = new Lab();
   using two = new Lab();
   const bridge = bridgeIn(host);
-  await attach(host, one, bridge, parseCidr("10.10.10.2/24", ""));
-  await attach(host, two, bridge, parseCidr("10.10.10.3/24", ""));
+  attach(host, one, bridge, parseCidr("10.10.10.2/24", ""));
+  attach(host, two, bridge, parseCidr("10.10.10.3/24", ""));
   using atHost = host.listen(80);
   using atTwo = two.listen(80);
   assertEquals(one.connect("10.10.10.1", 80), "connected");
@@ -204,14 +196,14 @@ test("host and containers, and containers among each other, reach each other", a
   assertEquals(atTwo.nextPeer(), "10.10.10.1");
 });
 
-test("the next container with an address is reached at once, by those who knew the last one", async () => {
+test("the next container with an address is reached at once, by those who knew the last one", () => {
   using host = new Lab();
   using neighbour = new Lab();
   const bridge = bridgeIn(host);
-  await attach(host, neighbour, bridge, parseCidr("10.10.10.3/24", ""));
+  attach(host, neighbour, bridge, parseCidr("10.10.10.3/24", ""));
   for (let round = 0; round < 3; round++) {
     using container = new Lab();
-    const veth = await attach(host, container, bridge);
+    const veth = attach(host, container, bridge);
     for (const from of [host, neighbour]) {
       const start = performance.now();
       assertEquals(from.connect("10.10.10.2", 9), "ECONNREFUSED");
@@ -221,23 +213,23 @@ test("the next container with an address is reached at once, by those who knew t
   }
 });
 
-test("the caller's own namespace is back after success and after failure", async () => {
+test("the caller's own namespace is back after success and after failure", () => {
   using host = new Lab();
   using container = new Lab();
   const bridge = bridgeIn(host);
   const before = Deno.readLinkSync("/proc/thread-self/ns/net");
-  await attach(host, container, bridge);
-  const error = await assertRejects(() => attach(host, container, bridge), ContainerError);
+  attach(host, container, bridge);
+  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
   assertMatch(
     error.message,
     /^run "ip link add veth[0-9a-f]{11} .*": File exists$/,
   );
   assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
-  await assertRejects(() => attach(host, { path: "/proc/self/ns/uts" }, bridge));
+  assertThrows(() => attach(host, { path: "/proc/self/ns/uts" }, bridge));
   assertEquals(Deno.readLinkSync("/proc/thread-self/ns/net"), before);
 });
 
-test("a route of others into the subnet, made after the bridge, is refused by name", async () => {
+test("a route of others into the subnet, made after the bridge, is refused by name", () => {
   using host = new Lab();
   using container = new Lab();
   const bridge = bridgeIn(host);
@@ -245,7 +237,7 @@ test("a route of others into the subnet, made after the bridge, is refused by na
   host.run("ip link set tun7 up");
   host.run("ip address add 172.31.0.1/24 dev tun7");
   host.run("ip route add 10.10.10.0/25 dev tun7");
-  const error = await assertRejects(() => attach(host, container, bridge), ContainerError);
+  const error = assertThrows(() => attach(host, container, bridge), ContainerError);
   assertEquals(error.code, "InUse");
   assertStringIncludes(error.message, 'the host reaches this address by the interface "tun7"');
 });
@@ -278,12 +270,12 @@ test("a host end is found and removed, and vanishes with its container by itself
   let veth: string;
   {
     using container = new Lab();
-    veth = await attach(host, container, bridge);
+    veth = attach(host, container, bridge);
     assertEquals(exists(veth), true);
     assertEquals(host.do(() => removeVeth(veth)), true);
     assertEquals(exists(veth), false);
     assertEquals(host.do(() => removeVeth(veth)), false);
-    veth = await attach(host, container, bridge);
+    veth = attach(host, container, bridge);
   }
   for (let waited = 0; exists(veth) && waited < 3000; waited += 10) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -292,15 +284,15 @@ test("a host end is found and removed, and vanishes with its container by itself
 });
 
 /** A host between a container and an outside that knows no way to the containers' subnet. */
-async function threeLabs(
+function threeLabs(
   body: (labs: { host: Lab; outside: Lab; container: Lab }) => void,
-): Promise<void> {
+): void {
   using host = new Lab();
   using outside = new Lab();
   using container = new Lab();
   connectLabs([host, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
   host.run("ip route add default via 192.0.2.1");
-  await attach(host, container, bridgeIn(host));
+  attach(host, container, bridgeIn(host));
   body({ host, outside, container });
 }
 

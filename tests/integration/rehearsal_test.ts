@@ -2,7 +2,7 @@ import { Script } from "node:vm";
 import { assert, assertEquals } from "@std/assert";
 import { bundle } from "../../tools/build/bundle.ts";
 import { scriptsOf } from "../../tools/build/code_cache.ts";
-import { asScript } from "../../tools/build/scripts.ts";
+import { asScripts } from "../../tools/build/scripts.ts";
 import { compilerFor } from "../../tools/build/compiler.ts";
 import type { Modules } from "../../tools/build/rehearsal/actor.ts";
 import { rehearse } from "../../tools/build/rehearsal/scenes.ts";
@@ -15,14 +15,13 @@ Deno.test("every rehearsal comes to its end, so that the program has what it nee
     const compiler = await compilerFor(targetNamed());
     const bundled = await bundle(compiler, await moduleFlags(), `${folder}/bundle`);
     if (bundled === undefined) throw new Error("there is no bundler");
-    const { common, run, runtime, cold } = scriptsOf(bundled);
-    const scripts = [common, run, runtime, cold].map(asScript);
+    const scripts = asScripts(scriptsOf(bundled));
     const modules: Modules = Object.assign(
       {},
-      ...scripts.map((script) => new Script(script).runInThisContext()),
+      ...Object.values(scripts).map((script) => new Script(script).runInThisContext()),
     );
     // Every megabyte of it takes a start 10 ms: what only some runs need is loaded on demand.
-    const loaded = scripts[0].length + scripts[1].length;
+    const loaded = scripts.common.length + scripts.run.length;
     assert(loaded < 320_000, `every run loads ${loaded} bytes`);
     assertEquals(await rehearse(modules, `${folder}/stage`), []);
   } finally {

@@ -6,7 +6,7 @@ import type { Compiler } from "./compiler.ts";
 import { baseLength } from "./embed.ts";
 import { type CachedScript, loaderOfIncluded, loaderOfSpliced, piecesOf } from "./loader.ts";
 import { compile } from "./mod.ts";
-import { asScript, type BundledModule, closure, ENTRY } from "./scripts.ts";
+import { asScripts, type BundledModule, closure, ENTRY, type Scripts } from "./scripts.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -55,9 +55,10 @@ export async function withCodeCache(
 ): Promise<CachedProgram> {
   const program = `${folder}/program`;
   Deno.mkdirSync(program);
-  const scripts = Object.entries<readonly BundledModule[]>({ ...scriptsOf(bundle) });
-  for (const [name, modules] of scripts) {
-    Deno.writeTextFileSync(`${program}/${name}.js`, asScript(modules));
+  const names: string[] = [];
+  for (const [name, text] of Object.entries(asScripts(scriptsOf(bundle)))) {
+    Deno.writeTextFileSync(`${program}/${name}.js`, text);
+    names.push(name);
   }
   const maker = `${folder}/maker`;
   const flags = ["--no-config", "--no-lock"];
@@ -65,43 +66,31 @@ export async function withCodeCache(
   await makeCaches(
     maker,
     `${folder}/stage`,
-    scripts.map(([name]) => `${program}/${name}`),
+    names.map((name) => `${program}/${name}`),
   );
 
   const cached: CachedScript[] = [];
   const includes: string[] = [];
-  for (const [name, members] of scripts) {
-    const modules = members.map(({ name }) => name);
+  for (const name of names) {
     const source = `${program}/${name}.js`;
     const cache = `${program}/${name}.cache`;
-    const pieces = { cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) };
-    cached.push({ name, modules, ...pieces });
+    cached.push({ name, cache: Deno.readFileSync(cache), source: Deno.readFileSync(source) });
     includes.push(source, cache);
   }
   const main = `${program}/main.js`;
   const base = baseLength(Deno.readFileSync(maker));
   if (base === undefined) {
-    Deno.writeTextFileSync(main, loaderOfIncluded(cached));
+    Deno.writeTextFileSync(main, loaderOfIncluded());
     return { main, includes, spliced: [] };
   }
   Deno.writeTextFileSync(main, loaderOfSpliced(cached, base));
   return { main, includes: [], spliced: piecesOf(cached) };
 }
 
-/** The scripts of the program, each loaded when a module of it is asked for. */
-export interface Scripts {
-  /** What both need, `run` and the commands of the runtime's face. */
-  readonly common: readonly BundledModule[];
-  /** What `run` needs besides. */
-  readonly run: readonly BundledModule[];
-  /** What the runtime's face needs besides. */
-  readonly runtime: readonly BundledModule[];
-  /** All the rest. */
-  readonly cold: readonly BundledModule[];
-}
-
 /**
- * The scripts that a bundle is made into.
+ * The scripts that a bundle is made into, each loaded when a module of it is asked for: `common` has what both need,
+ * `run` and the commands of the runtime's face; `run` and `runtime` what only one of them needs besides; `cold` all
+ * the rest.
  *
  * @param bundle the folder of the bundled modules.
  * @throws ToolError for what a script cannot have.

@@ -32,36 +32,53 @@ export function closure(modules: readonly BundledModule[], names: readonly strin
   return found;
 }
 
+/** Modules by the name of the script that has them. */
+export type Scripts = Readonly<Record<string, readonly BundledModule[]>>;
+
 /**
- * Modules as one script: an object of functions, each of which runs a module and returns what it
- * exports. `load(name)` gives the exports of another one, `later(name)` a promise of them.
+ * The text of each script: an object of functions, each of which runs a module and returns what it exports. A module
+ * is called `SCRIPT/NAME` there. `load(name)` gives the exports of another one, `later(name)` a promise of them.
  *
  * @throws ToolError when a module has what cannot be said so.
  */
-export function asScript(modules: readonly BundledModule[]): string {
+export function asScripts(scripts: Scripts): Record<string, string> {
+  const homes = new Map(
+    Object.entries(scripts).flatMap(([script, modules]) =>
+      modules.map(({ name }) => [name, `${script}/${name}`])
+    ),
+  );
+  return Object.fromEntries(
+    Object.entries(scripts).map(([script, modules]) => [script, asScript(modules, homes)]),
+  );
+}
+
+function asScript(modules: readonly BundledModule[], homes: Homes): string {
   const members = modules.map(({ name, text }) => {
-    const body = asFunctionBody(name, text);
+    const body = asFunctionBody(name, text, homes);
     // Only the entry waits for something while it runs.
     const kind = name === ENTRY ? "async function" : "function";
-    return `${JSON.stringify(name)}:${kind}(load,later){"use strict";${body}\n}`;
+    return `${JSON.stringify(homes.get(name))}:${kind}(load,later){"use strict";${body}\n}`;
   });
   return `({${members.join(",\n")}})`;
 }
 
+/** Whole names of modules by their own. */
+type Homes = ReadonlyMap<string, string>;
+
 /** The module that the program begins with. */
 export const ENTRY = "main.js";
 
-function asFunctionBody(name: string, text: string): string {
+function asFunctionBody(name: string, text: string, homes: Homes): string {
   const body = text
     .replace(STATIC_IMPORT, (_, names: string | undefined, from: string) => {
       const value = from.startsWith("node:")
         ? `process.getBuiltinModule("${from}")`
-        : `load("${from.slice(2)}")`;
+        : `load("${homes.get(from.slice(2))}")`;
       return `${names === undefined ? value : `const ${pattern(names)}=${value}`};`;
     })
-    .replace(EXPORTS, (_, names: string) => `return{${getters(names)}};`)
+    .replace(EXPORTS, (_, names: string) => `return{${members(names)}};`)
     .replace(DEFAULT_EXPORT, "return{default:$1};")
-    .replace(/\bimport\("\.\/([^"]+)"\)/g, (_, from: string) => `later("${from}")`);
+    .replace(/\bimport\("\.\/([^"]+)"\)/g, (_, from: string) => `later("${homes.get(from)}")`);
   const left = body.match(/(?:^|[;\n}])(?:import[ {*("]|export[ {*]).{0,80}|import\.meta.{0,80}/);
   if (left !== null) {
     throw new ToolError(`make a script of "${name}": it has ${JSON.stringify(left[0])}`);
@@ -74,10 +91,13 @@ function pattern(names: string): string {
   return names.startsWith("{") ? names.replace(/\s+as\s+/g, ":") : names;
 }
 
-/** `a as b, c` as the members of an object that always show the value of the moment. */
-function getters(names: string): string {
+/**
+ * `a as b, c` as the members of an object: nothing that is exported changes once its module has run, and a getter
+ * for each would take more of the compiled form than the rest of a small module.
+ */
+function members(names: string): string {
   return names.split(",").map((pair) => pair.trim()).filter((pair) => pair !== "").map((pair) => {
     const [local, exported = local] = pair.split(/\s+as\s+/);
-    return `get ${exported}(){return ${local}}`;
+    return `${exported}:${local}`;
   }).join(",");
 }

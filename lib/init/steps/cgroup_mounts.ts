@@ -1,5 +1,4 @@
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
-import { close, mkdirat, openat, symlinkat } from "../../../ffi/file.ts";
+import { close, mkdirat, symlinkat } from "../../../ffi/file.ts";
 import { mount_setattr, move_mount } from "../../../ffi/mount.ts";
 import {
   MOUNT_ATTR_NODEV,
@@ -39,10 +38,8 @@ export function mountCgroups(context: InitContext, step: StepOf<"cgroup mounts">
   close(target);
   for (const one of step.hierarchies) {
     mkdirat(tmpfs, one.name, 0o755);
-    const folder = openat(tmpfs, one.name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     const fd = hierarchy(context, one, attributes);
-    move_mount(fd, folder, JSON.stringify(`${step.target}/${one.name}`));
-    close(folder);
+    move_mount(fd, tmpfs, JSON.stringify(`${step.target}/${one.name}`), one.name);
     for (const flags of step.propagation) propagate(fd, flags);
     closeMount(context, fd, one.tree);
   }

@@ -12,17 +12,17 @@ import {
 } from "../../../ffi/file.ts";
 import { move_mount } from "../../../ffi/mount.ts";
 import { closeMount, type InitContext, InitError } from "../context.ts";
-import { openMountPoint, openParent } from "../inside.ts";
+import { openMountPoint, Parents } from "../inside.ts";
 import type { DeviceNode, StepOf } from "../plan.ts";
 import { cloneSource } from "./mounts.ts";
 
 /** Makes device nodes; every one relative to the descriptor of the folder that it lies in. */
 export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes">): void {
+  using parents = new Parents(context.root);
   for (const node of step.nodes) {
-    const { parent, name } = openParent(context.root, node.path);
+    const { parent, name } = parents.of(node.path);
     const tree = node.tree ?? cloneNode(context, node);
     if (tree !== undefined) {
-      close(parent);
       bindNode(context.root, node.path, tree);
       closeMount(context, tree, node.tree);
       continue;
@@ -31,7 +31,6 @@ export function makeDeviceNodes(context: InitContext, step: StepOf<"device nodes
     if (node.uid !== 0 || node.gid !== 0) {
       fchownat(parent, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW);
     }
-    close(parent);
   }
 }
 
@@ -71,15 +70,15 @@ function makeNode(parent: number, name: string, node: DeviceNode): void {
 
 /** Makes the symbolic links of /dev; a link that is there already is replaced, anything else is left as it is. */
 export function makeLinks(context: InitContext, step: StepOf<"links">): void {
+  using parents = new Parents(context.root);
   for (const [path, target] of step.links) {
-    const { parent, name } = openParent(context.root, path);
+    const { parent, name } = parents.of(path);
     try {
       symlinkat(target, parent, name);
     } catch (error) {
       if (!(error instanceof SysError && error.code === "EEXIST")) throw error;
       replaceLink(parent, name, target);
     }
-    close(parent);
   }
 }
 

@@ -42,7 +42,7 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
       refused ??= new ExecError(found, { path: candidate, reason: "is a directory" });
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      const failure = explain(candidate, error.code, readHead(candidate, context.own));
+      const failure = explain(candidate, error.code, lookAt(candidate, context.own));
       // As in execvp(3): what may not be run is remembered, and the search goes on.
       if (failure.reason !== "not found") refused ??= new ExecError(error, failure);
     }
@@ -116,8 +116,8 @@ export function reasonsOf(
   path: string,
   { own }: Pick<InitContext, "own">,
 ): Executing["reasons"] {
-  const head = readHead(path, own);
-  const reason = (code: string) => explain(path, code, head);
+  const file = lookAt(path, own);
+  const reason = (code: string) => explain(path, code, file);
   return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
 }
 
@@ -134,29 +134,37 @@ function isDirectory(path: string): boolean {
 }
 
 /** Why a file could not be run. `ENOENT` alone may mean the file, its interpreter or its loader. */
-function explain(path: string, code: string, head = readHead(path)): ExecFailure {
-  if (head === undefined) {
+function explain(path: string, code: string, file = lookAt(path)): ExecFailure {
+  if (file === undefined) {
     const reason = code === "EACCES" || code === "EPERM" ? "no permission" : "not found";
     return { path, reason };
   }
-  if (head === "directory") return { path, reason: "is a directory" };
+  if (file === "directory") return { path, reason: "is a directory" };
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
     case "ELIBBAD":
-      return missingPart(path, head);
+      return missingPart(path, file.head);
     case "ENOEXEC":
-      return notForThisMachine(path, head);
+      return notForThisMachine(path, file.head);
     case "EACCES":
     case "EPERM":
-      return { path, reason: isExecutable(path) ? "noexec mount" : "no permission" };
+      return { path, reason: file.isExecutable ? "noexec mount" : "no permission" };
     default:
       return { path, reason: "other" };
   }
 }
 
-/** The first bytes of a file, none of one that is not regular; undefined when it cannot be opened. */
-function readHead(path: string, own?: number): Uint8Array<ArrayBuffer> | "directory" | undefined {
+/** What tells of a file whether it can be run. */
+interface Candidate {
+  /** Its first bytes; none of one that is not regular. */
+  readonly head: Uint8Array<ArrayBuffer>;
+  /** Whether anybody may run it. */
+  readonly isExecutable: boolean;
+}
+
+/** Looks at a file; undefined when it cannot be opened. */
+function lookAt(path: string, own?: number): Candidate | "directory" | undefined {
   let place: number;
   try {
     place = openat(AT_FDCWD, path, O_PATH);
@@ -164,7 +172,16 @@ function readHead(path: string, own?: number): Uint8Array<ArrayBuffer> | "direct
     return undefined;
   }
   try {
-    if ((statx(place).mode & S_IFMT) === S_IFDIR) return "directory";
+    const { mode } = statx(place);
+    if ((mode & S_IFMT) === S_IFDIR) return "directory";
+    return { head: readHead(path, place, own), isExecutable: (mode & 0o111) !== 0 };
+  } finally {
+    close(place);
+  }
+}
+
+function readHead(path: string, place: number, own?: number): Uint8Array<ArrayBuffer> {
+  try {
     const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
     if (fd === undefined) return new Uint8Array(0);
     const head = read(fd, alloc(4096)).slice();
@@ -172,19 +189,6 @@ function readHead(path: string, own?: number): Uint8Array<ArrayBuffer> | "direct
     return head;
   } catch {
     return new Uint8Array(0);
-  } finally {
-    close(place);
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    const fd = openat(AT_FDCWD, path, O_PATH);
-    const { mode } = statx(fd);
-    close(fd);
-    return (mode & 0o111) !== 0;
-  } catch {
-    return false;
   }
 }
 

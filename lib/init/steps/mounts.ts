@@ -69,7 +69,7 @@ export function mountInside(context: InitContext, step: MountStep): void {
   const tree = step.tree ??
     (step.kind === "bind" ? cloneSource(context, step.source, step) : undefined);
   const covers = (step.inheritMode || step.copyUp) && isThere(context.root, step.target);
-  const target = openTarget(context.root, step, tree);
+  const target = openTarget(context, step, tree);
   const fd = tree ??
     newMount(
       covers ? step : bare(step),
@@ -88,6 +88,7 @@ export function mountInside(context: InitContext, step: MountStep): void {
   }
   for (const flags of step.propagation) propagate(fd, flags);
   close(target);
+  if (step.fstype === "proc" && step.target === "/proc") context.rootWithProc = context.root;
   // What lies on "/" is the root from now on.
   if (step.target === "/") context.root = fd;
   else closeMount(context, fd, step.tree);
@@ -164,7 +165,8 @@ function remount(context: InitContext, step: MountStep): void {
  * themselves must be folders of the image, not links: otherwise what is written there later would
  * go where the image likes (CVE-2019-16884, CVE-2023-27561).
  */
-function openTarget(root: number, step: MountStep, tree?: number): number {
+function openTarget(context: InitContext, step: MountStep, tree?: number): number {
+  const { root } = context;
   if (step.fstype === "proc" || step.fstype === "sysfs") refuseLink(root, step.target);
   const isProc = step.fstype === "proc" ||
     (tree !== undefined && fstatfsType(tree) === PROC_SUPER_MAGIC);
@@ -174,7 +176,9 @@ function openTarget(root: number, step: MountStep, tree?: number): number {
   if (!mayCover && step.target.startsWith("/proc/")) throw new InitError(refusal);
   const target = openMountPoint(root, step.target, tree === undefined || isDirectory(tree));
   if (mayCover) return target;
-  if (fstatfsType(target) === PROC_SUPER_MAGIC || isProcFolder(root, target)) {
+  // Once there is a procfs, whatever lies in it or on top of it is of it.
+  const hasProc = context.rootWithProc === root;
+  if (fstatfsType(target) === PROC_SUPER_MAGIC || (!hasProc && isProcFolder(root, target))) {
     throw new InitError(refusal);
   }
   return target;

@@ -11,7 +11,7 @@ type Arg = number | Uint8Array<ArrayBuffer>;
 /** A program that calls the kernel as the product does: by the one symbol. */
 function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => void): Modules {
   return {
-    "main.js": () => {
+    "common/main.js": () => {
       const { syscall } = Deno.dlopen("libc.so.6", {
         syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
       }).symbols;

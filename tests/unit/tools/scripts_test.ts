@@ -1,6 +1,12 @@
 import { Script } from "node:vm";
 import { assertEquals, assertThrows } from "@std/assert";
-import { asScript, closure, ENTRY, staticImports } from "../../../tools/build/scripts.ts";
+import {
+  asScripts,
+  closure,
+  ENTRY,
+  type Scripts,
+  staticImports,
+} from "../../../tools/build/scripts.ts";
 import { ToolError } from "../../../tools/report.ts";
 
 const MODULES = [
@@ -22,10 +28,10 @@ const MODULES = [
 ];
 
 /** Runs scripts as the program's loader does. */
-async function run(...scripts: string[]): Promise<unknown> {
+async function run(scripts: Scripts): Promise<unknown> {
   const factories = Object.assign(
     {},
-    ...scripts.map((script) => new Script(script).runInThisContext()),
+    ...Object.values(asScripts(scripts)).map((text) => new Script(text).runInThisContext()),
   );
   const loaded = new Map<string, unknown>();
   const load = (name: string): unknown => {
@@ -33,21 +39,21 @@ async function run(...scripts: string[]): Promise<unknown> {
     return loaded.get(name);
   };
   const later = (name: string) => Promise.resolve().then(() => load(name));
-  await load(ENTRY);
+  await load(`hot/${ENTRY}`);
   const { said } = globalThis as { said?: unknown };
   return said;
 }
 
 Deno.test("bundled modules do as scripts what they do as modules", async () => {
-  assertEquals(await run(asScript(MODULES)), [1 + 2 + 7, "late"]);
+  assertEquals(await run({ hot: MODULES }), [1 + 2 + 7, "late"]);
 });
 
 Deno.test("a module may lie in another script than the one that asks for it later", async () => {
   const needed = closure(MODULES, [ENTRY]);
   assertEquals([...needed].sort(), ["main.js", "one.js", "two.js"]);
-  const hot = asScript(MODULES.filter(({ name }) => needed.has(name)));
-  const cold = asScript(MODULES.filter(({ name }) => !needed.has(name)));
-  assertEquals(await run(hot, cold), [10, "late"]);
+  const hot = MODULES.filter(({ name }) => needed.has(name));
+  const cold = MODULES.filter(({ name }) => !needed.has(name));
+  assertEquals(await run({ hot, cold }), [10, "late"]);
 });
 
 Deno.test("imports that follow each other on one line are all seen", () => {
@@ -56,6 +62,6 @@ Deno.test("imports that follow each other on one line are all seen", () => {
 
 Deno.test("what a script cannot have is refused", () => {
   for (const text of ["export*from'./x.js';", "var u=import.meta.url;", "export class A{}"]) {
-    assertThrows(() => asScript([{ name: "x.js", text }]), ToolError, `"x.js"`);
+    assertThrows(() => asScripts({ hot: [{ name: "x.js", text }] }), ToolError, `"x.js"`);
   }
 });

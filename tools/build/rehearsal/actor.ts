@@ -1,5 +1,6 @@
 /** Letting the program play one act on the stage. */
 
+import { LIBC_SYMBOLS } from "../../../ffi/libc_symbols.ts";
 import { ENTRY } from "../scripts.ts";
 import type { Props } from "./props.ts";
 import { type Act, Curtain, Stage } from "./stage.ts";
@@ -51,7 +52,7 @@ async function enter(modules: Modules): Promise<void> {
     return loaded.get(name);
   };
   const later = (name: string) => Promise.resolve().then(() => load(name));
-  await load(ENTRY);
+  await load(`common/${ENTRY}`);
 }
 
 /** What of Deno there is on the stage: nothing that would change the machine. */
@@ -91,17 +92,19 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
     umask: () => 0o022,
     exit: (code: number) => stage.fall("exit", code),
     dlopen: () => ({
-      symbols: { ...LIBC.symbols, syscall: stage.syscall, posix_spawn: stage.posixSpawn },
+      symbols: {
+        ...LIBC.symbols,
+        syscall: stage.syscall,
+        syscallOn: stage.syscall,
+        posix_spawn: stage.posixSpawn,
+      },
     }),
     Command: class {
       outputSync() {
         return { success: true, code: 0, stdout: new Uint8Array(), stderr: new Uint8Array() };
       }
       spawn() {
-        return {
-          status: Promise.resolve({ success: true, code: 0 }),
-          stderr: { cancel: () => Promise.resolve() },
-        };
+        return { pid: Deno.pid, status: Promise.resolve({ success: true, code: 0 }) };
       }
     },
   };
@@ -111,9 +114,7 @@ function denoOn(stage: Stage, props: Props, act: Act): object {
 const REAL = { ...Deno };
 type Call = (...args: unknown[]) => unknown;
 
-const LIBC = Deno.dlopen("libc.so.6", {
-  __errno_location: { parameters: [], result: { struct: ["i64"] } },
-});
+const LIBC = Deno.dlopen("libc.so.6", LIBC_SYMBOLS);
 
 const FACTS = [
   "build",

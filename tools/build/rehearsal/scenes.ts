@@ -38,7 +38,10 @@ function scenes(props: Props): Scene[] {
     { words: [...run, "embedded", program], ...FIRST },
     { words: [...run, "-net", "none", "-rm", "folder", program], ...FIRST },
     { words: ["run", ...run, "-net", "none", "localhost/plain:1", program], ...FIRST },
-    { words: [...run, "-net", "none", "-u", "1:1", "folder", program], ...FIRST },
+    {
+      words: [...run, "-net", "none", "-u", "1:1", "-v", `${program}:/etc/a`, "folder", program],
+      ...FIRST,
+    },
     { words: ["spec", "--bundle", props.bundle] },
     {
       before: () => detach(`${props.bundle}/config.json`, program),

@@ -150,10 +150,12 @@ export class Stage implements Disposable {
     ...words: (number | bigint | Uint8Array<ArrayBuffer>)[]
   ): number => {
     const name = NAMES.get(Number(number))!;
-    // The last one is a struct of a number (ffi/libc.ts).
-    const args = words.map((word) =>
-      Number(typeof word === "object" ? new BigInt64Array(word.buffer)[0] : word)
-    );
+    // The last one is a struct of a number (ffi/libc_symbols.ts), others are buffers.
+    const last = words.length - 1;
+    const args = words.map((word, i) => {
+      if (typeof word !== "object") return Number(word);
+      return Number(i === last ? new BigInt64Array(word.buffer)[0] : addressOf(word));
+    });
     return this.#special(name, args) ?? this.#ordinary(name, args);
   };
 
