@@ -14,7 +14,7 @@ import type { Target } from "./target.ts";
  * entered; compilers would work on that one thread, before and after the fork, for code that is done
  * before they are: so Maglev is off, Sparkplug waits for a large batch, and TurboFan, which makes the
  * unpacking of an image fast, for ten times as many calls as usual. What a function has met is written down from
- * its 100th call on, which a run has of few. A young generation of 4 MiB is never collected in a run, least of all
+ * its 1000th call on, which a run has of none. A young generation of 4 MiB is never collected in a run, least of all
  * in the forked child.
  */
 export const V8_FLAGS: readonly string[] = [
@@ -22,7 +22,7 @@ export const V8_FLAGS: readonly string[] = [
   "--no-maglev",
   "--baseline-batch-compilation-threshold=1000000",
   "--invocation-count-for-turbofan=30000",
-  "--invocation-count-for-feedback-allocation=100",
+  "--invocation-count-for-feedback-allocation=1000",
   "--min-semi-space-size=4",
 ];
 
