@@ -163,7 +163,7 @@ interface Candidate {
   readonly isExecutable: boolean;
 }
 
-/** Looks at a file; undefined when it cannot be opened. */
+/** Looks at a file; undefined when it cannot be opened. Under a filter there may be little to be seen. */
 function lookAt(path: string, own?: number): Candidate | "directory" | undefined {
   let place: number;
   try {
@@ -171,25 +171,22 @@ function lookAt(path: string, own?: number): Candidate | "directory" | undefined
   } catch {
     return undefined;
   }
+  let head = new Uint8Array(0);
+  let isExecutable = false;
   try {
     const { mode } = statx(place);
     if ((mode & S_IFMT) === S_IFDIR) return "directory";
-    return { head: readHead(path, place, own), isExecutable: (mode & 0o111) !== 0 };
+    isExecutable = (mode & 0o111) !== 0;
+    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
+    if (fd === undefined) return { head, isExecutable };
+    head = read(fd, alloc(4096)).slice();
+    close(fd);
+  } catch {
+    // What was seen has to do.
   } finally {
     close(place);
   }
-}
-
-function readHead(path: string, place: number, own?: number): Uint8Array<ArrayBuffer> {
-  try {
-    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
-    if (fd === undefined) return new Uint8Array(0);
-    const head = read(fd, alloc(4096)).slice();
-    close(fd);
-    return head;
-  } catch {
-    return new Uint8Array(0);
-  }
+  return { head, isExecutable };
 }
 
 /** The file is there, so what it names is not: the interpreter of a script, the loader of a program. */
