@@ -21,7 +21,10 @@ export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   if (known !== undefined) return known;
   if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
   const bytes = encoder.encode(`${text}\0`);
-  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) kept.set(text, keepAddress(bytes));
+  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) {
+    kept.set(text, bytes);
+    addresses.set(bytes, NOT_ASKED);
+  }
   return bytes;
 }
 
@@ -50,14 +53,21 @@ export class CStringArray {
   }
 }
 
+/** Addresses of buffers that are in use to the end: to ask for one takes longer than most calls. */
 const addresses = new Map<Uint8Array, bigint>();
+const NOT_ASKED = 0n;
 
 /** The address of a buffer, for a struct that holds pointers. The caller keeps the buffer alive. */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
-  return addresses.get(buffer) ?? askAddress(buffer);
+  const known = addresses.get(buffer);
+  if (known === undefined) return askAddress(buffer);
+  if (known !== NOT_ASKED) return known;
+  const address = askAddress(buffer);
+  addresses.set(buffer, address);
+  return address;
 }
 
-/** For a buffer that is in use to the end: its address is asked for only once, which takes longer than most calls. */
+/** For a buffer that is in use to the end: its address is asked for only once. */
 export function keepAddress(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   addresses.set(buffer, askAddress(buffer));
   return buffer;

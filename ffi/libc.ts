@@ -26,18 +26,23 @@ export function errno(): number {
 /** syscall(2): makes the call and returns its result as it is, -1 for a failure told by {@link errno}. */
 export function trySyscall(
   name: SyscallName,
-  a: Arg = 0,
-  b: Arg = 0,
-  c: Arg = 0,
-  d: Arg = 0,
-  e: Arg = 0,
-  f: Arg = 0,
+  a?: Arg,
+  b?: Arg,
+  c?: Arg,
+  d?: Arg,
+  e?: Arg,
+  f?: Arg,
 ): number {
   const number = BigInt(SYSCALLS[name]);
-  // Most calls with a buffer have one name there. To ask for its address would take longer than the call.
+  // Most calls have few arguments, and one of them is a name, the second: to ask for its address would take longer
+  // than the call.
+  const third = c === undefined ? 0n : word(c);
+  const fourth = d === undefined ? 0n : word(d);
+  const fifth = e === undefined ? 0n : word(e);
+  const sixth = f === undefined ? ZERO : lastWord(f);
   return b instanceof Uint8Array
-    ? syscallOn(number, word(a), b, word(c), word(d), word(e), lastWord(f))
-    : syscallWith(number, word(a), word(b), word(c), word(d), word(e), lastWord(f));
+    ? syscallOn(number, word(a), b, third, fourth, fifth, sixth)
+    : syscallWith(number, word(a), word(b), third, fourth, fifth, sixth);
 }
 
 /** What a call was about, quoted, for its error: `"proc" on "/proc"`. Where calls are many, made only then. */
@@ -70,18 +75,18 @@ export function syscall(
 /** A system call that is all worked out: making it takes no memory. `args` have to stay reachable until then. */
 export function preparedSyscall(name: SyscallName, ...args: Arg[]): () => number {
   const number = BigInt(SYSCALLS[name]);
-  const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((index) => word(args[index] ?? 0));
-  const f = lastWord(args[5] ?? 0);
+  const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((index) => word(args[index]));
+  const f = lastWord(args[5]);
   return () => syscallWith(number, a, b, c, d, e, f);
 }
 
-function word(arg: Arg): bigint {
-  if (arg === 0 || arg === null) return 0n;
+function word(arg: Arg | undefined): bigint {
+  if (arg === undefined || arg === null) return 0n;
   if (typeof arg === "number") return BigInt(arg);
   return typeof arg === "bigint" ? BigInt.asIntN(64, arg) : addressOf(arg);
 }
 
-function lastWord(arg: Arg): Uint8Array<ArrayBuffer> {
-  if (arg === 0 || arg === null) return ZERO;
+function lastWord(arg: Arg | undefined): Uint8Array<ArrayBuffer> {
+  if (arg === undefined || arg === null || arg === 0) return ZERO;
   return new Uint8Array(new BigInt64Array([word(arg)]).buffer);
 }

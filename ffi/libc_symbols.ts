@@ -19,7 +19,7 @@ export const LIBC_SYMBOLS = {
   __errno_location: { parameters: [AS_STRUCT], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** What {@link LIBC_SYMBOLS} says is missing in them: where memory was mapped. Of use to the loader alone. */
+/** mmap(2), which returns more than an int: for the loader of the compiled program alone. */
 export const MMAP = {
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
   parameters: ["i64", "i64", "i64", "i64", "i64", AS_STRUCT],

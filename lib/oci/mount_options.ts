@@ -138,8 +138,22 @@ export interface MountOptions {
   tmpcopyup: boolean;
 }
 
+/** Those of a mount are asked for by many: what was read of a list is kept with it. */
+const known = new WeakMap<readonly string[], MountOptions>();
+const NONE: readonly string[] = [];
+
 /** Reads the options of a mount, from left to right. */
-export function parseMountOptions(options: readonly string[] = []): MountOptions {
+export function parseMountOptions(
+  options: readonly string[] = NONE,
+): Readonly<MountOptions> {
+  const there = known.get(options);
+  if (there !== undefined) return there;
+  const result = read(options);
+  known.set(options, result);
+  return result;
+}
+
+function read(options: readonly string[]): MountOptions {
   const result: MountOptions = {
     flags: 0,
     clearedFlags: 0,
@@ -157,7 +171,7 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
 }
 
 /** Whether the mount is a bind mount: it has `bind` or `rbind` (config.md, "Mounts"). */
-export function isBind(options: MountOptions): boolean {
+export function isBind(options: Readonly<MountOptions>): boolean {
   return (options.flags & MS_BIND) !== 0;
 }
 

@@ -76,9 +76,16 @@ function masksOf(wanted: Capabilities, can: Grantable): CapabilityMasks {
   return { bounding, permitted, effective, inheritable, ambient };
 }
 
-function maskOf(names: readonly string[] = []): bigint {
-  let mask = 0n;
+/** The sets of a config are most often one list, which is looked at again and again. */
+const masks = new WeakMap<readonly string[], bigint>();
+
+function maskOf(names?: readonly string[]): bigint {
+  if (names === undefined) return 0n;
+  let mask = masks.get(names);
+  if (mask !== undefined) return mask;
+  mask = 0n;
   for (const name of names) if (isCapability(name)) mask |= 1n << BigInt(CAPABILITIES[name]);
+  masks.set(names, mask);
   return mask;
 }
 

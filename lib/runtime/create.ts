@@ -171,7 +171,7 @@ export function create(options: CreateOptions): CreatedContainer {
   // Goes before the first process, with whose end the namespace would take the devices along.
   using moved = new DisposableStack();
   record.init = identify(init.pid);
-  // Whoever is about to start it as well writes that down together.
+  // Where it is started at once, that is written down together with this.
   if (!options.readyLater) state.save();
   if (linux.intelRdt) {
     const groups = joinRdtGroup(init.pid, record.id, linux.intelRdt);

@@ -197,8 +197,9 @@ export class LaunchedProcess implements Disposable {
     };
     const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "launcher"];
     const opened = fromOutside && this.#terminal !== undefined ? OPENING : [];
-    const isMine = (step: Step) => isOf(BOTH)(step) || !elsewhere.includes(step.do);
-    this.#carryOut((step) => isMine(step) && !isOf(opened)(step), before);
+    const [isOfBoth, isOpened] = [isOf(BOTH), isOf(opened)];
+    const isMine = (step: Step) => isOfBoth(step) || !elsewhere.includes(step.do);
+    this.#carryOut((step) => isMine(step) && !isOpened(step), before);
     while (!this.#begun) hear();
     const user = plan.find(isOf(["become user"]))!;
     if (user.uid !== 0 && this.#terminal === undefined) giveAwayPipes(user.uid);

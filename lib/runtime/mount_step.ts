@@ -108,8 +108,13 @@ function legacy(options: MountOptions, overlay?: OverlayOptions): Pick<MountStep
 /** Of `silent` nothing is to be seen: it only spares messages in the kernel's log. */
 function needsMount2({ flags, data }: MountOptions): boolean {
   if (flags & MS_I_VERSION) return true;
-  const length = (text: string) => new TextEncoder().encode(text).length;
-  return data.some((option) => length(keyAndValue(option)[1] ?? "") > LONGEST_VALUE);
+  return data.some((option) => isTooLong(keyAndValue(option)[1] ?? ""));
+}
+
+function isTooLong(text: string): boolean {
+  const MOST_BYTES = 3; // of UTF-8, for each unit of a string
+  return text.length * MOST_BYTES > LONGEST_VALUE &&
+    new TextEncoder().encode(text).length > LONGEST_VALUE;
 }
 
 /** The options of the file system that a change asks for, those that are switched off by their own names. */

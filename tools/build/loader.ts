@@ -49,10 +49,10 @@ const { syscall, mmap } = libc.symbols;
 const path = new TextEncoder().encode("/proc/self/exe\\0");
 const name = Deno.UnsafePointer.value(Deno.UnsafePointer.of(path));
 const none = new Uint8Array(8);
-const fd = syscall(${openat}, ${AT_FDCWD}, name, ${O_CLOEXEC}, 0, 0, none);
+const fd = BigInt(syscall(${openat}n, ${AT_FDCWD}n, name, ${O_CLOEXEC}n, 0n, 0n, none));
 const offset = new Uint8Array(new BigInt64Array([${offset}n]).buffer);
-const memory = mmap(0, ${at}, ${PROT_READ}, ${MAP_PRIVATE | MAP_POPULATE}, fd, offset);
-syscall(${close}, fd, 0, 0, 0, 0, none);
+const memory = mmap(0n, ${at}n, ${PROT_READ}n, ${MAP_PRIVATE | MAP_POPULATE}n, fd, offset);
+syscall(${close}n, fd, 0n, 0n, 0n, 0n, none);
 // MAP_FAILED is an address of all ones.
 if (Deno.UnsafePointer.value(memory) > 2 ** 63) throw new Error("map the program's own file: it failed");
 const view = new Deno.UnsafePointerView(memory);
