@@ -349,13 +349,12 @@ export function tryStatx(dirfd: number, path: Name, flags = 0): FileStatus | und
 
 /** The status, or the error number. */
 function fileStatus(dirfd: number, path: Name, flags: number): FileStatus | number {
-  const bytes = alloc(statx_struct.size);
   const STATX_BASIC_STATS = 0x7ff;
-  while (trySyscall("statx", dirfd, cstring(path), flags, STATX_BASIC_STATS, bytes) === -1) {
+  while (trySyscall("statx", dirfd, cstring(path), flags, STATX_BASIC_STATS, SCRATCH) === -1) {
     const number = errno();
     if (errnoName(number) !== "EINTR") return number;
   }
-  return new FileStatus(bytes);
+  return new FileStatus(SCRATCH.slice(0, statx_struct.size));
 }
 
 /**

@@ -139,6 +139,6 @@ export function sources(spec: Spec, { bundle, trees }: PlanOptions): Step[] {
 
 /** Whether a mount brings the host's own devices, as for privileged containers. */
 function isHostDev(mount: Mount): boolean {
-  return resolve("/", mount.destination) === "/dev" &&
-    (parseMountOptions(mount.options).flags & MS_BIND) !== 0;
+  return (parseMountOptions(mount.options).flags & MS_BIND) !== 0 &&
+    resolve("/", mount.destination) === "/dev";
 }
