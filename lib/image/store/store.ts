@@ -31,7 +31,13 @@ import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
 import { storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
-import { readReferences, type ReferenceEntry, replaceFile, writeReferences } from "./references.ts";
+import {
+  indexOf,
+  readReferences,
+  type ReferenceEntry,
+  replaceFile,
+  writeReferences,
+} from "./references.ts";
 
 /** Bytes in pieces, as they come. */
 export type Content =
@@ -295,7 +301,7 @@ function makeLayout(root: number): void {
   fchmod(root, 0o700);
   using _lock = lockStore(root, "exclusive");
   for (const name of [BLOBS, `${BLOBS}/sha256`, PARTIAL, LAYERS, REMOVED]) tryMkdirat(root, name);
-  // The index comes with the first reference: to wait for the disk for an empty one would be for nothing.
+  if (tryStatx(root, INDEX) === undefined) replaceFile(root, INDEX, indexOf([]));
   if (tryStatx(root, OCI_LAYOUT) === undefined) replaceFile(root, OCI_LAYOUT, LAYOUT_VERSION);
   tryMkdirat(root, LEASES);
 }
