@@ -52,7 +52,11 @@ export function deleteCommand(args: Arguments, global: GlobalOptions): number {
   const root = openRoot(global);
   if (args.rest.length === 0) onlyId(args);
   for (const id of args.rest) {
-    if (force && root.find(id) === undefined) continue;
+    if (force && root.find(id) === undefined) {
+      // A delete that was killed may have forgotten it, and left its folder.
+      root.tidy();
+      continue;
+    }
     deleteContainer(getContainer(root, id), force);
   }
   return 0;
