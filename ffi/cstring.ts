@@ -21,10 +21,7 @@ export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   if (known !== undefined) return known;
   if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
   const bytes = encoder.encode(`${text}\0`);
-  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) {
-    kept.set(text, bytes);
-    addresses.set(bytes, NOT_ASKED);
-  }
+  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) kept.set(text, keepAddress(bytes));
   return bytes;
 }
 
@@ -53,7 +50,7 @@ export class CStringArray {
   }
 }
 
-/** Addresses of buffers that are in use to the end: to ask for one takes longer than most calls. */
+/** Of buffers that are in use to the end. */
 const addresses = new Map<Uint8Array, bigint>();
 const NOT_ASKED = 0n;
 
@@ -67,9 +64,11 @@ export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return address;
 }
 
-/** For a buffer that is in use to the end: its address is asked for only once. */
+/**
+ * For a buffer that is in use to the end: its address is asked for once at most, which takes longer than most calls.
+ */
 export function keepAddress(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  addresses.set(buffer, askAddress(buffer));
+  addresses.set(buffer, NOT_ASKED);
   return buffer;
 }
 

@@ -43,7 +43,7 @@ export interface RunResult {
  */
 export async function run(options: RunOptions, observer?: ChildObserver): Promise<RunResult> {
   // Modes are given in full from here on: a stricter umask would keep users out of their own root.
-  Deno.umask(0o022);
+  umask(0o022);
   if (options.name !== undefined) checkId(options.name, "name");
   const containersFolder = safeFolder(options.containersFolder, { create: 0o700 });
   const capabilities = containerCapabilities(options);
@@ -85,8 +85,6 @@ function runFrom(
   observer?: ChildObserver,
 ): RunResult {
   using undo = new DisposableStack();
-  // Modes are meant as they stand, whatever the caller's mask.
-  umask(0o022);
   const imageRoot = undo.use(image.openRoot());
   const user = resolveUser(imageRoot.number, options.user ?? image.defaults.user);
   const signals = undo.use(holdSignals());

@@ -80,6 +80,7 @@ export class Parents implements Disposable {
   [Symbol.dispose](): void {
     if (this.#opened >= 0) close(this.#opened);
     this.#opened = -1;
+    this.#folder = undefined;
   }
 }
 

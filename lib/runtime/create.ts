@@ -212,11 +212,10 @@ export function create(options: CreateOptions): CreatedContainer {
     pidfd: init.pidfd.number,
     master: init.master?.number,
     start: () => {
+      if (options.readyLater) awaitReady();
       record.started = true;
-      // While it gets ready.
       state.save();
       try {
-        if (options.readyLater) awaitReady();
         orDied(() => init.start());
       } catch (error) {
         record.started = false;

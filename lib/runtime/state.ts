@@ -48,7 +48,7 @@ export interface ContainerRecord {
   readonly created: string;
   /** The gocontainer process that follows it; when that is gone, so is the container's right to be. */
   readonly owner?: ProcessIdentity;
-  /** Its first process, once there is one. */
+  /** Its first process, once there is one; where that is started at once, from its start on. */
   init?: ProcessIdentity;
   /** Whether it is built, so that only its start is missing. */
   built?: boolean;

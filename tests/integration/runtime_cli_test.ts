@@ -68,6 +68,14 @@ Deno.test("create, state, start, kill and delete: the life of a container", asyn
   await runtime.ok("delete", "--force", "life");
 });
 
+Deno.test("delete --force of what is forgotten takes away what a killed delete has left", async () => {
+  const left = `${runtime.root}/.removed-${crypto.randomUUID()}`;
+  Deno.mkdirSync(left, { recursive: true });
+  Deno.writeTextFileSync(`${left}/state.json`, "{}");
+  await runtime.ok("delete", "--force", "forgotten");
+  assert(!exists(left));
+});
+
 Deno.test("a created container's program has not run and no runtime process stays", async () => {
   await runtime.create("waiting", ["sh", "-c", "echo ran"]);
   const { pid } = await runtime.state("waiting");

@@ -6,7 +6,7 @@ import type { Compiler } from "./compiler.ts";
 import { baseLength } from "./embed.ts";
 import { type CachedScript, loaderOfIncluded, loaderOfSpliced, piecesOf } from "./loader.ts";
 import { compile } from "./mod.ts";
-import { asScripts, type BundledModule, closure, ENTRY, type Scripts } from "./scripts.ts";
+import { asScripts, type BundledModule, closure, ENTRY, FIRST, type Scripts } from "./scripts.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -103,7 +103,7 @@ export function scriptsOf(bundle: string): Scripts {
   const those = (forRun: boolean, forRuntime: boolean) =>
     modules.filter(({ name }) => run.has(name) === forRun && runtime.has(name) === forRuntime);
   return {
-    common: those(true, true),
+    [FIRST]: those(true, true),
     run: those(true, false),
     runtime: those(false, true),
     cold: those(false, false),

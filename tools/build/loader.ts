@@ -1,7 +1,7 @@
 /** The compiled program's main module, which hands V8 its scripts with their compiled form. */
 
 import { LIBC_SYMBOLS, MMAP } from "../../ffi/libc_symbols.ts";
-import { ENTRY } from "./scripts.ts";
+import { ENTRY, FIRST } from "./scripts.ts";
 
 /** A script with its compiled form, which comes first, for V8 wants it aligned. */
 export interface CachedScript {
@@ -100,6 +100,6 @@ function moduleOf(name) {
   }
   return scripts[home][name];
 }
-await load("common/${ENTRY}");
+await load("${FIRST}/${ENTRY}");
 `;
 }

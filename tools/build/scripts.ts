@@ -65,8 +65,9 @@ function asScript(modules: readonly BundledModule[], homes: Homes): string {
 /** Whole names of modules by their own. */
 type Homes = ReadonlyMap<string, string>;
 
-/** The module that the program begins with. */
+/** The module that the program begins with, and the script that has it. */
 export const ENTRY = "main.js";
+export const FIRST = "common";
 
 function asFunctionBody(name: string, text: string, homes: Homes): string {
   const body = text

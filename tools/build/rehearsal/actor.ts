@@ -1,7 +1,7 @@
 /** Letting the program play one act on the stage. */
 
 import { LIBC_SYMBOLS } from "../../../ffi/libc_symbols.ts";
-import { ENTRY } from "../scripts.ts";
+import { ENTRY, FIRST } from "../scripts.ts";
 import type { Props } from "./props.ts";
 import { type Act, Curtain, Stage } from "./stage.ts";
 
@@ -52,7 +52,7 @@ async function enter(modules: Modules): Promise<void> {
     return loaded.get(name);
   };
   const later = (name: string) => Promise.resolve().then(() => load(name));
-  await load(`common/${ENTRY}`);
+  await load(`${FIRST}/${ENTRY}`);
 }
 
 /** What of Deno there is on the stage: nothing that would change the machine. */
