@@ -24,6 +24,7 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_ACK = 4;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
 
 const NLM_F_REQUEST = 1;
 const NLM_F_MULTI = 2;
@@ -37,6 +38,16 @@ const SOCK_CLOEXEC = 0o2000000;
 export interface NetlinkMessage {
   readonly type: number;
   readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+/** One message to the kernel: the family's own header and attributes are its parts. */
+export interface NetlinkRequest {
+  /** The request as it stands in an error, e.g. `NFT_MSG_NEWTABLE "gocontainer"`. */
+  readonly what: string;
+  readonly type: number;
+  /** NLM_F_*. */
+  readonly flags: number;
+  readonly parts: readonly Uint8Array[];
 }
 
 /** A socket to one netlink family, in the network namespace of the calling thread. netlink(7). */
@@ -71,19 +82,7 @@ export class NetlinkSocket implements Disposable {
     flags: number,
     parts: readonly Uint8Array[],
   ): { errno: number; answers: NetlinkMessage[] } {
-    let length = nlmsghdr.size;
-    for (const part of parts) length += part.length;
-    const message = alloc(length);
-    nlmsghdr.set(message, "nlmsg_len", length);
-    nlmsghdr.set(message, "nlmsg_type", type);
-    nlmsghdr.set(message, "nlmsg_flags", NLM_F_REQUEST | flags);
-    nlmsghdr.set(message, "nlmsg_seq", ++this.#sequence);
-    let at = nlmsghdr.size;
-    for (const part of parts) {
-      message.set(part, at);
-      at += part.length;
-    }
-    syscall("sendto", what, this.#fd, message, length, 0, null, 0);
+    this.#send(what, this.#encode({ what, type, flags, parts }));
     const answers: NetlinkMessage[] = [];
     for (;;) {
       const errno = this.#receive(what, answers);
@@ -91,17 +90,60 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** One recvfrom(2); 0 or the error number when the answer is complete. */
-  #receive(what: string, answers: NetlinkMessage[]): number | undefined {
+  /**
+   * Sends requests in one message, of which the kernel carries out all or none, and waits until each that bears
+   * NLM_F_ACK is answered.
+   *
+   * @throws {SysError} what the kernel says of the first that it refuses.
+   */
+  transact(requests: readonly NetlinkRequest[]): void {
+    const first = this.#sequence + 1;
+    const messages = requests.map((request) => this.#encode(request));
+    this.#send(requests[0].what, concatenated(messages));
+    let unanswered = requests.filter(({ flags }) => flags & NLM_F_ACK).length;
+    while (unanswered > 0) {
+      const count = this.#recv(requests[0].what);
+      for (let at = 0; at + nlmsghdr.size <= count;) {
+        const request = requests[nlmsghdr.get(SCRATCH, "nlmsg_seq", at) - first];
+        if (request !== undefined) {
+          const errno = errnoAt(at);
+          if (errno !== 0) throw new SysError("netlink", errno, request.what);
+          unanswered--;
+        }
+        at += align(Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size));
+      }
+    }
+  }
+
+  #encode({ type, flags, parts }: NetlinkRequest): Uint8Array<ArrayBuffer> {
+    const message = concatenated([alloc(nlmsghdr.size), ...parts]);
+    nlmsghdr.set(message, "nlmsg_len", message.length);
+    nlmsghdr.set(message, "nlmsg_type", type);
+    nlmsghdr.set(message, "nlmsg_flags", NLM_F_REQUEST | flags);
+    nlmsghdr.set(message, "nlmsg_seq", ++this.#sequence);
+    return message;
+  }
+
+  #send(what: string, message: Uint8Array<ArrayBuffer>): void {
+    syscall("sendto", what, this.#fd, message, message.length, 0, null, 0);
+  }
+
+  /** One recvfrom(2) into SCRATCH; how many bytes. */
+  #recv(what: string): number {
     // The kernel fills at most 32 KiB in one answer, netlink(7).
+    return syscall("recvfrom", what, this.#fd, SCRATCH, SCRATCH.length, 0, null, null);
+  }
+
+  /** One message of the kernel; 0 or the error number when the answer is complete. */
+  #receive(what: string, answers: NetlinkMessage[]): number | undefined {
     const buffer = SCRATCH;
-    const count = syscall("recvfrom", what, this.#fd, buffer, buffer.length, 0, null, null);
+    const count = this.#recv(what);
     for (let at = 0; at + nlmsghdr.size <= count;) {
       const length = Math.max(nlmsghdr.get(buffer, "nlmsg_len", at), nlmsghdr.size);
       const type = nlmsghdr.get(buffer, "nlmsg_type", at);
       const payload = buffer.slice(at + nlmsghdr.size, at + length);
       if (nlmsghdr.get(buffer, "nlmsg_seq", at) === this.#sequence) {
-        if (type === NLMSG_ERROR) return -new DataView(buffer.buffer).getInt32(at + 16, true);
+        if (type === NLMSG_ERROR) return errnoAt(at);
         if (type === NLMSG_DONE) return 0;
         answers.push({ type, payload });
         if ((nlmsghdr.get(buffer, "nlmsg_flags", at) & NLM_F_MULTI) === 0) return 0;
@@ -116,6 +158,11 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
+/** The error number of an NLMSG_ERROR in SCRATCH; 0 for a confirmation. */
+function errnoAt(at: number): number {
+  return -new DataView(SCRATCH.buffer).getInt32(at + nlmsghdr.size, true);
+}
+
 /** struct nlattr with its value, padded to four bytes. netlink(7). */
 export function attribute(type: number, value: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = alloc(align(4 + value.length));
@@ -124,6 +171,12 @@ export function attribute(type: number, value: Uint8Array): Uint8Array<ArrayBuff
   view.setUint16(2, type, true);
   bytes.set(value, 4);
   return bytes;
+}
+
+/** An attribute that consists of attributes. */
+export function nested(type: number, ...inner: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const NLA_F_NESTED = 0x8000;
+  return attribute(type | NLA_F_NESTED, concatenated(inner));
 }
 
 /** The attributes from `offset` on, by type; the last of a kind counts. */
@@ -159,6 +212,16 @@ export function be32(bytes: Uint8Array | undefined): number | undefined {
 export function toBe32(value: number): Uint8Array<ArrayBuffer> {
   const bytes = alloc(4);
   new DataView(bytes.buffer).setUint32(0, value, false);
+  return bytes;
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = alloc(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
 }
 

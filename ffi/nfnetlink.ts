@@ -5,6 +5,7 @@ import {
   attributes,
   be32,
   NETLINK_NETFILTER,
+  type NetlinkRequest,
   NetlinkSocket,
   NLM_F_DUMP,
 } from "./netlink.ts";
@@ -21,15 +22,25 @@ export const nfgenmsg = struct("nfgenmsg", 4, {
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
 
-const NFT_MSG_GETCHAIN = (10 << 8) | 4;
-const NFTA_CHAIN_TABLE = 1;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_CHAIN_HOOK = 4;
-const NFTA_CHAIN_POLICY = 5;
+/** Where packets come by, linux/netfilter.h. */
+export const NF_INET_FORWARD = 2;
+export const NF_INET_POST_ROUTING = 4;
+
+/** What becomes of a packet, linux/netfilter.h. */
+export const NF_DROP = 0;
+export const NF_ACCEPT = 1;
+
+/** Which part of netfilter a message is for stands in the upper half of its type. */
+export const NFNL_SUBSYS_NFTABLES = 10;
+
+const NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 4;
+/** Attributes of chains, linux/netfilter/nf_tables.h. */
+export const NFTA_CHAIN_TABLE = 1;
+export const NFTA_CHAIN_NAME = 3;
+export const NFTA_CHAIN_HOOK = 4;
+export const NFTA_CHAIN_POLICY = 5;
+export const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_CHAIN_USE = 6;
-const NFTA_HOOK_HOOKNUM = 1;
-const NF_INET_FORWARD = 2;
-const NF_DROP = 0;
 
 /** A chain of nftables, linux/netfilter/nf_tables.h. */
 export interface NftChain {
@@ -44,7 +55,11 @@ export interface NftChain {
   readonly use: number;
 }
 
-/** Questions to the kernel's nftables in the network namespace of the calling thread. */
+/** Messages around those of a transaction, linux/netfilter/nfnetlink.h. */
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+
+/** The kernel's nftables in the network namespace of the calling thread. */
 export class NftSocket implements Disposable {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
 
@@ -62,6 +77,25 @@ export class NftSocket implements Disposable {
   /** NFT_MSG_GETCHAIN: all chains of all families. */
   chains(): NftChain[] {
     return this.#ask("NFT_MSG_GETCHAIN", NLM_F_DUMP, 0);
+  }
+
+  /**
+   * Makes changes (nft_change.ts), all of them or none.
+   *
+   * @throws {SysError} what the kernel says of the first that it refuses; EOPNOTSUPP when it has no nftables.
+   */
+  transact(changes: readonly NetlinkRequest[]): void {
+    const edge = (what: string, type: number): NetlinkRequest => {
+      const header = alloc(nfgenmsg.size);
+      // In network order.
+      header[3] = NFNL_SUBSYS_NFTABLES;
+      return { what, type, flags: 0, parts: [header] };
+    };
+    this.#socket.transact([
+      edge("NFNL_MSG_BATCH_BEGIN", NFNL_MSG_BATCH_BEGIN),
+      ...changes,
+      edge("NFNL_MSG_BATCH_END", NFNL_MSG_BATCH_END),
+    ]);
   }
 
   #ask(what: string, flags: number, family: number, ...parts: Uint8Array[]): NftChain[] {

@@ -90,18 +90,6 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
   }
 }
 
-/** Deletes the bridge; false when there was none. Containers that are connected lose their network. */
-export function removeBridge(): boolean {
-  using socket = new RouteSocket();
-  if (socket.link(BRIDGE) === undefined) return false;
-  runIp([{
-    label: `delete the bridge ${BRIDGE}`,
-    line: `link delete ${BRIDGE}`,
-    check: "ip -brief link",
-  }]);
-  return true;
-}
-
 function inspect(socket: RouteSocket): { link: Link | undefined; addresses: LinkAddress[] } {
   const link = socket.link(BRIDGE);
   if (link !== undefined && link.kind !== "bridge") {

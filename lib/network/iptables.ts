@@ -36,7 +36,7 @@ export function acceptForwarding(nftables: NftSocket | undefined): void {
 }
 
 /**
- * Masquerades a subnet where there is no nft(8). The rules cannot be asked for without a process, so
+ * Masquerades a subnet where the kernel has no nftables. The rules cannot be asked for without a process, so
  * this is for want of something better.
  *
  * @throws {ContainerError} what iptables said.
@@ -56,27 +56,6 @@ export function masquerade(program: string, subnet: string): void {
       ["-j", "MASQUERADE"],
     ),
   );
-}
-
-/** Takes back what the functions above made, wherever it is. */
-export function removeRules(nftables: NftSocket | undefined): void {
-  const backends: Backend[] = [];
-  const isInNft = (table: string, chain: string) =>
-    nftables?.chain(NFPROTO_IPV4, table, chain) !== undefined;
-  if (isInNft("filter", CHAIN) || isInNft("nat", "POSTROUTING")) backends.push("nft");
-  if (hasLegacyTable("filter") || hasLegacyTable("nat")) backends.push("legacy");
-  for (const backend of backends) {
-    const program = findIptables(backend);
-    if (program === undefined) continue;
-    if (runProgram(program, ["-w", "-S", CHAIN]).success) {
-      while (runProgram(program, ["-w", "-D", "FORWARD", "-j", CHAIN]).success);
-      run(program, "empty our chain", ["-F", CHAIN]);
-      run(program, "delete our chain", ["-X", CHAIN]);
-    }
-    for (const rule of ourRules(program, "nat", "POSTROUTING")) {
-      run(program, "delete the rule of masquerading", ["-t", "nat", "-D", ...rule]);
-    }
-  }
 }
 
 /** The path of iptables(8), of that backend if it is to be had, or undefined. */

@@ -3,9 +3,8 @@ import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, networkOf } from "./cidr.ts";
-import { acceptForwarding, findIptables, masquerade, removeRules } from "./iptables.ts";
-import { deleteTable, droppingChains, hasTable, makeTable, openNftables } from "./nftables.ts";
-import { findProgram } from "../program.ts";
+import { acceptForwarding, findIptables, masquerade } from "./iptables.ts";
+import { droppingChains, hasTable, makeTable, openNftables, rulesOf } from "./nftables.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /**
@@ -18,12 +17,12 @@ import { readSysctl, writeSysctl } from "./sysctl.ts";
  * @param bridge the bridge's address with prefix; its subnet is masqueraded.
  */
 export function prepareNat(bridge: Cidr): void {
-  const subnet = formatCidr(networkOf(bridge));
+  const subnet = networkOf(bridge);
   try {
     forwardPackets();
     using nftables = openNftables();
     const isMade = step({
-      label: `look whether packets from ${subnet} are masqueraded`,
+      label: `look whether packets from ${formatCidr(subnet)} are masqueraded`,
       call: "NFT_MSG_GETCHAIN (netlink)",
       check: "nft list table ip gocontainer",
     }, () => nftables !== undefined && hasTable(nftables, subnet));
@@ -36,14 +35,6 @@ export function prepareNat(bridge: Cidr): void {
   }
 }
 
-/** Takes all rules back. Forwarding stays on, for others may need it by now. */
-export function removeNat(): void {
-  using nftables = openNftables();
-  const nft = findProgram("nft");
-  if (nft !== undefined && nftables !== undefined) deleteTable(nft, nftables);
-  removeRules(nftables);
-}
-
 function forwardPackets(): void {
   const name = "ipv4/ip_forward";
   if (readSysctl(name) !== "0") return;
@@ -54,33 +45,37 @@ function forwardPackets(): void {
   }, () => writeSysctl(name, 1));
 }
 
-/** @throws {ContainerError} when there is neither nft nor iptables, or what they said. */
-function makeRules(nftables: NftSocket | undefined, subnet: string): void {
-  const nft = findProgram("nft");
-  if (nft === undefined || nftables === undefined) {
-    masqueradeByIptables(findIptables("nft"), subnet);
+/** @throws {ContainerError} when neither the kernel's nftables nor iptables make them. */
+function makeRules(nftables: NftSocket | undefined, subnet: Cidr): void {
+  if (nftables === undefined) {
+    masqueradeByIptables(subnet, new ContainerError("the kernel has no nftables"));
     return;
   }
   try {
-    makeTable(nft, subnet);
+    step({
+      label: `let packets from ${formatCidr(subnet)} leave under the host's address, by nftables`,
+      call: `NFT_MSG_NEWRULE (netlink), as by: nft '${rulesOf(subnet)}'`,
+      check: "nft list table ip gocontainer",
+    }, () => makeTable(nftables, subnet));
   } catch (error) {
-    // A kernel without nftables, or too old for one of the rules, may still have the older way.
-    const iptables = findIptables("legacy");
-    if (iptables === undefined) throw error;
-    masquerade(iptables, subnet);
+    // A kernel that lacks one of the kinds of rules may still have the older way.
+    if (!(error instanceof Error)) throw error;
+    masqueradeByIptables(subnet, error);
     return;
   }
   warnOfDroppingChains(nftables);
 }
 
-function masqueradeByIptables(iptables: string | undefined, subnet: string): void {
+/** @param refusal why nftables does not do it. */
+function masqueradeByIptables(subnet: Cidr, refusal: Error): void {
+  const iptables = findIptables("legacy");
   if (iptables === undefined) {
-    throw new ContainerError("masquerade their packets: neither nft nor iptables is installed", {
-      code: "Unsupported",
-      hint: "Install the package nftables",
-    });
+    throw new ContainerError(
+      `masquerade their packets: ${refusal.message}, and iptables is not installed`,
+      { code: "Unsupported", hint: "Install the package iptables", cause: refusal },
+    );
   }
-  masquerade(iptables, subnet);
+  masquerade(iptables, formatCidr(subnet));
 }
 
 /** A chain of a firewall cannot be overruled from another table: only its owner can let packets pass. */

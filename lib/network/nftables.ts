@@ -1,7 +1,34 @@
 import { SysError } from "../../ffi/errno.ts";
-import { NFPROTO_IPV4, NftSocket } from "../../ffi/nfnetlink.ts";
+import {
+  NF_ACCEPT,
+  NF_DROP,
+  NF_INET_FORWARD,
+  NF_INET_POST_ROUTING,
+  NFPROTO_IPV4,
+  NftSocket,
+} from "../../ffi/nfnetlink.ts";
+import {
+  bitwise,
+  cmp,
+  delTable,
+  immediate,
+  interfaceName,
+  masq,
+  meta,
+  newChain,
+  newRule,
+  newTable,
+  NFT_CMP_EQ,
+  NFT_CMP_NEQ,
+  NFT_META_IIFNAME,
+  NFT_META_OIFNAME,
+  NFT_PAYLOAD_NETWORK_HEADER,
+  type NftExpression,
+  payload,
+} from "../../ffi/nft_change.ts";
+import { toBe32 } from "../../ffi/netlink.ts";
 import { BRIDGE } from "./bridge.ts";
-import { runTold } from "../program.ts";
+import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";
 
 /** The one table that is gocontainer's; rules of others are not touched. */
 const TABLE = "gocontainer";
@@ -17,43 +44,75 @@ export function openNftables(): NftSocket | undefined {
 }
 
 /** Whether the table is there, for this very subnet, and nobody flushed its rules. */
-export function hasTable(nftables: NftSocket, subnet: string): boolean {
+export function hasTable(nftables: NftSocket, subnet: Cidr): boolean {
   return nftables.chain(NFPROTO_IPV4, TABLE, chainOf(subnet))?.use === 1;
 }
 
 /**
- * Makes the table anew, in one transaction: masquerading of what leaves the subnet by another
- * interface, and no forwarding of packets that only pretend to come from the subnet. nft(8).
+ * Makes the table anew, in one transaction: masquerading of what leaves the subnet by another interface, and no
+ * forwarding of packets that only pretend to come from the subnet. To nft(8) it is what {@link rulesOf} says.
  *
- * @param nft the path of nft(8).
- * @throws {ContainerError} what nft said.
+ * @throws {SysError} when the kernel refuses, for want of nftables or of one of the kinds of rules.
  */
-export function makeTable(nft: string, subnet: string): void {
-  // The subnet stands in a chain's name so that one question to the kernel tells a table of another
-  // subnet from this one. Numbers instead of names for the priorities: nft before 0.9.1 lacks those.
-  const rules = `table ip ${TABLE}; delete table ip ${TABLE}; table ip ${TABLE} { ` +
-    `chain ${chainOf(subnet)} { type nat hook postrouting priority 100; policy accept; ` +
-    `ip saddr ${subnet} oifname != "${BRIDGE}" masquerade; }; ` +
-    "chain forward { type filter hook forward priority 0; policy accept; " +
-    `iifname "${BRIDGE}" ip saddr != ${subnet} drop; }; }`;
-  runTold(
-    {
-      label: `let packets from ${subnet} leave under the host's address`,
-      check: `nft list table ip ${TABLE}`,
-    },
-    nft,
-    [rules],
-  );
+export function makeTable(nftables: NftSocket, subnet: Cidr): void {
+  const chain = chainOf(subnet);
+  nftables.transact([
+    // Deleting fails where there is none.
+    newTable(NFPROTO_IPV4, TABLE),
+    delTable(NFPROTO_IPV4, TABLE),
+    newTable(NFPROTO_IPV4, TABLE),
+    newChain(NFPROTO_IPV4, TABLE, chain, {
+      type: "nat",
+      hook: NF_INET_POST_ROUTING,
+      priority: NF_IP_PRI_NAT_SRC,
+      policy: NF_ACCEPT,
+    }),
+    newRule(NFPROTO_IPV4, TABLE, chain, [
+      ...source(NFT_CMP_EQ, subnet),
+      ...bridge(NFT_META_OIFNAME, NFT_CMP_NEQ),
+      masq(),
+    ]),
+    newChain(NFPROTO_IPV4, TABLE, "forward", {
+      type: "filter",
+      hook: NF_INET_FORWARD,
+      priority: NF_IP_PRI_FILTER,
+      policy: NF_ACCEPT,
+    }),
+    newRule(NFPROTO_IPV4, TABLE, "forward", [
+      ...bridge(NFT_META_IIFNAME, NFT_CMP_EQ),
+      ...source(NFT_CMP_NEQ, subnet),
+      immediate(NF_DROP),
+    ]),
+  ]);
 }
 
-/** Deletes the table; false when there was none. */
-export function deleteTable(nft: string, nftables: NftSocket): boolean {
-  const isThere = nftables.chain(NFPROTO_IPV4, TABLE, "forward") !== undefined;
-  if (isThere) {
-    const told = { label: `delete the nftables table ${TABLE}`, check: "nft list tables" };
-    runTold(told, nft, [`delete table ip ${TABLE}`]);
-  }
-  return isThere;
+/** Priorities of hooks, linux/netfilter_ipv4.h. */
+const NF_IP_PRI_FILTER = 0;
+const NF_IP_PRI_NAT_SRC = 100;
+
+/** The rules of the table in the language of nft(8), by which they could be made by hand. */
+export function rulesOf(subnet: Cidr): string {
+  const network = formatCidr(subnet);
+  return `table ip ${TABLE} { ` +
+    `chain ${chainOf(subnet)} { type nat hook postrouting priority ${NF_IP_PRI_NAT_SRC}; ` +
+    `ip saddr ${network} oifname != "${BRIDGE}" masquerade; }; ` +
+    `chain forward { type filter hook forward priority ${NF_IP_PRI_FILTER}; ` +
+    `iifname "${BRIDGE}" ip saddr != ${network} drop; }; }`;
+}
+
+/** `ip saddr SUBNET` */
+function source(op: number, { address, prefix }: Cidr): NftExpression[] {
+  const SOURCE = 12, LENGTH = 4;
+  return [
+    payload(NFT_PAYLOAD_NETWORK_HEADER, SOURCE, LENGTH),
+    bitwise(toBe32(netmaskOf({ prefix }))),
+    cmp(op, toBe32(address)),
+  ];
+}
+
+/** `iifname BRIDGE`, `oifname BRIDGE` */
+function bridge(key: number, op: number): NftExpression[] {
+  return [meta(key), cmp(op, interfaceName(BRIDGE))];
 }
 
 /** The chains of others that drop what is forwarded unless a rule of theirs takes it: `inet filter forward`. */
@@ -65,6 +124,7 @@ export function droppingChains(nftables: NftSocket): string[] {
     .map(({ family, table, name }) => `${families[family]} ${table} ${name}`);
 }
 
-function chainOf(subnet: string): string {
-  return `from-${subnet}`;
+/** The subnet stands in a chain's name, so that one question to the kernel tells this table from another subnet's. */
+function chainOf(subnet: Cidr): string {
+  return `from-${formatCidr(subnet)}`;
 }
