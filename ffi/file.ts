@@ -218,6 +218,21 @@ export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(write(fd, rest));
 }
 
+/** pread(2) until `buffer` is full, from `offset` bytes into the file; undefined where that has fewer. */
+export function preadAll(
+  fd: number,
+  buffer: Uint8Array<ArrayBuffer>,
+  offset: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  for (let rest = buffer, at = offset; rest.length > 0;) {
+    const count = syscall("pread64", `${fd}`, fd, rest, rest.length, at);
+    if (count === 0) return undefined;
+    rest = rest.subarray(count);
+    at += count;
+  }
+  return buffer;
+}
+
 /** pwrite(2) until all bytes are taken, from `offset` bytes into the file. */
 export function pwriteAll(fd: number, bytes: Uint8Array<ArrayBuffer>, offset: number): void {
   for (let rest = bytes, at = offset; rest.length > 0;) {

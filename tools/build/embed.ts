@@ -1,6 +1,6 @@
-/** Putting an image into a compiled program, in the layout that `lib/image/embedded.ts` reads. */
+/** Putting an image into a compiled program, in the layout of `lib/image/image_trailer.ts`. */
 
-import { TRAILER_MAGIC, TRAILER_SIZE, TRAILER_VERSION } from "../../lib/image/embedded.ts";
+import { TRAILER_MAGIC, TRAILER_SIZE, TRAILER_VERSION } from "../../lib/image/image_trailer.ts";
 import { ToolError } from "../report.ts";
 import { type ImageArchive, sha512Of } from "./images.ts";
 

@@ -1,6 +1,6 @@
 /** Building the one binary. */
 
-import { INCLUDED_FILE } from "../../lib/image/embedded.ts";
+import { INCLUDED_FILE } from "../../lib/image/image_trailer.ts";
 import { requireDeno, runDeno, trustSystemCertificates } from "../deno.ts";
 import { moduleFlags } from "../modules.ts";
 import { BINARY, BUILD_DIR, exists, ROOT } from "../project.ts";

@@ -90,7 +90,7 @@ const PARTS: readonly Part[] = [
   // The layout of what the build embeds is defined where it is read; the loader opens libc for the program.
   {
     name: "tools",
-    mayImport: ["lib/image/embedded.ts", "ffi/libc_symbols.ts"],
+    mayImport: ["lib/image/image_trailer.ts", "ffi/libc_symbols.ts"],
     packages: false,
   },
 ];

@@ -10,7 +10,7 @@ const ALLOWED: readonly [path: string, source: string][] = [
   ["lib/cgroup/v1/cpu.ts", 'import "../detect.ts"; import "../../errors.ts";'],
   ["lib/trace.ts", 'import "./errors.ts"; import "../ffi/errno.ts";'],
   ["ffi/mount.ts", 'import "./libc.ts";'],
-  ["tools/build/embed.ts", 'import "../../lib/image/embedded.ts"; import "../report.ts";'],
+  ["tools/build/embed.ts", 'import "../../lib/image/image_trailer.ts"; import "../report.ts";'],
 ];
 
 const FORBIDDEN: readonly [path: string, source: string, message: string][] = [

@@ -3,9 +3,8 @@ import {
   type EmbeddedImage,
   imageAtEndOf,
   imageBeforeSection,
-  parseTrailer,
-  TRAILER_SIZE,
 } from "../../../lib/image/embedded.ts";
+import { parseTrailer, TRAILER_SIZE } from "../../../lib/image/image_trailer.ts";
 import { imageWithTrailer, sectionLength, splice } from "../../../tools/build/embed.ts";
 import { sha512Of } from "../../../tools/build/images.ts";
 import { ToolError } from "../../../tools/report.ts";

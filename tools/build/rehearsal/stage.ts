@@ -63,6 +63,7 @@ const LOOKS: readonly SyscallName[] = [
   "openat",
   "openat2",
   "pipe2",
+  "pread64",
   "read",
   "readlinkat",
   "sched_getaffinity",
@@ -200,6 +201,8 @@ export class Stage implements Disposable {
       case "ioctl":
         if (args[1] === NS_GET_NSTYPE) return trySyscall("ioctl", ...args);
         return askedOfDevice(args[1], args[2]);
+      case "open_tree":
+        return this.#look(args[0], args[1]);
       case "getsockname":
         return sentFromBridge(args[1]);
       case "prctl":
@@ -220,6 +223,14 @@ export class Stage implements Disposable {
         return this.#open.get(args[0]) ? trySyscall("write", ...args) : args[2];
     }
     return undefined;
+  }
+
+  /** Something that is to be bound, which is a file or a folder; undefined where it is only pretended to be there. */
+  #look(dirfd: number, path: number): number | undefined {
+    const fd = trySyscall("openat", dirfd, path, O_PATH | O_CLOEXEC);
+    if (fd === -1) return undefined;
+    this.#open.set(fd, false);
+    return fd;
   }
 
   /** Only among what was opened here: standard input and output are not the program's. */
