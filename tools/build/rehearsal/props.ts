@@ -96,11 +96,19 @@ export class Props {
     return path.startsWith("/sys/fs/cgroup/");
   }
 
-  /** A descriptor for what is not there: that of a root, which some of them are. */
-  anyFile(): number {
-    const path = cstring(`${this.images}/folder`);
-    return trySyscall("openat", AT_FDCWD, path, O_PATH | O_CLOEXEC);
+  /** A descriptor for a folder that is not there: that of a root, which some of them are. */
+  anyFolder(): number {
+    return open(`${this.images}/folder`);
   }
+
+  /** A descriptor for a file that is not there. */
+  anyFile(): number {
+    return open(`${this.folder}/program`);
+  }
+}
+
+function open(path: string): number {
+  return trySyscall("openat", AT_FDCWD, cstring(path), O_PATH | O_CLOEXEC);
 }
 
 /** As much of a root file system as the program looks at before it has made the rest. */

@@ -132,8 +132,8 @@ export class Stage implements Disposable {
   readonly #open = new Map<number, boolean>();
   /** Those of them that are folders and files of the program's own. */
   readonly #own = new Set<number>();
-  /** Names of files that were made as far as the program knows. */
-  readonly #made = new Set<string>();
+  /** Names of what was made as far as the program knows, and by which call. */
+  readonly #made = new Map<string, SyscallName>();
   /** How much of what was said has been heard. */
   #heard = 0;
   /** Of the last question to netlink. */
@@ -202,7 +202,7 @@ export class Stage implements Disposable {
         if (args[1] === NS_GET_NSTYPE) return trySyscall("ioctl", ...args);
         return askedOfDevice(args[1], args[2]);
       case "open_tree":
-        return this.#look(args[0], args[1]);
+        return this.#bound(args[0], args[1]);
       case "getsockname":
         return sentFromBridge(args[1]);
       case "prctl":
@@ -226,8 +226,10 @@ export class Stage implements Disposable {
   }
 
   /** Something that is to be bound, which is a file or a folder; undefined where it is only pretended to be there. */
-  #look(dirfd: number, path: number): number | undefined {
-    const fd = trySyscall("openat", dirfd, path, O_PATH | O_CLOEXEC);
+  #bound(dirfd: number, path: number): number | undefined {
+    const fd = textAt(path) === ""
+      ? trySyscall("fcntl", dirfd, F_DUPFD_CLOEXEC, 3)
+      : trySyscall("openat", dirfd, path, O_PATH | O_CLOEXEC);
     if (fd === -1) return undefined;
     this.#open.set(fd, false);
     return fd;
@@ -252,7 +254,7 @@ export class Stage implements Disposable {
     const isOwn = this.#isOwn(name, args, places, paths);
     const isPretended = isDeed && (!isOwn || PRIVILEGED.includes(name));
     if (isPretended || this.#props.isStaged(path)) {
-      if (isDeed) this.#made.add(nameOf(path));
+      if (isDeed) this.#made.set(nameOf(path), name);
       return this.#pretend(name);
     }
     // They have to stay reachable until the call is made.
@@ -261,7 +263,8 @@ export class Stage implements Disposable {
     if (name === "openat" && isDeed) args[2] |= O_NOFOLLOW;
     const result = trySyscall(name, ...args);
     if (result === -1) {
-      if (OPENING.includes(name) && this.#made.has(nameOf(path))) return this.#pretend(name);
+      const made = this.#made.get(nameOf(path));
+      if (OPENING.includes(name) && made !== undefined) return this.#pretend(name, made);
       return name === "read" ? 0 : -1;
     }
     // All belongs to root here.
@@ -295,9 +298,10 @@ export class Stage implements Disposable {
     });
   }
 
-  #pretend(name: SyscallName): number {
+  /** @param made the call that has made what is opened. */
+  #pretend(name: SyscallName, made?: SyscallName): number {
     if (!OPENING.includes(name)) return 0;
-    const fd = this.#props.anyFile();
+    const fd = made === "mknodat" ? this.#props.anyFile() : this.#props.anyFolder();
     this.#open.set(fd, false);
     return fd;
   }
