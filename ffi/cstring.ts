@@ -25,6 +25,11 @@ export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** The text of bytes; what is not UTF-8 in them becomes U+FFFD. */
+export function utf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
 /** The text before the first NUL of what the kernel wrote; all of it when there is none. */
 export function fromCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);

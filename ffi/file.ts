@@ -1,4 +1,4 @@
-import { cstring, fromCString, keepAddress, type Name } from "./cstring.ts";
+import { cstring, fromCString, keepAddress, type Name, utf8 } from "./cstring.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -464,7 +464,7 @@ export function readFile(path: string): string {
   let buffer = SCRATCH;
   for (let length = 0;;) {
     const count = read(file.number, length === 0 ? buffer : buffer.subarray(length)).length;
-    if (count === 0) return decoder.decode(buffer.subarray(0, length));
+    if (count === 0) return utf8(buffer.subarray(0, length));
     length += count;
     if (length < buffer.length) continue;
     const larger = alloc(2 * length);
@@ -472,8 +472,6 @@ export function readFile(path: string): string {
     buffer = larger;
   }
 }
-
-const decoder = new TextDecoder();
 
 /** Writes a file of the given octal mode (less the umask), made or cut to nothing first; a link in its place is refused. */
 export function writeFile(path: string, text: string, mode: number): void {

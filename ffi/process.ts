@@ -1,7 +1,8 @@
-import { addressOf, cstring, type CStringArray } from "./cstring.ts";
+import { addressOf, cstring, type CStringArray, utf8 } from "./cstring.ts";
 import { close } from "./file.ts";
 import { errno, preparedSyscall, syscall, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
+import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
 
 /** struct siginfo as waitid(2) fills it for SIGCHLD. */
@@ -118,9 +119,8 @@ export function chroot(path: string): void {
 
 /** getcwd(2) as the kernel tells it: starts with `(unreachable)` when the folder is outside the root. */
 export function getcwd(): string {
-  const buffer = alloc(4096);
-  const length = syscall("getcwd", "", buffer, buffer.length);
-  return new TextDecoder().decode(buffer.subarray(0, length - 1));
+  const length = syscall("getcwd", "", SCRATCH, SCRATCH.length);
+  return utf8(SCRATCH.subarray(0, length - 1));
 }
 
 /** close_range(2). `last` defaults to all there are. */

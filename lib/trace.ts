@@ -39,8 +39,9 @@ export function step<T>(info: StepInfo | (() => StepInfo), action: () => T): T {
   return result;
 }
 
-/** Begins a step that goes on while others are done; to be called when it has gone well. */
+/** Begins a step that goes on while others are done; what it returns is to be called when it has gone well. */
 export function beginStep(told: StepInfo): () => void {
+  if (observers.length === 0) return () => {};
   for (const observer of observers) observer.begin?.(told);
   const start = performance.now();
   return () => {

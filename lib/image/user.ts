@@ -1,4 +1,5 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { utf8 } from "../../ffi/cstring.ts";
 import { Fd, openat, openInRoot, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
@@ -108,9 +109,11 @@ function unknown(kind: string, name: string, file: string): ContainerError {
   );
 }
 
+const DIGITS = /^[0-9]+$/;
+
 /** The id that an argument is, or undefined for a name. */
 function idOf(text: string): number | undefined {
-  if (!/^[0-9]+$/.test(text)) return undefined;
+  if (!DIGITS.test(text)) return undefined;
   const id = Number(text);
   if (id <= ID_LIMIT) return id;
   throw new ContainerError(`use id ${text}: the highest is ${ID_LIMIT}`, {
@@ -120,7 +123,7 @@ function idOf(text: string): number | undefined {
 
 /** The id in a field of a file; undefined for what is none. */
 function idIn(text: string | undefined): number | undefined {
-  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
+  if (text === undefined || !DIGITS.test(text)) return undefined;
   const id = Number(text);
   return id <= ID_LIMIT ? id : undefined;
 }
@@ -153,7 +156,7 @@ function readFile(root: number, path: string): string {
     if (piece.length === 0) break;
     length += piece.length;
   }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return utf8(bytes.subarray(0, length));
 }
 
 function tooLarge(path: string): ContainerError {
