@@ -25,7 +25,6 @@ const PACKAGES = [
   "procps",
   "iproute2",
   "iputils-ping",
-  "nftables",
 ];
 const INITRD_PACKAGES = ["busybox-static"];
 
