@@ -3,7 +3,7 @@
  * (CVE-2025-31133).
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
 import { Bundles } from "../integration/support/bundle.ts";
 import { isInstalled } from "../integration/support/project.ts";
@@ -76,5 +76,16 @@ Deno.test("a /dev of somebody else's does not change what a mask is", async () =
     const bundle = await bundleWithOwnDev(TARGET);
     const { stdout, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
     assertEquals(maskIn(stdout), "/null", stderr);
+  });
+});
+
+Deno.test("where /dev/null of the host is something else, nothing is hidden behind it", async () => {
+  await attack(workspace, async ({ file, secret }) => {
+    const through = ["unshare", "--mount", "sh", "-e", "-c"]
+      .concat(`mount --bind ${file} /dev/null; exec "$@"`, "sh");
+    const script = ["-net=none", "alpine", "/bin/sh", "-c", "cat /proc/keys"];
+    const { code, stdout, stderr } = await workspace.run(script, { through });
+    assertEquals([code, stdout.includes(secret)], [125, false], stdout);
+    assertStringIncludes(stderr, "/dev/null is not the null device");
   });
 });
