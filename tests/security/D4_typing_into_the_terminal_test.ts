@@ -85,6 +85,8 @@ const WAYS: readonly (readonly [name: string, options: readonly string[], redire
   ["with the caller's terminal as standard input, output and error", ["-t=false"], ""],
   ["with the caller's terminal as standard input", [], "> /dev/null"],
   ["with the caller's terminal as standard error", [], "< /dev/null > /dev/null"],
+  // Its first process is forked, not launched.
+  ["with the caller's terminal in a user namespace", ["-t=false", "-userns=auto"], ""],
 ];
 
 for (const [name, options, redirect] of WAYS) {
