@@ -4,6 +4,7 @@ import {
   attribute,
   attributes,
   be32,
+  nested,
   NETLINK_ROUTE,
   NetlinkSocket,
   NLM_F_ACK,
@@ -188,32 +189,22 @@ export class RouteSocket implements Disposable {
     if (queue.errno !== 0) return queue.errno;
     const count = new Uint8Array(new Uint16Array([program.length / 8]).buffer);
     const flags = new Uint8Array(new Uint32Array([TCA_BPF_FLAG_ACT_DIRECT]).buffer);
-    const options = [
-      attribute(TCA_BPF_OPS_LEN, count),
-      attribute(TCA_BPF_OPS, program),
-      attribute(TCA_BPF_FLAGS, flags),
-    ];
     const info = FIRST | EVERY_PROTOCOL;
     return this.#socket.tryRequest("RTM_NEWTFILTER bpf", RTM_NEWTFILTER, NEW, [
       tcmsg.encode({ tcm_ifindex: index, tcm_parent: INGRESS, tcm_info: info }),
       attribute(TCA_KIND, cstring("bpf")),
-      attribute(TCA_OPTIONS, joined(options)),
+      nested(
+        TCA_OPTIONS,
+        attribute(TCA_BPF_OPS_LEN, count),
+        attribute(TCA_BPF_OPS, program),
+        attribute(TCA_BPF_FLAGS, flags),
+      ),
     ]).errno;
   }
 
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = alloc(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function decodeLink(payload: Uint8Array<ArrayBuffer>): Link {
