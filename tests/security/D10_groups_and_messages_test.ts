@@ -35,12 +35,15 @@ testWith(
     const script = `${workspace.path("map")}.ts`;
     Deno.writeTextFileSync(script, MAP);
     Deno.chmodSync(workspace.folder, 0o755);
+    const NOBODY = 65534;
+    const cache = Deno.makeTempDirSync({ dir: workspace.folder });
+    Deno.chownSync(cache, NOBODY, NOBODY);
     const { stdout, stderr } = await new Deno.Command("setpriv", {
       args: [
-        ...["--reuid=65534", "--regid=65534", "--groups=1", Deno.execPath(), "run", "-A"],
+        ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--groups=1", Deno.execPath(), "run", "-A"],
         ...["--no-config", "--no-lock", "--no-check", script],
       ],
-      env: { DENO_DIR: "/tmp/none", DENO_NO_UPDATE_CHECK: "1" },
+      env: { DENO_DIR: cache, DENO_NO_UPDATE_CHECK: "1" },
     }).output();
     const told = new TextDecoder();
     assertMatch(told.decode(stdout), /^deny\nsetpriv: .*not permitted/, told.decode(stderr));
