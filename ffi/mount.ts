@@ -1,4 +1,4 @@
-import { cstring } from "./cstring.ts";
+import { cstring, utf8 } from "./cstring.ts";
 import { errnoName, SysError } from "./errno.ts";
 import { quote } from "./file.ts";
 import { errno, syscall, trySyscall } from "./libc.ts";
@@ -102,7 +102,7 @@ function withFsMessage(fsfd: number, call: string, detail: string): SysError {
   for (let i = 0; i < 8; i++) {
     const length = trySyscall("read", fsfd, buffer, buffer.length);
     if (length <= 0) break;
-    messages.push(new TextDecoder().decode(buffer.subarray(0, length)).trim());
+    messages.push(utf8(buffer.subarray(0, length)).trim());
   }
   const said = messages.length > 0 ? ` (${messages.join("; ")})` : "";
   return new SysError(call, number, detail + said);

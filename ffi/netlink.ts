@@ -85,7 +85,7 @@ export class NetlinkSocket implements Disposable {
     this.#send(what, this.#encode({ what, type, flags, parts }));
     const answers: NetlinkMessage[] = [];
     for (;;) {
-      const errno = this.#receive(what, answers);
+      const errno = this.#take(what, answers);
       if (errno !== undefined) return { errno, answers };
     }
   }
@@ -102,21 +102,20 @@ export class NetlinkSocket implements Disposable {
     this.#send(requests[0].what, concatenated(messages));
     let unanswered = requests.filter(({ flags }) => flags & NLM_F_ACK).length;
     while (unanswered > 0) {
-      const count = this.#recv(requests[0].what);
-      for (let at = 0; at + nlmsghdr.size <= count;) {
+      for (const at of this.#receive(requests[0].what)) {
         const request = requests[nlmsghdr.get(SCRATCH, "nlmsg_seq", at) - first];
-        if (request !== undefined) {
-          const errno = errnoAt(at);
-          if (errno !== 0) throw new SysError("netlink", errno, request.what);
-          unanswered--;
+        if (request === undefined || nlmsghdr.get(SCRATCH, "nlmsg_type", at) !== NLMSG_ERROR) {
+          continue;
         }
-        at += align(Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size));
+        const errno = errnoAt(at);
+        if (errno !== 0) throw new SysError("netlink", errno, request.what);
+        unanswered--;
       }
     }
   }
 
   #encode({ type, flags, parts }: NetlinkRequest): Uint8Array<ArrayBuffer> {
-    const message = concatenated([alloc(nlmsghdr.size), ...parts]);
+    const message = concatenated(parts, nlmsghdr.size);
     nlmsghdr.set(message, "nlmsg_len", message.length);
     nlmsghdr.set(message, "nlmsg_type", type);
     nlmsghdr.set(message, "nlmsg_flags", NLM_F_REQUEST | flags);
@@ -128,27 +127,26 @@ export class NetlinkSocket implements Disposable {
     syscall("sendto", what, this.#fd, message, message.length, 0, null, 0);
   }
 
-  /** One recvfrom(2) into SCRATCH; how many bytes. */
-  #recv(what: string): number {
+  /** What one recvfrom(2) brings into SCRATCH: where in that each message begins. */
+  *#receive(what: string): Generator<number, void> {
     // The kernel fills at most 32 KiB in one answer, netlink(7).
-    return syscall("recvfrom", what, this.#fd, SCRATCH, SCRATCH.length, 0, null, null);
+    const count = syscall("recvfrom", what, this.#fd, SCRATCH, SCRATCH.length, 0, null, null);
+    for (let at = 0; at + nlmsghdr.size <= count;) {
+      yield at;
+      at += align(Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size));
+    }
   }
 
-  /** One message of the kernel; 0 or the error number when the answer is complete. */
-  #receive(what: string, answers: NetlinkMessage[]): number | undefined {
-    const buffer = SCRATCH;
-    const count = this.#recv(what);
-    for (let at = 0; at + nlmsghdr.size <= count;) {
-      const length = Math.max(nlmsghdr.get(buffer, "nlmsg_len", at), nlmsghdr.size);
-      const type = nlmsghdr.get(buffer, "nlmsg_type", at);
-      const payload = buffer.slice(at + nlmsghdr.size, at + length);
-      if (nlmsghdr.get(buffer, "nlmsg_seq", at) === this.#sequence) {
-        if (type === NLMSG_ERROR) return errnoAt(at);
-        if (type === NLMSG_DONE) return 0;
-        answers.push({ type, payload });
-        if ((nlmsghdr.get(buffer, "nlmsg_flags", at) & NLM_F_MULTI) === 0) return 0;
-      }
-      at += align(length);
+  /** Takes what one recvfrom(2) brings; 0 or the error number when the answer is complete. */
+  #take(what: string, answers: NetlinkMessage[]): number | undefined {
+    for (const at of this.#receive(what)) {
+      if (nlmsghdr.get(SCRATCH, "nlmsg_seq", at) !== this.#sequence) continue;
+      const type = nlmsghdr.get(SCRATCH, "nlmsg_type", at);
+      if (type === NLMSG_ERROR) return errnoAt(at);
+      if (type === NLMSG_DONE) return 0;
+      const end = at + Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size);
+      answers.push({ type, payload: SCRATCH.slice(at + nlmsghdr.size, end) });
+      if ((nlmsghdr.get(SCRATCH, "nlmsg_flags", at) & NLM_F_MULTI) === 0) return 0;
     }
     return undefined;
   }
@@ -215,9 +213,10 @@ export function toBe32(value: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = alloc(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
+/** @param room bytes to leave before them. */
+function concatenated(parts: readonly Uint8Array[], room = 0): Uint8Array<ArrayBuffer> {
+  const bytes = alloc(parts.reduce((length, part) => length + part.length, room));
+  let at = room;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;

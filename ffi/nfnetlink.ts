@@ -80,17 +80,14 @@ export class NftSocket implements Disposable {
   }
 
   /**
-   * Makes changes (nft_change.ts), all of them or none.
+   * Makes changes (nf_tables.ts), all of them or none.
    *
    * @throws {SysError} what the kernel says of the first that it refuses; EOPNOTSUPP when it has no nftables.
    */
   transact(changes: readonly NetlinkRequest[]): void {
-    const edge = (what: string, type: number): NetlinkRequest => {
-      const header = alloc(nfgenmsg.size);
-      // In network order.
-      header[3] = NFNL_SUBSYS_NFTABLES;
-      return { what, type, flags: 0, parts: [header] };
-    };
+    // In network order.
+    const header = nfgenmsg.encode({ res_id: NFNL_SUBSYS_NFTABLES << 8 });
+    const edge = (what: string, type: number) => ({ what, type, flags: 0, parts: [header] });
     this.#socket.transact([
       edge("NFNL_MSG_BATCH_BEGIN", NFNL_MSG_BATCH_BEGIN),
       ...changes,
@@ -99,8 +96,7 @@ export class NftSocket implements Disposable {
   }
 
   #ask(what: string, flags: number, family: number, ...parts: Uint8Array[]): NftChain[] {
-    const header = alloc(nfgenmsg.size);
-    header[0] = family;
+    const header = nfgenmsg.encode({ nfgen_family: family });
     const { errno, answers } = this.#socket.tryRequest(what, NFT_MSG_GETCHAIN, flags, [
       header,
       ...parts,

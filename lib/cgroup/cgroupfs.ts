@@ -84,7 +84,6 @@ export function unlessGone<T>(action: () => T): T | undefined {
  * @returns whether it said yes in time.
  */
 export function waitUntil(done: () => boolean, timeout: number): boolean {
-  if (done()) return true;
   const end = performance.now() + timeout;
   for (let pause = 0.2; !done(); pause = Math.min(2 * pause, 10)) {
     if (performance.now() >= end) return false;

@@ -13,7 +13,6 @@ import { checkId, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
 import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
-import { newUuid } from "../uuid.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
 import { ContainerFolder, removeContainerFolder } from "./folder.ts";
@@ -167,7 +166,7 @@ function register(
 ): { state: ContainerState; network: Network; mappings?: readonly IDMapping[] } {
   using _lock = root.lock();
   const { live } = collectGarbage(root);
-  const id = newUuid();
+  const id = crypto.randomUUID();
   const namesake = live.find(({ record }) => record.name === options.name);
   if (namesake !== undefined) {
     throw new ContainerError(`name the container "${options.name}": the name is in use`, {

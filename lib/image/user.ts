@@ -1,5 +1,5 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { utf8 } from "../../ffi/cstring.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { Fd, openat, openInRoot, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
@@ -109,11 +109,9 @@ function unknown(kind: string, name: string, file: string): ContainerError {
   );
 }
 
-const DIGITS = /^[0-9]+$/;
-
 /** The id that an argument is, or undefined for a name. */
 function idOf(text: string): number | undefined {
-  if (!DIGITS.test(text)) return undefined;
+  if (!/^[0-9]+$/.test(text)) return undefined;
   const id = Number(text);
   if (id <= ID_LIMIT) return id;
   throw new ContainerError(`use id ${text}: the highest is ${ID_LIMIT}`, {
@@ -123,7 +121,7 @@ function idOf(text: string): number | undefined {
 
 /** The id in a field of a file; undefined for what is none. */
 function idIn(text: string | undefined): number | undefined {
-  if (text === undefined || !DIGITS.test(text)) return undefined;
+  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
   const id = Number(text);
   return id <= ID_LIMIT ? id : undefined;
 }

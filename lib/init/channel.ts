@@ -49,6 +49,7 @@
  * there is the launcher, wherever it can do the rest: then `exec` comes before `ready`.
  * The program itself never holds any of these sockets.
  */
+import { utf8 } from "../../ffi/cstring.ts";
 import { recvmsg, sendmsg } from "../../ffi/socket.ts";
 import { MESSAGES } from "./launcher/messages.ts";
 
@@ -130,7 +131,6 @@ const LAUNCHER_MESSAGE = 8;
 /** How long texts of a message may be, and its lists: the first of these with which it fits. */
 const LENGTHS = [4096, 500, 50];
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Says something to the parent, with descriptors if given. */
 export function tell(channel: number, message: ChildMessage, fds: number[] = []): void {
@@ -165,7 +165,7 @@ export function hear(
     const words = new DataView(bytes.buffer);
     return { message: launcherMessage(words.getUint32(0, true), words.getInt32(4, true)), fds };
   }
-  return { message: JSON.parse(decoder.decode(bytes)) as ChildMessage, fds };
+  return { message: JSON.parse(utf8(bytes)) as ChildMessage, fds };
 }
 
 function launcherMessage(word: number, value: number): ChildMessage | Refused {

@@ -1,3 +1,4 @@
+import { utf8 } from "../../ffi/cstring.ts";
 import { O_NOFOLLOW, O_PATH } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { close, openInRoot, read, statx } from "../../ffi/file.ts";
@@ -42,7 +43,7 @@ function readPasswd(root: number, own?: number): string {
       if (piece.length === 0) break;
       length += piece.length;
     }
-    return new TextDecoder().decode(bytes.subarray(0, length));
+    return utf8(bytes.subarray(0, length));
   } finally {
     close(file);
   }

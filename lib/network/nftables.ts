@@ -25,7 +25,7 @@ import {
   NFT_PAYLOAD_NETWORK_HEADER,
   type NftExpression,
   payload,
-} from "../../ffi/nft_change.ts";
+} from "../../ffi/nf_tables.ts";
 import { toBe32 } from "../../ffi/netlink.ts";
 import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";

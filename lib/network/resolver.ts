@@ -1,6 +1,6 @@
+import { utf8 } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { Fd, openat, read, statx } from "../../ffi/file.ts";
-import { utf8 } from "../../ffi/cstring.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { warn } from "../trace.ts";
@@ -12,10 +12,7 @@ export type NetworkMode = "bridge" | "none" | "host";
 /** Files of the host that are handed on are cut to this size, in bytes. */
 const MAX_SIZE = 64 * 1024;
 
-/** The addresses on the loopback at which systemd-resolved answers (systemd-resolved.service(8)). */
-const STUBS = ["127.0.0.53", "127.0.0.54"];
-
-/** Where it lists the servers that it asks itself. */
+/** Where systemd-resolved lists the servers that it asks itself (systemd-resolved.service(8)). */
 const RESOLVED_SERVERS = "/run/systemd/resolve/resolv.conf";
 
 /**
@@ -62,7 +59,7 @@ export function hostnameFile(hostname: string): string {
 export function resolverFile(mode: NetworkMode): string {
   const own = readHostFile("/etc/resolv.conf") ?? "";
   if (mode === "host") return own;
-  const isStub = linesOf(own).some(({ server }) => server !== undefined && STUBS.includes(server));
+  const isStub = /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(own);
   const text = isStub ? readHostFile(RESOLVED_SERVERS) ?? own : own;
   const { content, servers } = reachableServers(text);
   if (servers > 0 || mode === "none") return content;
@@ -80,27 +77,16 @@ export function resolverFile(mode: NetworkMode): string {
  * @returns the text, and how many servers it names.
  */
 export function reachableServers(text: string): { content: string; servers: number } {
-  const kept = linesOf(text).filter(({ server }) => server === undefined || isReachable(server));
-  return {
-    content: kept.map(({ line }) => `${line}\n`).join(""),
-    servers: kept.filter(({ server }) => server !== undefined).length,
-  };
-}
-
-/** The lines that are no comment, and which server one names. */
-function linesOf(text: string): { line: string; server?: string }[] {
-  return text.split("\n").map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith(";"))
-    .map((line) => {
-      const [keyword, server = ""] = line.split(/\s+/);
-      return keyword === "nameserver" ? { line, server } : { line };
-    });
-}
-
-/** An IPv4 address beyond the loopback. */
-function isReachable(server: string): boolean {
-  const octets = server.split(".").map(Number);
-  return octets.length === 4 && octets.every(Number.isInteger) && ![0, 127].includes(octets[0]);
+  let servers = 0;
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) => {
+    if (line === "" || line.startsWith("#") || line.startsWith(";")) return false;
+    const [keyword, server = ""] = line.split(/\s+/);
+    if (keyword !== "nameserver") return true;
+    const isReachable = /^\d+(\.\d+){3}$/.test(server) && !/^(127|0)\./.test(server);
+    if (isReachable) servers++;
+    return isReachable;
+  });
+  return { content: lines.map((line) => `${line}\n`).join(""), servers };
 }
 
 /** A regular file of the host, at most MAX_SIZE bytes and whole lines of it; undefined when there is none. */

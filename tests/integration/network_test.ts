@@ -115,6 +115,14 @@ Deno.test("the host reaches a container, and containers of one subnet each other
   await until("the veth is gone", () => !lab.run("ip link").includes(network.veth));
 });
 
+const IPTABLES = ["iptables", "iptables-nft", "iptables-legacy"];
+
+/** A shell script that makes programs as good as missing. */
+function hide(...names: string[]): string {
+  return names.map((name) => `/usr/sbin/${name}`)
+    .map((path) => `if [ -e ${path} ]; then mount --bind /dev/null ${path}; fi`).join("; ");
+}
+
 Deno.test("the outside is reached under the host's address, with no program but ip", async () => {
   using lab = new Lab();
   using outside = new Lab();
@@ -129,14 +137,6 @@ Deno.test("the outside is reached under the host's address, with no program but 
   assertEquals(seen, "1400");
   assertEquals(server.nextPeer(), "192.0.2.2");
 });
-
-const IPTABLES = ["iptables", "iptables-nft", "iptables-legacy"];
-
-/** A shell script that makes programs as good as missing. */
-function hide(...names: string[]): string {
-  return names.map((name) => `/usr/sbin/${name}`)
-    .map((path) => `if [ -e ${path} ]; then mount --bind /dev/null ${path}; fi`).join("; ");
-}
 
 /** As on a kernel that does not make the rules. */
 const REFUSED = [

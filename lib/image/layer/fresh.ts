@@ -5,7 +5,7 @@ import {
   O_NOFOLLOW,
   O_WRONLY,
 } from "../../../ffi/constants.ts";
-import { cstring } from "../../../ffi/cstring.ts";
+import { cstring, utf8 } from "../../../ffi/cstring.ts";
 import { Fd, openat, renameat2, syncfs, tryStatx, unlinkat, writeAll } from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
@@ -36,7 +36,7 @@ export function areWhole(store: ImageStore, chain: readonly Digest[]): boolean {
     const fresh = tryStatx(store.root, `${path}/${FRESH}`, AT_SYMLINK_NOFOLLOW);
     if (fresh === undefined) continue;
     const told = tryReadFile(store.root, `${path}/${FRESH}`, 1024);
-    if (told !== undefined && new TextDecoder().decode(told) !== bootId()) return false;
+    if (told !== undefined && utf8(told) !== bootId()) return false;
     if (Date.now() - Number(fresh.mtime / 1_000_000n) > WRITTEN_BACK) old.push(`${path}/${FRESH}`);
   }
   if (old.length > 0) settle(store.root, old);

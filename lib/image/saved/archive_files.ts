@@ -1,3 +1,4 @@
+import { utf8 } from "../../../ffi/cstring.ts";
 import { Budget } from "../budget.ts";
 import { unpack } from "../compression/decompress.ts";
 import { MAGIC_LENGTH } from "../compression/kind.ts";
@@ -195,7 +196,7 @@ function quoted(path: string): string {
 
 /** A name as text: the paths in the documents of an image are. */
 function textOf(name: ByteString): string {
-  return new TextDecoder().decode(toCString(name).subarray(0, -1));
+  return utf8(toCString(name).subarray(0, -1));
 }
 
 /** Where a link leads in the archive, as docker once saved a layer that another image has too. */

@@ -1,3 +1,4 @@
+import { utf8 } from "../../../ffi/cstring.ts";
 import { quote } from "../../quote.ts";
 
 /**
@@ -25,5 +26,5 @@ export function toCString(text: ByteString): Uint8Array<ArrayBuffer> {
  * character escaped that a terminal would act upon.
  */
 export function quoteName(name: ByteString): string {
-  return quote(new TextDecoder().decode(toCString(name.slice(0, 1024)).subarray(0, -1)));
+  return quote(utf8(toCString(name.slice(0, 1024)).subarray(0, -1)));
 }

@@ -1,5 +1,5 @@
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
-import { CStringArray } from "../../../ffi/cstring.ts";
+import { CStringArray, utf8 } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { errno } from "../../../ffi/libc.ts";
 import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
@@ -192,7 +192,7 @@ function lookAt(path: string, own?: number): Candidate | "directory" | undefined
 /** The file is there, so what it names is not: the interpreter of a script, the loader of a program. */
 function missingPart(path: string, head: Uint8Array): ExecFailure {
   if (head[0] === 0x23 && head[1] === 0x21) {
-    const line = new TextDecoder().decode(head.subarray(2, 258)).split("\n")[0].trim();
+    const line = utf8(head.subarray(2, 258)).split("\n")[0].trim();
     return { path, reason: "missing interpreter", what: line.split(/[ \t]/)[0] };
   }
   const loader = elfInterpreter(head);
@@ -250,7 +250,7 @@ function elfInterpreter(head: Uint8Array): string | undefined {
     const offset = is64 ? Number(view.getBigUint64(at + 8, true)) : view.getUint32(at + 4, true);
     const size = is64 ? Number(view.getBigUint64(at + 32, true)) : view.getUint32(at + 16, true);
     if (offset + size > head.length || size === 0) return undefined;
-    return new TextDecoder().decode(head.subarray(offset, offset + size - 1));
+    return utf8(head.subarray(offset, offset + size - 1));
   }
   return undefined;
 }

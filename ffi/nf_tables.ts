@@ -35,11 +35,11 @@ export const NFT_CMP_NEQ = 1;
 const NFT_REG_VERDICT = toBe32(0);
 const NFT_REG_1 = toBe32(1);
 
-const IFNAMSIZ = 16;
+const NFTA_TABLE_NAME = 1;
 
 /** NFT_MSG_NEWTABLE: a table; one that is there stays as it is. */
 export function newTable(family: number, table: string): NetlinkRequest {
-  const NFT_MSG_NEWTABLE = 0, NFTA_TABLE_NAME = 1;
+  const NFT_MSG_NEWTABLE = 0;
   return change(`NFT_MSG_NEWTABLE "${table}"`, NFT_MSG_NEWTABLE, NLM_F_CREATE, family, [
     attribute(NFTA_TABLE_NAME, cstring(table)),
   ]);
@@ -47,7 +47,7 @@ export function newTable(family: number, table: string): NetlinkRequest {
 
 /** NFT_MSG_DELTABLE: no such table any more, with all that is in it. */
 export function delTable(family: number, table: string): NetlinkRequest {
-  const NFT_MSG_DELTABLE = 2, NFTA_TABLE_NAME = 1;
+  const NFT_MSG_DELTABLE = 2;
   return change(`NFT_MSG_DELTABLE "${table}"`, NFT_MSG_DELTABLE, 0, family, [
     attribute(NFTA_TABLE_NAME, cstring(table)),
   ]);
@@ -172,6 +172,7 @@ export function immediate(verdict: number): NftExpression {
 
 /** An interface's name as `meta` loads it. */
 export function interfaceName(name: string): Uint8Array {
+  const IFNAMSIZ = 16;
   const bytes = new Uint8Array(IFNAMSIZ);
   bytes.set(new TextEncoder().encode(name));
   return bytes;
