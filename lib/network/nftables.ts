@@ -43,7 +43,7 @@ export function openNftables(): NftSocket | undefined {
   }
 }
 
-/** Whether the table is there, for this very subnet, and nobody flushed its rules. */
+/** Whether the table is there, for this very subnet, with the rule that masquerades. */
 export function hasTable(nftables: NftSocket, subnet: Cidr): boolean {
   return nftables.chain(NFPROTO_IPV4, TABLE, chainOf(subnet))?.use === 1;
 }
