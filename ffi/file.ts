@@ -481,6 +481,12 @@ export function writeFile(path: string, text: string, mode: number): void {
   writeAll(file.number, bytes.subarray(0, bytes.length - 1));
 }
 
+/** As {@link writeFile}, but there whole or not at all, for who reads it meanwhile and whatever happens. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  writeFile(`${path}.new`, text, mode);
+  renameat2(AT_FDCWD, `${path}.new`, AT_FDCWD, path);
+}
+
 /** mkdir(2), true; false when something of that name is there already. */
 export function tryMkdir(path: string, mode: number): boolean {
   if (trySyscall("mkdirat", AT_FDCWD, cstring(path), mode) !== -1) return true;

@@ -1,5 +1,5 @@
 import { AT_FDCWD } from "../../ffi/constants.ts";
-import { mkdirat, writeFile } from "../../ffi/file.ts";
+import { mkdirat, replaceFile, writeFile } from "../../ffi/file.ts";
 import { ContainerError, reasonOf } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
 
@@ -33,7 +33,7 @@ export class ContainerFolder {
 
   /** Writes the OCI description of the container. */
   writeConfig(spec: Spec): void {
-    writeFile(`${this.path}/config.json`, JSON.stringify(spec, null, 2) + "\n", 0o600);
+    replaceFile(`${this.path}/config.json`, JSON.stringify(spec, null, 2) + "\n", 0o600);
   }
 
   /** Writes a file that will be seen by everybody inside, and returns its path. */

@@ -1,5 +1,5 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { Fd, openat } from "../../ffi/file.ts";
+import { Fd, openat, replaceFile } from "../../ffi/file.ts";
 import {
   bindAndListen,
   connect,
@@ -109,7 +109,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     state.remove();
     if (hooked) runPoststopHooks(spec, state.record);
   });
-  Deno.writeTextFileSync(state.record.config, text, { mode: 0o600 });
+  replaceFile(state.record.config, text, 0o600);
 
   using holder = scope && makeScope(scope, id);
   cgroup.create({ ifAllowed: user !== undefined });

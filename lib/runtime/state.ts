@@ -18,10 +18,10 @@ import {
   openat,
   readFile,
   renameat2,
+  replaceFile,
   statx,
   tryMkdir,
   unlinkat,
-  writeFile,
 } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import type { Executing } from "../init/channel.ts";
@@ -260,9 +260,7 @@ export class ContainerState {
 
   /** Writes the record, whole or not at all. */
   save(): void {
-    const file = `${this.folder}/state.json`;
-    writeFile(`${file}.new`, JSON.stringify(this.record), 0o600);
-    renameat2(AT_FDCWD, `${file}.new`, AT_FDCWD, file);
+    replaceFile(`${this.folder}/state.json`, JSON.stringify(this.record), 0o600);
   }
 
   /** Forgets the container: the last thing to be done to it. Its id is free at once, whatever happens meanwhile. */

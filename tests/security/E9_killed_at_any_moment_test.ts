@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Bundles } from "../integration/support/bundle.ts";
-import { entriesOf, exists } from "../integration/support/project.ts";
+import { testWith } from "../engines/support/skip.ts";
+import { entriesOf, exists, isInstalled } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { Random } from "../unit/oci/random.ts";
 import { attack } from "./decoy.ts";
@@ -47,3 +48,25 @@ Deno.test("whenever create, run or start is killed, delete --force takes back wh
     assertEquals(entriesOf(state).filter(({ isDirectory }) => isDirectory), []);
   });
 });
+
+testWith(
+  { strace: isInstalled("strace") },
+  "a config that was being written down when gocontainer was killed is in nobody's way",
+  async () => {
+    await attack(workspace, async () => {
+      const bundle = await bundles.make("true");
+      const id = bundles.id();
+      const folder = `${workspace.path("state")}/${id}`;
+      const config = `${folder}/config.json`;
+      const through = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=write"]
+        .concat("-P", config, "-P", `${config}.new`, "-e", "inject=write:error=EIO:signal=KILL");
+      await bundles.command(["create", "-b", bundle, id], { through });
+      assertEquals([exists(`${folder}/state.json`), exists(config)], [true, false]);
+      for (const command of [["list"], ["state", id], ["delete", "--force", id]]) {
+        const { code, stderr } = await bundles.command(command);
+        assertEquals([code, stderr], [0, ""]);
+      }
+      assert(!exists(folder));
+    });
+  },
+);
