@@ -7,8 +7,15 @@ import { moduleFlags } from "../modules.ts";
 import { asRoot, findSudo, passedOn } from "../privilege.ts";
 import { BINARY, BUILD_DIR, exists, ROOT } from "../project.ts";
 import { say, ToolError } from "../report.ts";
-import { type Counts, countsOf, sumOf } from "./junit.ts";
+import { type Counts, countsOf, failuresIn, sumOf } from "./junit.ts";
 import { filesOf, type Suite, SUITES } from "./suites.ts";
+
+/** What has become of the tests. */
+export interface Results {
+  readonly counts: Counts;
+  /** A text for each that failed, the first line of which names it. */
+  readonly failures: readonly string[];
+}
 
 /**
  * Builds what is out of date, then runs the suites one after another; those that can be run beside the next one are.
@@ -16,12 +23,12 @@ import { filesOf, type Suite, SUITES } from "./suites.ts";
  * @param filters parts of paths; only test files whose path contains one of them run
  * @throws ToolError when the tests cannot run at all
  */
-export async function test(filters: readonly string[]): Promise<Counts> {
+export async function test(filters: readonly string[]): Promise<Results> {
   requireDeno();
   if (findIp() === undefined) throw new ToolError(INSTALL_IP);
   await buildIfStale();
   const flags = await moduleFlags();
-  const results: Counts[] = [];
+  const finished: Results[] = [];
   let beside: { suite: Suite; run: Promise<Finished> }[] = [];
   for (const suite of SUITES) {
     const files = filesOf(suite, filters);
@@ -32,21 +39,23 @@ export async function test(filters: readonly string[]): Promise<Counts> {
     }
     if (run !== undefined) {
       say(`\n# ${suite.name}`);
-      results.push((await run).counts);
+      finished.push(await run);
     }
     for (const { suite: { name }, run } of beside) {
-      const { counts, said } = await run;
-      say(`\n# ${name}\n${said}`);
-      results.push(counts);
+      const results = await run;
+      say(`\n# ${name}\n${results.said}`);
+      finished.push(results);
     }
     beside = [];
   }
-  return sumOf(results);
+  return {
+    counts: sumOf(finished.map(({ counts }) => counts)),
+    failures: finished.flatMap(({ failures }) => failures),
+  };
 }
 
 /** What has become of a suite; of one that ran beside another, also what it said. */
-interface Finished {
-  readonly counts: Counts;
+interface Finished extends Results {
   readonly said: string;
 }
 
@@ -59,7 +68,7 @@ async function start(
     const said =
       `SKIPPED ${files.length} files of the suite "${suite.name}": they need root or sudo`;
     if (!suite.beside) say(said);
-    return { counts: { passed: 0, failed: 0, skipped: files.length }, said };
+    return { counts: { passed: 0, failed: 0, skipped: files.length }, failures: [], said };
   }
   Deno.mkdirSync(`${BUILD_DIR}/test`, { recursive: true });
   const report = `${BUILD_DIR}/test/${suite.name}.xml`;
@@ -71,8 +80,13 @@ async function start(
   const { code, output } = suite.root && Deno.uid() !== 0
     ? await runAsRoot([Deno.execPath(), ...args], { ...passedOn(), ...env }, show)
     : await runDeno(args, { show, env });
-  const counts = countsOf(code, exists(report) ? Deno.readTextFileSync(report) : undefined);
-  return { counts, said: output };
+  const xml = exists(report) ? Deno.readTextFileSync(report) : "";
+  const counts = countsOf(code, xml);
+  const failures = failuresIn(xml);
+  if (counts.failed > failures.length) {
+    failures.push(`${suite.name}: it ended with exit code ${code}, and its report names no test`);
+  }
+  return { counts, failures, said: output };
 }
 
 async function runAsRoot(
