@@ -11,7 +11,7 @@ import { ImageStore } from "../../lib/image/store/store.ts";
 import { sweep } from "../../lib/image/store/sweep.ts";
 import { hasProgram, putImage } from "./layer_lab.ts";
 import { run, sh, TrialFolder } from "./image_lab.ts";
-import { bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
+import { begun, bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { entriesOf } from "./support/project.ts";
 import { until } from "./support/wait.ts";
@@ -287,6 +287,7 @@ test("a full disk is told before and while it fills up, and keeps nothing", asyn
 test("what a process works with is not removed", async ({ store, images, blobs }) => {
   const descriptor = await receive(store, 19);
   const hold = startChild("hold", images, 19, SIZE);
+  await begun(hold);
   const reader = hold.stdout.getReader();
   assertEquals(new TextDecoder().decode((await reader.read()).value), "true\n");
   assertEquals(sweep(store, { all: true }).blobs, []);

@@ -6,6 +6,7 @@ import { ImageStore } from "../../lib/image/store/store.ts";
 import { bytesOf, descriptorOf } from "./store_lab.ts";
 
 const [task = "", images = "", ...rest] = Deno.args;
+console.log("begun");
 using store = ImageStore.open(images);
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

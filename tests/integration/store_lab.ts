@@ -33,8 +33,16 @@ export function startChild(...args: (string | number)[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** What a process said until its end; throws when it failed. */
+/** Waits until such a process is about to open the store. */
+export async function begun(child: Deno.ChildProcess): Promise<void> {
+  const reader = child.stdout.getReader({ mode: "byob" });
+  await reader.read(new Uint8Array("begun\n".length));
+  reader.releaseLock();
+}
+
+/** What such a process said of its work; throws when it failed. */
 export async function said(child: Deno.ChildProcess): Promise<string> {
+  await begun(child);
   const { success, stdout, stderr } = await child.output();
   const text = new TextDecoder();
   if (!success) throw new Error(text.decode(stderr));

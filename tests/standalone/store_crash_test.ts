@@ -8,7 +8,7 @@ import { ImageStore } from "../../lib/image/store/store.ts";
 import { Random } from "../unit/oci/random.ts";
 import { TrialFolder } from "../integration/image_lab.ts";
 import { putImage } from "../integration/layer_lab.ts";
-import { bytesOf, descriptorOf, said, startChild } from "../integration/store_lab.ts";
+import { begun, bytesOf, descriptorOf, said, startChild } from "../integration/store_lab.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { BINARY, entriesOf, isInstalled } from "../integration/support/project.ts";
 
@@ -44,23 +44,27 @@ Deno.test({
     using store = ImageStore.open(images);
     const random = new Random(SEED);
     const SIZE = 300_000;
-    const seeds = Array.from({ length: 40 }, (_, n) => n);
-    const start = performance.now();
+    const blobs = () => entriesOf(`${store.path}/blobs/sha256`).length;
+    const numbers = (first: number, count: number) =>
+      Array.from({ length: count }, (_, n) => first + n);
     await said(startChild("receive", images, 1000, 0, 1000));
-    const least = performance.now() - start;
+    const before = blobs();
     let killed = 0;
     let names = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const task = random.once(3)
-        ? startChild("refer", images, 1000, 1000, ...seeds.map((n) => `r${n}:${round}`))
-        : startChild("receive", images, SIZE, 1, ...seeds.slice(round % 40));
-      if (await killAfter(task, least * 0.5 + random.below(60 + least))) killed++;
+        ? startChild("refer", images, 1000, 1000, ...numbers(0, 40).map((n) => `r${n}:${round}`))
+        // A blob takes at least 30 ms, so four of them are more than there is time for.
+        : startChild("receive", images, SIZE, 1, ...numbers(blobs() - before, 4));
+      await begun(task);
+      if (await killAfter(task, random.below(60))) killed++;
       await assertSound(store, `after round ${round}`);
       const now = store.references().length;
       assert(now >= names, "no reference is lost");
       names = now;
     }
     assert(killed > ROUNDS / 2, `${killed} were killed in time`);
+    const seeds = numbers(0, blobs() - before + 1);
     await said(startChild("receive", images, SIZE, 0, ...seeds));
     for (const seed of seeds) {
       assertEquals(store.readBlob(descriptorOf(seed, SIZE), SIZE), bytesOf(seed, SIZE));
