@@ -11,7 +11,7 @@ import { ImageStore } from "../../lib/image/store/store.ts";
 import { sweep } from "../../lib/image/store/sweep.ts";
 import { hasProgram, putImage } from "./layer_lab.ts";
 import { run, sh, TrialFolder } from "./image_lab.ts";
-import { begun, bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
+import { allSaid, begun, bytesOf, descriptorOf, said, startChild } from "./store_lab.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { entriesOf } from "./support/project.ts";
 import { until } from "./support/wait.ts";
@@ -197,7 +197,7 @@ test("two who want one blob share the work", async ({ store, images }) => {
   assertEquals([await other, told], [undefined, 1]);
 
   const children = Array.from({ length: 8 }, () => startChild("receive", images, SIZE, 1, 11, 12));
-  const written = (await Promise.all(children.map(said))).map(Number);
+  const written = (await allSaid(children)).map(Number);
   assertEquals(written.reduce((sum, bytes) => sum + bytes, 0), 2 * SIZE, `${written}`);
 });
 
@@ -332,7 +332,7 @@ test("many processes set references at once, and none is lost", async ({ store, 
         ...Array.from({ length: 10 }, (_, n) => `c${child}:${n}`),
       ),
   );
-  await Promise.all(children.map(said));
+  await allSaid(children);
   const names = new Set(store.references().map(({ name }) => name));
   assertEquals(names.size, 80);
 });

@@ -48,3 +48,13 @@ export async function said(child: Deno.ChildProcess): Promise<string> {
   if (!success) throw new Error(text.decode(stderr));
   return text.decode(stdout).trim();
 }
+
+/** What several of them said, once all have ended: none outlives the test, and when some fail all of these are told. */
+export async function allSaid(children: readonly Deno.ChildProcess[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(children.map(said));
+  const failures = outcomes.flatMap((outcome, child) =>
+    outcome.status === "rejected" ? [`process ${child}: ${outcome.reason}`] : []
+  );
+  if (failures.length > 0) throw new Error(failures.join("\n"));
+  return outcomes.map((outcome) => outcome.status === "fulfilled" ? outcome.value : "");
+}
