@@ -7,6 +7,7 @@ export type ErrorCode =
   | "NotFound"
   | "Exists"
   | "InUse"
+  | "Damaged"
   | "WrongState"
   | "InvalidSpec"
   | "InvalidArgument"

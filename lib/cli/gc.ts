@@ -1,4 +1,4 @@
-import { collectGarbage } from "../container/gc.ts";
+import { collectGarbage, tellFailures } from "../container/gc.ts";
 import { StateRoot } from "../runtime/state.ts";
 import type { Command } from "./command.ts";
 
@@ -10,7 +10,11 @@ export const gc: Command = {
   run() {
     const root = StateRoot.open();
     using _lock = root.lock();
-    for (const id of collectGarbage(root).collected) console.log(id);
+    const { collected, failures } = collectGarbage(root);
+    for (const id of collected) console.log(id);
+    const [first, ...others] = failures;
+    tellFailures(others);
+    if (first !== undefined) throw first;
     return 0;
   },
 };

@@ -1,6 +1,7 @@
-import { AT_FDCWD } from "../../ffi/constants.ts";
-import { mkdirat, replaceFile, writeFile } from "../../ffi/file.ts";
-import { ContainerError, reasonOf } from "../errors.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { Fd, mkdirat, openat, replaceFile, writeFile } from "../../ffi/file.ts";
+import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
 
 /**
@@ -45,20 +46,22 @@ export class ContainerFolder {
 }
 
 /**
- * Removes a container's folder with all that is in it; one that is gone already is fine. Links in it are
- * removed, not followed, whatever is exchanged for them meanwhile: each folder is gone through by its
- * descriptor.
+ * Removes a container's folder with all that is in it, which a container may have made as deep as it likes; one
+ * that is gone already is fine. Links in it are removed, not followed, whatever is exchanged for them meanwhile: each
+ * folder is gone through by its descriptor.
  *
  * @throws {ContainerError} when something of it stays.
  */
 export function removeContainerFolder(path: string): void {
+  const slash = path.lastIndexOf("/");
   try {
-    Deno.removeSync(path, { recursive: true });
+    using above = new Fd(openat(AT_FDCWD, path.slice(0, slash + 1), O_PATH | O_DIRECTORY));
+    removeTree(above.number, path.slice(slash + 1));
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return;
+    if (cause instanceof SysError && cause.code === "ENOENT") return;
     throw new ContainerError(
       `remove the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
-      { hint: "What is left goes with the next container, or with gocontainer gc", cause },
+      { hint: "What is left goes with gocontainer gc, once it can be removed", cause },
     );
   }
 }

@@ -1,37 +1,68 @@
+import { hintOf, reasonOf } from "../errors.ts";
 import { removeVeth, vethExists } from "../network/veth.ts";
 import { cgroupOf, endContainer } from "../runtime/container.ts";
 import { isAlive } from "../runtime/process_identity.ts";
 import type { ContainerState, StateRoot } from "../runtime/state.ts";
+import { warn } from "../trace.ts";
 import { removeContainerFolder } from "./folder.ts";
+
+/** What {@link collectGarbage} has found. */
+export interface Garbage {
+  /** The ids of the containers taken back. */
+  readonly collected: readonly string[];
+  /** Why others could not be. */
+  readonly failures: readonly unknown[];
+  /** The containers that are there, those that could not be taken back among them: they have what they had. */
+  readonly live: readonly ContainerState[];
+}
 
 /**
  * Takes back what processes that were killed have left: for each container whose owner is gone, its
  * processes, cgroups, veth, folder (where it was to go) and at last its record, and with it the
- * address. The caller holds the state root's lock.
- *
- * @returns the ids of the containers taken back, and those that are there.
+ * address. What cannot be taken back stays for the next time. The caller holds the state root's lock.
  */
-export function collectGarbage(root: StateRoot): { collected: string[]; live: ContainerState[] } {
+export function collectGarbage(root: StateRoot): Garbage {
   const collected: string[] = [];
+  const failures: unknown[] = [];
   const live: ContainerState[] = [];
+  const dead: ContainerState[] = [];
   for (const id of root.tidy()) {
-    const state = root.find(id);
-    // A folder without a record: its maker was killed between the two, before anything else.
-    if (state === undefined) {
-      removeContainerFolder(`${root.path}/${id}`);
-      continue;
+    try {
+      const state = root.find(id);
+      // A folder without a record: its maker was killed between the two, before anything else.
+      if (state === undefined) removeContainerFolder(`${root.path}/${id}`);
+      else if (isOwned(state)) live.push(state);
+      else dead.push(state);
+    } catch (error) {
+      failures.push(error);
     }
-    if (state.record.owner === undefined || isAlive(state.record.owner)) {
-      live.push(state);
-      continue;
-    }
-    takeBack(state);
-    collected.push(id);
   }
-  return { collected, live };
+  for (const state of dead) {
+    try {
+      takeBack(state, live);
+      collected.push(state.record.id);
+    } catch (error) {
+      failures.push(error);
+      live.push(state);
+    }
+  }
+  return { collected, failures, live };
 }
 
-function takeBack(state: ContainerState): void {
+/** Warns of what could not be taken back: it is not in the way of anything else. */
+export function tellFailures(failures: readonly unknown[]): void {
+  for (const failure of failures) {
+    const hint = hintOf(failure);
+    warn(hint === undefined ? reasonOf(failure) : `${reasonOf(failure)} (${hint})`);
+  }
+}
+
+/** Whether whoever follows it is there, where anybody does. */
+function isOwned({ record: { owner } }: ContainerState): boolean {
+  return owner === undefined || isAlive(owner);
+}
+
+function takeBack(state: ContainerState, live: readonly ContainerState[]): void {
   const { cgroups, network, removeBundle, started, bundle } = state.record;
   endContainer(state);
   if (cgroups.length > 0) {
@@ -39,8 +70,9 @@ function takeBack(state: ContainerState): void {
     cgroup.kill();
     cgroup.remove();
   }
-  // Usually it went with its network namespace.
-  if (network !== undefined && vethExists(network.veth)) removeVeth(network.veth);
+  // Usually it went with its network namespace; that may be another's by now, who has joined it.
+  const isShared = live.some(({ record }) => record.network?.veth === network?.veth);
+  if (network !== undefined && !isShared && vethExists(network.veth)) removeVeth(network.veth);
   if (removeBundle || !started) removeContainerFolder(bundle);
   state.remove();
 }

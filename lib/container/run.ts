@@ -16,7 +16,7 @@ import { step } from "../trace.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
 import { ContainerFolder, removeContainerFolder } from "./folder.ts";
-import { collectGarbage } from "./gc.ts";
+import { collectGarbage, tellFailures } from "./gc.ts";
 import { type ImageDefaults, obtainImage, type ReadyImage } from "./image.ts";
 import { follow, holdSignals } from "./monitor.ts";
 import { type Network, prepareNetwork } from "./network.ts";
@@ -165,7 +165,8 @@ function register(
   options: RunOptions,
 ): { state: ContainerState; network: Network; mappings?: readonly IDMapping[] } {
   using _lock = root.lock();
-  const { live } = collectGarbage(root);
+  const { live, failures } = collectGarbage(root);
+  tellFailures(failures);
   const id = crypto.randomUUID();
   const namesake = live.find(({ record }) => record.name === options.name);
   if (namesake !== undefined) {

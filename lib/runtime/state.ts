@@ -24,6 +24,7 @@ import {
   unlinkat,
 } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { warn } from "../trace.ts";
 import type { Executing } from "../init/channel.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
@@ -145,7 +146,7 @@ export class StateRoot {
 
   /** Takes the lock under which containers are registered and remains are collected; waits for it. */
   lock(): Disposable {
-    const fd = new Fd(openat(AT_FDCWD, `${this.path}/.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+    const fd = openLock(this.path);
     flock(fd.number, LOCK_EX);
     return fd;
   }
@@ -167,12 +168,17 @@ export class StateRoot {
     return entries.filter(isContainer).map(({ name }) => name);
   }
 
-  /** The state of all containers. */
+  /** The state of all containers; of one whose record is damaged a warning tells. */
   containers(): ContainerState[] {
-    return this.ids().map((id) => this.find(id)).filter((state) => state !== undefined);
+    return this.ids().map((id) => this.#findOrWarn(id)).filter((state) => state !== undefined);
   }
 
-  /** The state of one container; undefined when there is none of that id. A folder whose record was never written counts as one that never was. */
+  /**
+   * The state of one container; undefined when there is none of that id. A folder whose record was never written
+   * counts as one that never was.
+   *
+   * @throws {ContainerError} Damaged when the record is none.
+   */
   find(id: string): ContainerState | undefined {
     checkId(id);
     let text: string;
@@ -182,7 +188,24 @@ export class StateRoot {
       if (error instanceof SysError && error.code === "ENOENT") return undefined;
       throw error;
     }
-    return new ContainerState(`${this.path}/${id}`, JSON.parse(text) as ContainerRecord);
+    return new ContainerState(`${this.path}/${id}`, readRecord(text, id, this.path));
+  }
+
+  /** As {@link find}; one damaged record must not be in the way of all other containers. */
+  #findOrWarn(id: string): ContainerState | undefined {
+    try {
+      return this.find(id);
+    } catch (error) {
+      if (!(error instanceof ContainerError && error.code === "Damaged")) throw error;
+      warn(error.message);
+      return undefined;
+    }
+  }
+
+  /** Forgets a container whose record is damaged, and so all that it had. The caller knows that nothing of it is left. */
+  forget(id: string): void {
+    checkId(id);
+    removeFolder(`${this.path}/${id}`);
   }
 
   /**
@@ -203,6 +226,25 @@ export class StateRoot {
     state.save();
     return state;
   }
+}
+
+/** What gocontainer has written; a power cut may have left a part of it, and anybody's hand something else. */
+function readRecord(text: string, id: string, root: string): ContainerRecord {
+  let record: Partial<ContainerRecord> | null;
+  try {
+    record = JSON.parse(text);
+  } catch {
+    record = null;
+  }
+  const isRecord = record?.id === id && typeof record.name === "string" &&
+    typeof record.bundle === "string" && typeof record.config === "string" &&
+    Array.isArray(record.cgroups);
+  if (isRecord) return record as ContainerRecord;
+  throw new ContainerError(`read the record "${root}/${id}/state.json": it is damaged`, {
+    code: "Damaged",
+    hint:
+      `If nothing of it runs any more, forget it: gocontainer --root ${root} delete --force ${id}`,
+  });
 }
 
 /** Removes a container's folder, in which there is most often nothing but its record. */
@@ -231,17 +273,25 @@ function makeFolder(path: string, mode: number): void {
     tryMkdir(path, mode);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    if (error.code !== "ENOENT") throw notMade(path, error);
+    if (error.code !== "ENOENT") throw notUsable(`make the state folder "${path}"`, error);
     try {
       Deno.mkdirSync(path, { mode, recursive: true });
     } catch (error) {
-      throw notMade(path, error);
+      throw notUsable(`make the state folder "${path}"`, error);
     }
   }
 }
 
-function notMade(path: string, cause: unknown): ContainerError {
-  return new ContainerError(`make the state folder "${path}": ${reasonOf(cause)}`, {
+function openLock(root: string): Fd {
+  try {
+    return new Fd(openat(AT_FDCWD, `${root}/.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
+  } catch (error) {
+    throw notUsable(`write in the state folder "${root}"`, error);
+  }
+}
+
+function notUsable(action: string, cause: unknown): ContainerError {
+  return new ContainerError(`${action}: ${reasonOf(cause)}`, {
     code: "NotAllowed",
     hint: "Mount a tmpfs on /run, or name another folder to the runtime's commands with --root",
     cause,

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { assertHostIsAsBefore, type Host, lookAtHost } from "./support/host.ts";
 import { recordOf, type Running } from "./support/process.ts";
+import { host } from "./support/project.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -78,6 +79,44 @@ Deno.test("with -rm the folder goes as well", async () => {
   await running.end();
   await gc();
   assertEquals(workspace.ids(), ids);
+  await assertHostIsAsBefore(before);
+});
+
+Deno.test("with -rm the folder goes, however deep a container has made it", async () => {
+  const ids = workspace.ids();
+  const deep =
+    "i=0; while [ $i -lt 400 ]; do mkdir d && cd d || exit 1; i=$((i + 1)); done; exit 7";
+  const { code, stderr } = await workspace.run(
+    ["-rm", "-net", "none", "-w", "/tmp", "alpine", "/bin/sh", "-c", deep],
+    { through: ["prlimit", "--nofile=200"] },
+  );
+  assertEquals([code, stderr], [7, ""]);
+  assertEquals(workspace.ids(), ids);
+});
+
+Deno.test("what cannot be taken back is told, and not in the way of others", async () => {
+  const before = await warmHost();
+  const running = workspace.start(["-rm", ...SLEEP]);
+  await running.says(/ready/);
+  const { id, bundle, network } = await running.record();
+  const busy = `${bundle}/volumes`;
+  Deno.mkdirSync(busy);
+  await host("mount", "-t", "tmpfs", "busy", busy);
+  try {
+    running.kill("SIGKILL");
+    await running.end();
+    const script = ["/bin/sh", "-c", "ip -o -4 addr show eth0 | awk '{print $4}'"];
+    const { code, stdout, stderr } = await workspace.run(["-rm", "alpine", ...script]);
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, new RegExp(`^gocontainer: warning: remove .*/${id}": .*EBUSY`));
+    assertNotEquals(stdout.trim(), network!.address, "it still has its address");
+    const collected = await workspace.run(["gc"]);
+    assertEquals([collected.code, collected.stdout], [125, ""]);
+    assertMatch(collected.stderr, new RegExp(`^gocontainer: remove .*/${id}": .*EBUSY`));
+  } finally {
+    await host("umount", busy);
+  }
+  assertEquals(await gc(), [id]);
   await assertHostIsAsBefore(before);
 });
 

@@ -1,5 +1,5 @@
 import { SIGNALS } from "../../../ffi/constants.ts";
-import { UsageError } from "../../errors.ts";
+import { ContainerError, UsageError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
 import { nearest } from "../../nearest.ts";
 import {
@@ -11,7 +11,7 @@ import {
   signalContainer,
   statusOf,
 } from "../../runtime/container.ts";
-import { ContainerError } from "../../errors.ts";
+import type { StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
@@ -52,14 +52,23 @@ export function deleteCommand(args: Arguments, global: GlobalOptions): number {
   const root = openRoot(global);
   if (args.rest.length === 0) onlyId(args);
   for (const id of args.rest) {
-    if (force && root.find(id) === undefined) {
-      // A delete that was killed may have forgotten it, and left its folder.
-      root.tidy();
-      continue;
-    }
+    if (force && !isKnown(root, id)) continue;
     deleteContainer(getContainer(root, id), force);
   }
   return 0;
+}
+
+/** Whether there is a record of a container; what is left of one without goes, as by force nothing is to stay. */
+function isKnown(root: StateRoot, id: string): boolean {
+  try {
+    if (root.find(id) !== undefined) return true;
+    // A delete that was killed may have forgotten it, and left its folder.
+    root.tidy();
+  } catch (error) {
+    if (!(error instanceof ContainerError && error.code === "Damaged")) throw error;
+    root.forget(id);
+  }
+  return false;
 }
 
 /** `pause ID` */

@@ -63,6 +63,24 @@ Deno.test({
   }));
 
 Deno.test(
+  { name: name("a damaged record is told, and hides no other one"), ignore: !isRoot },
+  () =>
+    withRoot((root, path) => {
+      root.register(record("one"));
+      root.register(record("two"));
+      for (const text of ["", "{", "{}", "null", "[]", JSON.stringify(record("one"))]) {
+        Deno.writeTextFileSync(`${path}/two/state.json`, text);
+        const error = assertThrows(() => root.find("two"), ContainerError);
+        assertEquals(error.code, "Damaged");
+        assertEquals(error.message, `read the record "${path}/two/state.json": it is damaged`);
+        assertEquals(root.containers().map(({ record }) => record.id), ["one"]);
+      }
+      root.forget("two");
+      assertEquals(root.ids(), ["one"]);
+    }),
+);
+
+Deno.test(
   { name: name("a state folder that others can write is refused"), ignore: !isRoot },
   () =>
     withRoot((_, path) => {
