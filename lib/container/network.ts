@@ -1,13 +1,17 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { tryStatx } from "../../ffi/file.ts";
 import { chooseContainerAddress, type Lease, parseBridgeAddress } from "../network/addresses.ts";
 import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
-import { type Cidr, formatCidr } from "../network/cidr.ts";
+import { type Cidr, formatCidr, parseCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
 import { hostnameFile, hostsFile, resolverFile } from "../network/resolver.ts";
 import { beginWire, hostVethName, type Wire } from "../network/veth.ts";
+import { configOf } from "../runtime/container.ts";
 import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
 import type { ContainerFolder } from "./folder.ts";
 import { findContainer } from "./find.ts";
 import type { RunOptions } from "./options.ts";
+import { resolve } from "@std/path/posix/resolve";
 
 /** A container's network, from the choice of its address to the wire. */
 export interface Network {
@@ -90,18 +94,31 @@ function leasesOf(containers: readonly ContainerState[]): Lease[] {
   );
 }
 
-/** The other's namespace, and so its names for hosts too. */
+/**
+ * The other's namespace, and so its names for hosts too. What that has of the network is this one's as well: nobody
+ * else is to get it while one of the two lives.
+ */
 function joined(other: ContainerState): Network {
-  const { bundle, init } = other.record;
+  const { network, init } = other.record;
+  const address = network && parseCidr(network.address, "the address of the other container");
+  const mode = network === undefined ? "none" : "bridge";
   return {
-    lease: undefined,
+    lease: network,
     join: `/proc/${init!.pid}/ns/net`,
-    files: (folder, hostname) => [
-      [`${bundle}/hosts`, "/etc/hosts"],
-      [folder.writeFile("hostname", hostnameFile(hostname)), "/etc/hostname"],
-      [`${bundle}/resolv.conf`, "/etc/resolv.conf"],
-    ],
+    files: (folder, hostname) =>
+      resolverFiles(folder, hostname, mode, address).map(([own, destination]) => [
+        destination === "/etc/hostname" ? own : sourceOf(other, destination) ?? own,
+        destination,
+      ]),
   };
+}
+
+/** The file that a container has in a place; undefined where that is its root's, or gone. */
+function sourceOf(container: ContainerState, destination: string): string | undefined {
+  const mount = configOf(container).mounts?.findLast((mount) => mount.destination === destination);
+  if (mount?.source === undefined) return undefined;
+  const source = resolve(container.record.bundle, mount.source);
+  return tryStatx(AT_FDCWD, source) === undefined ? undefined : source;
 }
 
 function resolverFiles(

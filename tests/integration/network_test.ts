@@ -1,6 +1,12 @@
 /** The network of containers that the built binary makes, seen from inside, from the host and from outside. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { findProgram } from "../../lib/program.ts";
 import { connectLabs, Lab } from "./network_lab.ts";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
@@ -352,6 +358,41 @@ Deno.test("-net container:ID: the other's namespace, address and names", async (
   assertMatch(seen, /^10\.77\.1\.\d+\tfirst$/m);
   assertMatch(seen, /second$/);
   await end();
+});
+
+Deno.test("-net container:ID: the address is the other's as long as one of them lives", async () => {
+  using lab = new Lab();
+  const bridge = ["-bridge-addr", "10.77.1.1/24"];
+  const first = await waiting([...bridge, "-name", "first"], within(lab));
+  const second = await waiting(["-net", "container:first", "-name", "second"], within(lab));
+  await first.end();
+  const third = await waiting([...bridge, "-name", "third"], within(lab));
+  assertNotEquals(third.record.network.address, first.record.network.address);
+
+  // It has no namespace of its own to be joined, and the files of the first are no more.
+  const look = "ip -o -4 addr show eth0; cat /etc/hosts";
+  const seen = await sh(look, ["-net", "container:second", "-hostname", "fourth"], within(lab));
+  assertStringIncludes(seen, ` ${first.record.network.address} `);
+  assertMatch(seen, /^10\.77\.1\.\d+\t(first|fourth)$/m);
+  await third.end();
+  await second.end();
+
+  const last = await waiting(bridge, within(lab));
+  assertEquals(last.record.network.address, first.record.network.address);
+  await last.end();
+});
+
+Deno.test("-net container:ID: of two who share a network one is killed, and the other keeps it", async () => {
+  using lab = new Lab();
+  const first = await waiting(["-bridge-addr", "10.77.1.1/24", "-name", "first"], within(lab));
+  const second = await waiting(["-net", "container:first", "-name", "second"], within(lab));
+  for (const killed of [second, first]) {
+    killed.running.kill("SIGKILL");
+    await killed.running.end();
+    await workspace.run(["gc"], { through: within(lab) });
+    if (killed === second) assertStringIncludes(lab.run("ip link"), first.record.network.veth);
+    else await until("the cable is gone", () => !lab.run("ip link").includes("veth"));
+  }
 });
 
 Deno.test("the name of a container leads to its address, and its files say so", async () => {
