@@ -9,19 +9,33 @@ export function containerMounts(options: RunOptions, parts: ConfigParts): Mount[
   // What goes away with the container needs not be on the disk first: at its end the kernel would write
   // out all of the disk's file system otherwise, and wait for it (overlayfs.rst, "Volatile mount").
   const passing = options.remove ? ["volatile"] : [];
+  const readonly = options.readonlyRoot ? ["ro"] : [];
   return [
     overlay(parts, [...passing, ...mapped]),
     ...DEFAULT_MOUNTS.map((mount) => adapted(mount, options, parts)),
-    ...parts.volumes.map(([source, destination]) => bind(source, destination, mapped)),
-    ...parts.files.map(([source, destination]) => bind(source, destination, mapped)),
-    ...options.volumes.map(({ source, destination, readonly, idmap }) =>
-      bind(source, destination, [
-        // Read-only means all that is mounted below too (mount_setattr, AT_RECURSIVE).
-        ...(readonly ? ["ro", "rro"] : []),
-        ...(idmap ? ["ridmap"] : []),
-      ])
-    ),
+    ...outsideIn([
+      ...parts.files.map(([source, destination]) =>
+        bind(source, destination, [...readonly, ...mapped])
+      ),
+      ...parts.volumes.map(([source, destination]) => bind(source, destination, mapped)),
+      ...options.volumes.map(volume),
+    ]),
   ];
+}
+
+/** A folder comes before what lies in it, which it would hide otherwise; of two in one place the last one counts. */
+function outsideIn(mounts: readonly Mount[]): Mount[] {
+  const depth = ({ destination }: Mount) =>
+    destination.split("/").filter((name) => name !== "").length;
+  return mounts.toSorted((a, b) => depth(a) - depth(b));
+}
+
+function volume({ source, destination, readonly, idmap }: RunOptions["volumes"][number]): Mount {
+  return bind(source, destination, [
+    // Read-only means all that is mounted below too (mount_setattr, AT_RECURSIVE).
+    ...(readonly ? ["ro", "rro"] : []),
+    ...(idmap ? ["ridmap"] : []),
+  ]);
 }
 
 /**

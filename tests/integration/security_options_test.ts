@@ -175,13 +175,14 @@ Deno.test("-privileged gives all rights and devices, and hides nothing", async (
 
 Deno.test("-read-only: nothing of the root can be changed, what is mounted in it can", async () => {
   const script =
-    "touch /x 2>&1; touch /etc/x 2>&1; touch /dev/shm/x && echo shm; touch /v/x && echo v";
+    "touch /x 2>&1; touch /etc/x 2>&1; touch /etc/hosts 2>&1; touch /dev/shm/x && echo shm; touch /v/x && echo v";
   const volume = workspace.path("volume");
   await Deno.mkdir(volume);
   const said = await workspace.sh(script, "-read-only", "-v", `${volume}:/v`);
   assertEquals(said.split("\n"), [
     "touch: /x: Read-only file system",
     "touch: /etc/x: Read-only file system",
+    "touch: /etc/hosts: Read-only file system",
     "shm",
     "v",
   ]);

@@ -97,3 +97,20 @@ Deno.test("a device cannot be used through a volume", async () => {
   const told = await workspace.sh("(: < /v/kmsg) 2>&1; true", "-v", `${path}:/v`);
   assertMatch(told, /Operation not permitted/);
 });
+
+Deno.test("a folder does not hide what is mounted in it, in whatever order they are told", async () => {
+  const [outer, inner] = [await folder("over"), await folder("under")];
+  await Deno.writeTextFile(`${inner}/file`, "inner\n");
+  const options = ["-v", `${inner}:/v/sub`, "-v", `${outer}:/v`];
+  assertEquals(await workspace.sh("cat /v/file /v/sub/file", ...options), "the host's\ninner");
+
+  const etc = await folder("etc");
+  assertEquals(
+    await workspace.sh("cat /etc/file /etc/hostname", "-hostname", "here", "-v", `${etc}:/etc`),
+    "the host's\nhere",
+  );
+  assertEquals(
+    await workspace.sh("cat /etc/hostname", "-v", `${etc}/file:/etc/hostname`),
+    "the host's",
+  );
+});
