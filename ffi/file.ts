@@ -208,14 +208,14 @@ export function read(fd: number, buffer: Uint8Array<ArrayBuffer>): Uint8Array<Ar
   return buffer.subarray(0, count);
 }
 
-/** write(2): the number of bytes taken, which may be fewer than given. */
-export function write(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
-  return syscall("write", `${fd}`, fd, bytes, bytes.byteLength);
+/** write(2): the number of bytes taken, which may be fewer than given. `what` is what an error calls the file. */
+export function write(fd: number, bytes: Uint8Array<ArrayBuffer>, what = `${fd}`): number {
+  return syscall("write", what, fd, bytes, bytes.byteLength);
 }
 
 /** write(2) until all bytes are taken. */
-export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(write(fd, rest));
+export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>, what?: string): void {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(write(fd, rest, what));
 }
 
 /** pread(2) until `buffer` is full, from `offset` bytes into the file; undefined where that has fewer. */
@@ -478,7 +478,7 @@ export function writeFile(path: string, text: string, mode: number): void {
   const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
   using file = new Fd(openat(AT_FDCWD, path, flags, mode));
   const bytes = cstring(text);
-  writeAll(file.number, bytes.subarray(0, bytes.length - 1));
+  writeAll(file.number, bytes.subarray(0, bytes.length - 1), quote(path));
 }
 
 /** As {@link writeFile}, but there whole or not at all, for who reads it meanwhile and whatever happens. */

@@ -67,6 +67,13 @@ export function parseArguments(
         throw new UsageError(`read the option "${dashed}": it needs a value, ${option.value}`);
       }
       value = args[at];
+      // docker's `-i -t`, most likely.
+      if (option.value === "FOLDER" && /^-./.test(value)) {
+        throw new UsageError(
+          `read the option "${dashed}": it needs a value, FOLDER, before "${value}"`,
+          { hint: `A folder of that name would be "./${value}"` },
+        );
+      }
     }
     const values = given.get(option.name);
     if (values === undefined) given.set(option.name, [value]);

@@ -1,7 +1,7 @@
 import { resolve } from "@std/path/posix/resolve";
 import { isTerminal } from "../../ffi/tty.ts";
 import type { NetworkOption, PullPolicy, RunOptions, VolumeOption } from "../container/options.ts";
-import { ContainerError, UsageError } from "../errors.ts";
+import { ContainerError, reasonOf, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
 import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
@@ -178,15 +178,13 @@ function parseVolume(text: string, hasUserns: boolean): VolumeOption {
   try {
     Deno.statSync(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new ContainerError(
-      `mount "${source}" in the container: there is no such file or folder`,
-      {
-        code: "NotFound",
-        hint: `Make it first: mkdir -p "${path}"`,
-        cause,
-      },
-    );
+    const isMissing = cause instanceof Deno.errors.NotFound;
+    const why = isMissing ? "there is no such file or folder" : reasonOf(cause);
+    throw new ContainerError(`mount "${source}" in the container: ${why}`, {
+      code: isMissing ? "NotFound" : "InvalidArgument",
+      hint: isMissing ? `Make it first: mkdir -p "${path}"` : undefined,
+      cause,
+    });
   }
   return {
     source: path,

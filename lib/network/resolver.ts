@@ -107,7 +107,9 @@ function readHostFile(path: string): string | undefined {
     const text = utf8(buffer.subarray(0, length));
     return length > MAX_SIZE ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
   } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    // A link that leads nowhere, or round in circles, is as good as none.
+    const isNone = error instanceof SysError && ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
+    if (isNone) return undefined;
     throw error;
   }
 }

@@ -209,6 +209,19 @@ Deno.test("an option without its value is an error that says what is missing", a
   }
 });
 
+Deno.test("docker's -i -t takes no option for a folder", async () => {
+  for (const words of [["-i", "-t"], ["-c", "-rm"]]) {
+    const { code, stderr } = await workspace.run([...words, "alpine", "true"]);
+    assertEquals(code, 1);
+    const [told, hint] = stderr.split("\n");
+    assertEquals(
+      told,
+      `gocontainer: read the option "${words[0]}": it needs a value, FOLDER, before "${words[1]}"`,
+    );
+    assertEquals(hint, `A folder of that name would be "./${words[1]}"`);
+  }
+});
+
 Deno.test("-version tells the version", async () => {
   for (const option of ["-version", "--version"]) {
     const { code, stdout, stderr } = await workspace.run([option]);
