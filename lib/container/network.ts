@@ -4,7 +4,7 @@ import { chooseContainerAddress, type Lease, parseBridgeAddress } from "../netwo
 import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
 import { type Cidr, formatCidr, parseCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
-import { hostnameFile, hostsFile, resolverFile } from "../network/resolver.ts";
+import { hostnameFile, hostsFile, type NetworkMode, resolverFile } from "../network/resolver.ts";
 import { beginWire, hostVethName, type Wire } from "../network/veth.ts";
 import { configOf } from "../runtime/container.ts";
 import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
@@ -105,11 +105,7 @@ function joined(other: ContainerState): Network {
   return {
     lease: network,
     join: `/proc/${init!.pid}/ns/net`,
-    files: (folder, hostname) =>
-      resolverFiles(folder, hostname, mode, address).map(([own, destination]) => [
-        destination === "/etc/hostname" ? own : sourceOf(other, destination) ?? own,
-        destination,
-      ]),
+    files: (folder, hostname) => resolverFiles(folder, hostname, mode, address, other),
   };
 }
 
@@ -121,15 +117,22 @@ function sourceOf(container: ContainerState, destination: string): string | unde
   return tryStatx(AT_FDCWD, source) === undefined ? undefined : source;
 }
 
+/** @param other whose files for names these are as well, where it has any. */
 function resolverFiles(
   folder: ContainerFolder,
   hostname: string,
-  mode: "bridge" | "none" | "host",
+  mode: NetworkMode,
   address?: Cidr,
+  other?: ContainerState,
 ): (readonly [string, string])[] {
+  const file = (name: string, content: () => string): readonly [string, string] => {
+    const destination = `/etc/${name}`;
+    const source = other && sourceOf(other, destination);
+    return [source ?? folder.writeFile(name, content()), destination];
+  };
   return [
-    [folder.writeFile("hosts", hostsFile({ mode, hostname, address })), "/etc/hosts"],
+    file("hosts", () => hostsFile({ mode, hostname, address })),
     [folder.writeFile("hostname", hostnameFile(hostname)), "/etc/hostname"],
-    [folder.writeFile("resolv.conf", resolverFile(mode)), "/etc/resolv.conf"],
+    file("resolv.conf", () => resolverFile(mode)),
   ];
 }
