@@ -201,7 +201,8 @@ export function create(options: CreateOptions): CreatedContainer {
   orDied(() => init.build());
   if (!options.readyLater) awaitReady();
   if (options.listener !== undefined) {
-    record.executing = init.executing;
+    const launcherWaits = plan.find((step) => step.do === "launcher")?.listener !== undefined;
+    record.executing = launcherWaits ? init.executing : undefined;
     state.save();
   }
 
