@@ -201,14 +201,16 @@ export function explainStep(step: Step): StepExplanation {
           : `faccessat2(X_OK) in each of ${step.path.join(":")}`,
         check: `which ${step.name}`,
       };
-    case "launcher":
+    case "launcher": {
+      const hooks = step.hooks?.hooks.map(({ path }) => `; clone(); execve("${path}")`) ?? [];
       return {
         call: step.direct
           ? `no launcher; ${step.env.length} variables`
           : `memfd_create; fcntl(F_ADD_SEALS)   # for ${step.env.length} variables${
             step.filter ? " and a seccomp filter" : ""
-          }`,
+          }${hooks.join("")}`,
       };
+    }
     case "hand over":
       return { call: "sendmsg(); fcntl(F_SETFD, 0)   # the launcher tells errno itself" };
     case "exec":

@@ -11,10 +11,12 @@
  *        │ ◀── ready ────────────────────────  │  the container is built
  *        │  go ──────────────────────────────▶ │  becomes the program
  *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
+ *        │ ◀── ended {status} ───────────────  │  for each startContainer hook
+ *        │  go ──────────────────────────────▶ │
  *        │ ◀── refused {failure, errno}, or end of file: close-on-exec, the program runs
  *
  * Or it is forked, and builds the root itself: with a user namespace, which nobody comes back from; in the pid
- * namespace of others; with startContainer hooks:
+ * namespace of others:
  *
  *     lib/runtime (parent)                lib/init (child)
  *        │  clone3 ──────────────────────────▶ │  namespaces are there, empty
@@ -30,7 +32,9 @@
  *        │ ◀── listener {fd} ─────────────────  │  only with seccomp's NOTIFY: the parent fetches it
  *        │  go ──────────────────────────────▶ │
  *        │ ◀── exec {path, …} ───────────────  │  why execve would fail, if it does
- *        │ ◀── refused {errno} ──────────────  │  only when it does: from the launcher, which has no JSON
+ *        │ ◀── ended {status} ───────────────  │  for each startContainer hook: from the launcher, as all that
+ *        │  go ──────────────────────────────▶ │  follows
+ *        │ ◀── refused {errno} ──────────────  │  only when it does: it has no JSON
  *        │ ◀── end of file ──────────────────  │  close-on-exec: the program runs
  *
  *     At any time the child may say
@@ -51,7 +55,7 @@
  */
 import { utf8 } from "../../ffi/cstring.ts";
 import { recvmsg, sendmsg } from "../../ffi/socket.ts";
-import { MESSAGES } from "./launcher/messages.ts";
+import { MESSAGE, MESSAGES, STATUS } from "./launcher/messages.ts";
 
 /** Why `execve` failed, found out by looking at the file inside the container. */
 export interface ExecFailure {
@@ -89,6 +93,8 @@ export type ChildMessage =
   /** The number of the descriptor that it will have in a moment. */
   | { readonly type: "listener"; readonly fd: number }
   | Executing
+  /** From the launcher: how a hook has ended, as wait4(2) tells it. */
+  | { readonly type: "ended"; readonly status: number }
   /** Milliseconds on the clock that both sides share. */
   | { readonly type: "step"; readonly index: number; readonly start: number; readonly end: number }
   | Failed;
@@ -125,9 +131,6 @@ export interface Refused {
 
 const MAX_MESSAGE = 16384;
 
-/** The launcher speaks no JSON: its messages have eight bytes, and none in JSON is as short. */
-const LAUNCHER_MESSAGE = 8;
-
 /** How long texts of a message may be, and its lists: the first of these with which it fits. */
 const LENGTHS = [4096, 500, 50];
 const encoder = new TextEncoder();
@@ -155,14 +158,20 @@ function encode(message: ChildMessage, longest: number): Uint8Array {
   }));
 }
 
-/** Waits for the child's next message; undefined when it has closed its end. */
+/**
+ * Waits for the child's next message; undefined when it has closed its end. The launcher speaks no JSON: its messages
+ * are as short as none in JSON is.
+ */
 export function hear(
   channel: number,
 ): { message: ChildMessage | Refused; fds: number[] } | undefined {
   const { bytes, fds } = recvmsg(channel, MAX_MESSAGE, 1);
   if (bytes.length === 0) return undefined;
-  if (bytes.length === LAUNCHER_MESSAGE) {
-    const words = new DataView(bytes.buffer);
+  const words = new DataView(bytes.buffer);
+  if (bytes.length === STATUS) {
+    return { message: { type: "ended", status: words.getUint32(0, true) }, fds };
+  }
+  if (bytes.length === MESSAGE) {
     return { message: launcherMessage(words.getUint32(0, true), words.getInt32(4, true)), fds };
   }
   return { message: JSON.parse(utf8(bytes)) as ChildMessage, fds };

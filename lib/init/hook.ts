@@ -4,7 +4,13 @@ import { close, lseekToStart, writeAll } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { posix_spawn } from "../../ffi/posix_spawn.ts";
-import { memfd_create, pidfd_open, pidfd_send_signal, waitid } from "../../ffi/process.ts";
+import {
+  type ExitStatus,
+  memfd_create,
+  pidfd_open,
+  pidfd_send_signal,
+  waitid,
+} from "../../ffi/process.ts";
 import { InitError } from "./context.ts";
 import type { HookCall } from "./plan.ts";
 
@@ -28,15 +34,30 @@ export function runHook(hook: HookCall, state: string): void {
 
   const pid = spawn(hook, argv, envp, input);
   const pidfd = pidfd_open(pid);
-  const ended = awaitEnd(pidfd, hook.timeout);
+  const ended = awaitInput(pidfd, hook.timeout);
   if (!ended) pidfd_send_signal(pidfd, SIGNALS.SIGKILL);
   const status = waitid(pid)!;
   close(pidfd);
-  if (!ended) throw new InitError(`hook "${hook.path}": it took longer than ${hook.timeout} ms`);
-  if ("signal" in status) {
-    throw new InitError(`hook "${hook.path}": signal ${status.signal} ended it`);
+  checkHook(hook, ended ? status : undefined);
+}
+
+/**
+ * Judges by how a hook has ended.
+ *
+ * @param status undefined when it has not, in its time.
+ * @throws {InitError} unless it ended with 0.
+ */
+export function checkHook({ path, timeout }: HookCall, status: ExitStatus | undefined): void {
+  if (status === undefined) {
+    throw new InitError(`hook "${path}": it took longer than ${timeout} ms`);
   }
-  if (status.code !== 0) throw new InitError(`hook "${hook.path}": it ended with ${status.code}`);
+  if ("signal" in status) throw new InitError(`hook "${path}": signal ${status.signal} ended it`);
+  if (status.code !== 0) throw new InitError(`hook "${path}": it ended with ${status.code}`);
+}
+
+/** What is said of a hook that cannot be run. */
+export function hookRefused({ path }: HookCall, { code }: SysError): InitError {
+  return new InitError(`hook "${path}": it cannot be run: ${code}`);
 }
 
 function spawn(hook: HookCall, argv: CStringArray, envp: CStringArray, stdin: number): number {
@@ -44,16 +65,19 @@ function spawn(hook: HookCall, argv: CStringArray, envp: CStringArray, stdin: nu
     return posix_spawn(hook.path, argv, envp, { stdin });
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new InitError(`hook "${hook.path}": it cannot be run: ${error.code}`);
+    throw hookRefused(hook, error);
   } finally {
     close(stdin);
   }
 }
 
-/** Whether a process ended in time; a signal in between does not end the wait. */
-function awaitEnd(pidfd: number, timeout?: number): boolean {
+/**
+ * Whether there is something to be read in time, such as the end of a process; a signal in between does not end the
+ * wait.
+ */
+export function awaitInput(fd: number, timeout?: number): boolean {
   const deadline = performance.now() + (timeout ?? Infinity);
-  const end = { fd: pidfd, events: POLLIN, revents: 0 };
+  const end = { fd, events: POLLIN, revents: 0 };
   for (;;) {
     const left = deadline - performance.now();
     if (left <= 0) return false;

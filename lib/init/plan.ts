@@ -145,6 +145,8 @@ export interface LauncherStep {
   /** What is set, and loaded, as the last thing of all. */
   readonly limits?: Launch["limits"];
   readonly filter?: SeccompFilter;
+  /** The startContainer hooks, which the launcher runs. */
+  readonly hooks?: ContainerHooks;
   /** Where the launcher is what waits for the start. */
   readonly listener?: number;
   /** Whether the program is a process of its own, which alone is in the container's pid namespace. */
@@ -166,6 +168,13 @@ export interface HookCall {
   readonly env: readonly string[];
   /** Milliseconds; for ever without. */
   readonly timeout?: number;
+}
+
+/** Hooks of the container's own side. */
+export interface ContainerHooks {
+  readonly hooks: readonly HookCall[];
+  /** The container's state for the hooks' standard input; the pid is put in. */
+  readonly state: Record<string, unknown>;
 }
 
 /** One step of the plan. Each kind has its file in steps/. */
@@ -266,13 +275,8 @@ export type Step =
   | { readonly do: "wait for mappings"; readonly label: string }
   | { readonly do: "become root"; readonly label: string }
   | { readonly do: "wait for parent"; readonly label: string }
-  | {
-    readonly do: "container hooks";
-    readonly label: string;
-    readonly hooks: readonly HookCall[];
-    /** The container's state for the hooks' standard input; the pid is put in. */
-    readonly state: Record<string, unknown>;
-  }
+  /** The createContainer hooks: files of the host. */
+  | { readonly do: "container hooks"; readonly label: string } & ContainerHooks
   | { readonly do: "tell ready"; readonly label: string }
   /** `listener` is a socket to wait on where the parent does not stay. */
   | { readonly do: "wait for start"; readonly label: string; readonly listener?: number }

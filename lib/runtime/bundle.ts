@@ -19,7 +19,7 @@ import type { Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import { configOf, endContainer, statusOf } from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
-import { runPoststartHooks, runPoststopHooks } from "./hooks.ts";
+import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";
 import { hostIdsOf } from "./id_mappings.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
@@ -217,11 +217,18 @@ export function startContainer(state: ContainerState): void {
   state.save();
   sendGo(channel.number, record.init!.pid);
   const { executing } = record;
-  awaitExec(channel.number, record.init!.pid, {
-    executing,
-    launched: executing !== undefined,
-    onListener: (listener, pid) => sendListener(listener, pid, spec, record),
-  });
+  try {
+    awaitExec(channel.number, record.init!.pid, {
+      executing,
+      launched: executing !== undefined,
+      onListener: (listener, pid) => sendListener(listener, pid, spec, record),
+      hooks: spec.hooks?.startContainer?.map(hookCall),
+    });
+  } catch (error) {
+    // One that takes too long is still there.
+    if (spec.hooks?.startContainer?.length) endContainer(state);
+    throw error;
+  }
   startHooks(state, spec);
 }
 

@@ -124,6 +124,7 @@ export function create(options: CreateOptions): CreatedContainer {
   });
   const hooked = ["prestart", "createRuntime", "createContainer"] as const;
   const hasHooks = hooked.some((name) => spec.hooks?.[name]?.length);
+  const hasStartHooks = (spec.hooks?.startContainer ?? []).length > 0;
   const devices = linux.netDevices ?? {};
   const passedFds = options.passedFds ?? 0;
   const plan = buildPlan(spec, {
@@ -142,7 +143,8 @@ export function create(options: CreateOptions): CreatedContainer {
     program,
     fromOutside,
     noPivot: options.noPivot,
-    parentActs: hasHooks || Object.keys(devices).length > 0,
+    // Who makes the launcher of startContainer hooks learns then what number they are to be told.
+    parentActs: hasHooks || hasStartHooks || Object.keys(devices).length > 0,
   });
 
   const spawning: SpawnOptions = {

@@ -1,5 +1,6 @@
 import { type HookCall } from "../init/plan.ts";
-import { runHook } from "../init/hook.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { awaitInput, checkHook, hookRefused, runHook } from "../init/hook.ts";
 import { InitError } from "../init/context.ts";
 import { ContainerError } from "../errors.ts";
 import type { Hook, Spec, State } from "../oci/spec.ts";
@@ -62,13 +63,65 @@ export function runPoststopHooks(spec: Spec, record: ContainerRecord): void {
   }
 }
 
+/** The startContainer hooks, which the launcher runs: what is to be made of what it tells. */
+export class StartContainerHooks {
+  readonly #left: HookCall[];
+
+  constructor(hooks: readonly HookCall[] = []) {
+    this.#left = [...hooks];
+  }
+
+  /**
+   * Waits for the launcher to say something, for as long as the present hook may take.
+   *
+   * @throws {ContainerError} when it takes longer.
+   */
+  awaitWord(channel: number): void {
+    const hook = this.#left[0];
+    if (hook?.timeout === undefined || awaitInput(channel, hook.timeout)) return;
+    failing("startContainer", () => checkHook(hook, undefined));
+  }
+
+  /**
+   * The present one has ended.
+   *
+   * @param status as wait4(2) has it.
+   * @throws {ContainerError} unless that is 0.
+   */
+  ended(status: number): void {
+    const hook = this.#left.shift();
+    if (hook === undefined) return;
+    const signal = status & 0x7f;
+    failing("startContainer", () => {
+      checkHook(hook, signal === 0 ? { code: status >> 8 & 0xff } : { signal });
+    });
+  }
+
+  /** @throws {ContainerError} when there is a hook that this is about. */
+  refused(errno: number): void {
+    const hook = this.#left[0];
+    if (hook === undefined) return;
+    failing("startContainer", () => {
+      throw hookRefused(hook, new SysError("execve", errno));
+    });
+  }
+
+  /** @throws {ContainerError} when there are hooks that have not been run. */
+  over(): void {
+    if (this.#left.length === 0) return;
+    throw new ContainerError("run the startContainer hooks: the first process ended meanwhile");
+  }
+}
+
 function runAll(kind: string, hooks: readonly Hook[] | undefined, state: string): void {
-  for (const hook of hooks ?? []) {
-    try {
-      runHook(hookCall(hook), state);
-    } catch (cause) {
-      if (!(cause instanceof InitError)) throw cause;
-      throw new ContainerError(`run the ${kind} hooks: ${cause.message}`, { cause });
-    }
+  for (const hook of hooks ?? []) failing(kind, () => runHook(hookCall(hook), state));
+}
+
+function failing(kind: string, run: () => void): void {
+  try {
+    run();
+  } catch (cause) {
+    if (!(cause instanceof InitError)) throw cause;
+    throw new ContainerError(`run the ${kind} hooks: ${cause.message}`, { cause });
   }
 }

@@ -19,6 +19,7 @@ import type { Failure } from "../init/launcher/program.ts";
 import type { Step, StepKind, StepOf } from "../init/plan.ts";
 import { giveAwayPipes } from "../init/steps/credentials.ts";
 import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
+import { launchedHooks } from "../init/steps/hooks.ts";
 import { allows } from "../seccomp/allows.ts";
 import { SysError } from "../errors.ts";
 import { build, InsideNamespaces } from "./inside_namespaces.ts";
@@ -213,6 +214,7 @@ export class LaunchedProcess implements Disposable {
       argv: launcher.argv,
       env: environmentOf(this.#context, launcher),
       launcher,
+      hooks: launcher.hooks && launchedHooks(this.#context, launcher.hooks),
       terminal: fromOutside ? undefined : this.#terminal?.path,
       bounding: this.#status.bounding,
       failures: this.#failures,
@@ -274,17 +276,16 @@ export class LaunchedProcess implements Disposable {
  * system calls.
  */
 export function canBeLaunched({ plan, namespaces, fromOutside }: SpawnOptions): boolean {
-  const has = (kind: StepKind, from = 0) => plan.slice(from).some((step) => step.do === kind);
+  const has = (kind: StepKind) => plan.some((step) => step.do === kind);
   const joined = namespaces.join.map(({ type }) => type);
   const fits = fromOutside
     ? namespaces.clone === 0 && !has("change root") &&
       namespaces.affinity === undefined &&
       joined.includes("mount") && !joined.includes("time")
     : !namespaces.needsJoiner && namespaces.isNew("mount") && namespaces.isNew("pid");
-  const started = plan.findLastIndex(isOf(["wait for start"]));
   // Root in a user namespace would not come back into the host's namespaces.
   return fits && !namespaces.has("user") && limitedUser() === undefined && has("exec") &&
-    plan.every(stepCanBeLaunched) && !has("container hooks", started);
+    plan.every(stepCanBeLaunched);
 }
 
 /** What this process has to join to look for files as they are in a container. */

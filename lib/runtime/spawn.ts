@@ -19,10 +19,11 @@ import {
   sendGo,
 } from "../init/channel.ts";
 import { runFromOutside, runJoiner } from "../init/joiner.ts";
-import type { Plan, Step } from "../init/plan.ts";
+import type { HookCall, Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
 import { canBeLaunched, LaunchedProcess } from "./launched_process.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
+import { StartContainerHooks } from "./hooks.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { fetchListener } from "./seccomp.ts";
 
@@ -151,6 +152,8 @@ export class Spawned implements Disposable {
     awaitExec(this.#channel.number, this.pid, {
       ...this.#options,
       executing: this.#executing,
+      launched: this.#launched !== undefined,
+      hooks: isThere ? this.#options.plan.find((step) => step.do === "launcher")?.hooks?.hooks : [],
       failureOf: (refused) => this.#launched?.failure(refused),
     });
     if (!isThere) throw new DiedEarly(waitid(this.pid));
@@ -256,6 +259,8 @@ type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
   readonly failureOf?: (refused: Refused) => Failed | undefined;
   /** Whether it is the launcher that is let go. */
   readonly launched?: boolean;
+  /** What the launcher runs before the program. */
+  readonly hooks?: readonly HookCall[];
 };
 
 /**
@@ -265,11 +270,15 @@ type ExecListener = Pick<SpawnOptions, "onListener"> & Partial<SpawnOptions> & {
  */
 export function awaitExec(channel: number, pid: number, options: ExecListener): void {
   let { executing } = options;
-  for (let heard = hear(channel); heard !== undefined; heard = hear(channel)) {
+  const hooks = new StartContainerHooks(options.hooks);
+  for (;;) {
+    hooks.awaitWord(channel);
+    const heard = hear(channel);
+    if (heard === undefined) return hooks.over();
     const { message } = heard;
     // What the launcher has made is in reach of the container: of it nothing else is believed.
     const launched = options.launched || options.fromOutside;
-    if (launched && message.type !== "refused") continue;
+    if (launched && message.type !== "refused" && message.type !== "ended") continue;
     switch (message.type) {
       case "step":
         tellStep(options, message);
@@ -283,9 +292,14 @@ export function awaitExec(channel: number, pid: number, options: ExecListener): 
       case "exec":
         executing = message;
         break;
+      case "ended":
+        hooks.ended(message.status);
+        sendGo(channel, pid);
+        break;
       case "refused": {
         const failed = options.failureOf?.(message);
         if (failed !== undefined) throw stepFailure(failed);
+        hooks.refused(message.errno);
         if (executing !== undefined) throw launchFailure(executing, message.errno);
         break;
       }

@@ -3,6 +3,7 @@
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { HOOKS } from "../../lib/oci/hooks.ts";
 import type { Hooks, Linux, NamespaceType } from "../../lib/oci/spec.ts";
+import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
 import { Bundles } from "./support/bundle.ts";
 import { BINARY, entriesOf, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -34,7 +35,7 @@ const ALL_IDS = { containerID: 0, hostID: 0, size: 65536 };
 const NAMESPACES = ["pid", "mount", "uts", "ipc", "network", "user"]
   .map((type) => ({ type: type as NamespaceType }));
 
-/** Which hooks there are, and in what container: those of `start` are run by a copy of the runtime, which others do without. */
+/** Which hooks there are, and in what container: with a user namespace its first process is a copy of the runtime at first. */
 const VARIANTS: Readonly<Record<string, { kinds: readonly (keyof Hooks)[]; linux?: Linux }>> = {
   "": { kinds: HOOKS },
   ", without startContainer": { kinds: HOOKS.filter((name) => name !== "startContainer") },
@@ -174,6 +175,65 @@ Deno.test("a hook that takes too long is killed, and counts as failed", async ()
   assertEquals(code, 1);
   assertStringIncludes(stderr, "longer than 1000 ms");
   assertEquals(performance.now() - start < 30_000, true);
+});
+
+Deno.test("hooks of the start are what the program is: limited, filtered, of its user and rights", async () => {
+  const look = [
+    "grep -E '^(Seccomp|NoNewPrivs|CapEff|CapBnd|Uid|Groups):' /proc/self/status",
+    "ulimit -Sn",
+    "echo $(ls /proc/self/fd)",
+  ].join("; ");
+  for (const noNewPrivileges of [true, false]) {
+    const { code, stdout, stderr } = await bundles.run(look, (spec) => {
+      spec.process.noNewPrivileges = noNewPrivileges;
+      spec.process.user = { uid: 1000, gid: 1000 };
+      spec.linux.seccomp = defaultProfile([]);
+      const args = ["sh", "-c", `cat >/dev/null; ${look}; echo`];
+      spec.hooks = { startContainer: [{ path: "/bin/sh", args }] };
+    });
+    assertEquals(code, 0, stderr);
+    const [hook, program] = stdout.split("\n\n");
+    assertStringIncludes(hook, "Seccomp:\t2");
+    assertEquals(`${hook}\n`, program);
+  }
+});
+
+Deno.test("a hook of the start that cannot be run, or takes too long, ends the container", async () => {
+  const outcomes = [
+    [{ path: "/nowhere" }, 'hook "/nowhere": it cannot be run: ENOENT'],
+    [{ path: "/etc/passwd" }, 'hook "/etc/passwd": it cannot be run: EACCES'],
+    [
+      { path: "/bin/sleep", args: ["sleep", "60"], timeout: 1 },
+      'hook "/bin/sleep": it took longer than 1000 ms',
+    ],
+    [
+      { path: "/bin/sh", args: ["sh", "-c", "kill -9 $$"] },
+      'hook "/bin/sh": signal 9 ended it',
+    ],
+  ] as const;
+  for (const [hook, error] of outcomes) {
+    const hooks = { startContainer: [{ path: "/bin/true" }, hook] } as unknown as Hooks;
+    const { code, stdout, stderr } = await bundles.run("echo program", (spec) => {
+      spec.hooks = hooks;
+    });
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, `run the startContainer hooks: ${error}`);
+
+    const bundle = await bundles.make("echo program", (spec) => {
+      spec.hooks = hooks;
+    });
+    const id = bundles.id();
+    const detached = {
+      through: ["sh", "-c", 'exec "$@" >/dev/null 2>/dev/null </dev/null', "sh"],
+    };
+    assertEquals((await bundles.command(["create", "-b", bundle, id], detached)).code, 0);
+    const started = await bundles.command(["start", id]);
+    assertEquals(started.code, 1);
+    assertStringIncludes(started.stderr, `run the startContainer hooks: ${error}`);
+    const state = await bundles.command(["state", id]);
+    assertStringIncludes(state.stdout, '"status": "stopped"');
+    assertEquals((await bundles.command(["delete", id])).code, 0);
+  }
 });
 
 Deno.test("create runs its hooks, start its own", async () => {

@@ -4,9 +4,9 @@
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Bundles, type FilledSpec } from "../integration/support/bundle.ts";
+import { Bundles, type FilledSpec, mapUsers } from "../integration/support/bundle.ts";
 import { compile, HAS_COMPILER } from "../integration/support/program.ts";
-import { BINARY } from "../integration/support/project.ts";
+import { BINARY, host } from "../integration/support/project.ts";
 import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 
@@ -141,8 +141,72 @@ async function created(
   }
 }
 
+/**
+ * A loader of programs that needs no other one: it writes down, in the image, which file its process is. Once that is
+ * the runtime's, it could open it, become another program, and write over it.
+ */
+const LOADER = `static long call(long n, long a, long b, long c) {
+  long result;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+  return result;
+}
+void _start(void) {
+  static char path[4096];
+  long length = call(89, (long) "/proc/self/exe", (long) path, sizeof path);
+  long log = call(2, (long) "/seen", 02101, 0644);
+  call(1, log, (long) path, length);
+  call(231, 0, 0, 0);
+}`;
+
+Deno.test({
+  name: "a hook of the image does not run the runtime, with a loader of the image's",
+  ignore: !HAS_COMPILER || Deno.build.arch !== "x86_64",
+  fn: async () => {
+    const loader = workspace.path("loader");
+    Deno.writeTextFileSync(`${loader}.c`, LOADER);
+    await host("gcc", "-static", "-nostdlib", "-O1", "-o", loader, `${loader}.c`);
+    const before = await digest(BINARY);
+    for (const change of [() => {}, mapUsers]) {
+      const bundle = await bundles.make("true", (spec) => {
+        change(spec);
+        spec.hooks = { startContainer: [{ path: "/hook" }] };
+      });
+      Deno.mkdirSync(`${bundle}/rootfs/lib64`);
+      Deno.copyFileSync(loader, `${bundle}/rootfs/lib64/ld-linux-x86-64.so.2`);
+      Deno.chmodSync(`${bundle}/rootfs/lib64/ld-linux-x86-64.so.2`, 0o755);
+      Deno.writeTextFileSync(`${bundle}/rootfs/hook`, "#!/proc/self/exe\n");
+      Deno.chmodSync(`${bundle}/rootfs/hook`, 0o755);
+      Deno.writeTextFileSync(`${bundle}/rootfs/seen`, "");
+      Deno.chmodSync(`${bundle}/rootfs/seen`, 0o666);
+      const { code, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+      assertEquals(Deno.readTextFileSync(`${bundle}/rootfs/seen`), "");
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, 'hook "/hook": it ended with 127');
+    }
+    assertEquals(await digest(BINARY), before);
+  },
+});
+
+Deno.test("a hook that may trace finds no runtime in the container", async () => {
+  const hook = { path: "/bin/sh", args: ["sh", "-c", LOOK], env: ["PATH=/bin:/usr/bin"] };
+  for (const change of [() => {}, mapUsers]) {
+    const { code, stdout, stderr } = await bundles.run("true", (spec) => {
+      mayTrace(spec);
+      change(spec);
+      spec.hooks = { startContainer: [hook] };
+    });
+    assertEquals(code, 0, stderr);
+    const [exe, caps, ...rest] = stdout.trimEnd().split("\n");
+    assertEquals(exe, "/memfd:gocontainer (deleted)");
+    assertEquals(caps, "CapPrm:\t0000000000080022");
+    assertEquals(rest.slice(-2), ["0", "sealed"]);
+    for (const line of rest.slice(0, -2)) assertMatch(line, /^total 0$| -> socket:\[\d+\]$/);
+  }
+});
+
 const POLICIES: Readonly<Record<string, (spec: FilledSpec) => void>> = {
   "without a filter": () => {},
+  "and its hooks": (spec) => spec.hooks = { startContainer: [{ path: "/bin/true" }] },
   "with docker's policy": (spec) => spec.linux.seccomp = defaultProfile(["CAP_SYS_PTRACE"]),
   "with docker's policy and no_new_privs": (spec) => {
     spec.process.noNewPrivileges = true;
@@ -167,18 +231,22 @@ for (const [policy, change] of Object.entries(POLICIES)) {
   });
 }
 
-Deno.test("what still has hooks to run at its start meets nobody who may trace it", async () => {
-  const hooks = (spec: FilledSpec) => {
-    spec.hooks = { startContainer: [{ path: "/bin/true" }] };
+Deno.test("the runtime itself, where a filter has it wait, meets nobody who may trace it", async () => {
+  const filter = (spec: FilledSpec) => {
+    const names = ["accept4"];
+    spec.linux.seccomp = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names, action: "SCMP_ACT_ERRNO" }],
+    };
   };
-  await created(hooks, async (id) => {
+  await created(filter, async (id) => {
     const { code, stdout, stderr } = await bundles.command(["exec", id, "sh", "-c", LOOK]);
     assertEquals([code, stdout], [255, ""]);
     assertStringIncludes(stderr, "with CAP_SYS_PTRACE it would reach what starts the container");
   });
   // Whoever may not is not refused, and sees nothing.
   const weak = (spec: FilledSpec) => {
-    hooks(spec);
+    filter(spec);
     spec.process.capabilities = { bounding: [], permitted: [], effective: [] };
   };
   await created(weak, async (id) => {

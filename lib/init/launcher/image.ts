@@ -1,4 +1,10 @@
-import { F_SETFD, FD_CLOEXEC, PR_SET_DUMPABLE } from "../../../ffi/process.ts";
+import {
+  CLOSE_RANGE_CLOEXEC,
+  F_SETFD,
+  FD_CLOEXEC,
+  LAST_FD,
+  PR_SET_DUMPABLE,
+} from "../../../ffi/process.ts";
 import { SECCOMP_SET_MODE_FILTER } from "../../../ffi/seccomp.ts";
 import type { SeccompFilter } from "../plan.ts";
 import type { Machine } from "./interpreter.ts";
@@ -21,6 +27,8 @@ export interface Launch {
   readonly limits?: readonly Limit[];
   /** Loaded right before the program. */
   readonly filter?: SeccompFilter;
+  /** Run before the program, one after the other, each under the same limits and filter. */
+  readonly hooks?: LaunchedHooks;
   /** It waits for the start on this listening socket; the connection that comes is the channel from then on. */
   readonly listener?: number;
   /** The program is a process of its own, beside this one (CLONE_PARENT). */
@@ -39,16 +47,22 @@ export interface LaunchedProgram {
   readonly env: readonly string[];
 }
 
+/** Programs that the launcher runs on the way, each with the container's state as its standard input. */
+export interface LaunchedHooks {
+  readonly programs: readonly LaunchedProgram[];
+  readonly state: string;
+}
+
 /** The launcher as an ELF file, for a process that is already all that the program is to be. */
 export function launcherImage(
   launch: Launch,
-  { path, argv, env }: LaunchedProgram,
+  launched: LaunchedProgram,
   machine?: Machine,
 ): Uint8Array<ArrayBuffer> {
-  const { channel, limits = [], filter, listener, sibling } = launch;
+  const { channel, hooks, listener, sibling } = launch;
   const program = new Program(channel, undefined, machine);
   const waits = sibling !== undefined || listener !== undefined;
-  if (waits) program.attempt("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (waits || hooks !== undefined) program.attempt("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
   program.call("fcntl", channel, F_SETFD, FD_CLOEXEC);
   if (sibling !== undefined) program.becomeSibling(sibling);
   if (listener !== undefined) {
@@ -56,10 +70,40 @@ export function launcherImage(
     program.connect(listener);
   }
   if (waits) program.awaitGo();
-  setLimits(program, limits);
-  if (filter !== undefined) loadFilter(program, filter);
-  program.become(path, argv, env);
+  becomeProgram(program, launch, launched);
   return program.image();
+}
+
+/** The end of it: the hooks, and the program. */
+export function becomeProgram(
+  program: Program,
+  { limits = [], filter, hooks }: Pick<Launch, "limits" | "filter" | "hooks">,
+  launched: LaunchedProgram,
+): void {
+  const become = ({ path, argv, env }: LaunchedProgram) => {
+    setLimits(program, limits);
+    if (filter !== undefined) loadFilter(program, filter);
+    program.become(path, argv, env);
+  };
+  for (const hook of hooks?.programs ?? []) {
+    program.runChild(() => {
+      takeInput(program, hooks!.state);
+      become(hook);
+    });
+  }
+  become(launched);
+}
+
+/** A file of memory: who does not read it ends without a SIGPIPE for somebody, and its size does not matter. */
+function takeInput(program: Program, input: string): void {
+  const MFD_CLOEXEC = 1;
+  const text = new TextEncoder().encode(input);
+  program.call("memfd_create", program.data.text("state"), MFD_CLOEXEC);
+  program.callOnResult("dup3", 0, 0);
+  program.call("write", 0, program.data.add(text), text.length);
+  program.call("lseek", 0, 0, 0);
+  // What is passed on is the program's alone.
+  program.call("close_range", 3, LAST_FD, CLOSE_RANGE_CLOEXEC);
 }
 
 /** Sets limits right before the program. */

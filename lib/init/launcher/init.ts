@@ -11,7 +11,9 @@
  *     ◀── go;  execveat(second program)
  *     user, capabilities, working folder                               ending
  *     ready ──▶
- *     ◀── go;  limits, filter, execve(program)
+ *     ◀── go
+ *     a child for each hook: limits, filter, execve(hook);  its status ──▶,  ◀── go
+ *     limits, filter, execve(program)
  *
  * What fails is told by its number among all that may, and the error.
  */
@@ -42,7 +44,7 @@ import type {
   Step,
   StepOf,
 } from "../plan.ts";
-import { loadFilter, setLimits } from "./image.ts";
+import { becomeProgram, type LaunchedHooks, loadFilter, setLimits } from "./image.ts";
 import { MESSAGES } from "./messages.ts";
 import { type Failure, Program } from "./program.ts";
 
@@ -198,6 +200,8 @@ export interface EndingOptions {
   readonly terminal?: string;
   /** What comes right before the program, besides the steps. */
   readonly launcher: Pick<LauncherStep, "limits" | "filter" | "listener" | "sibling">;
+  /** Run before the program. */
+  readonly hooks?: LaunchedHooks;
   /** The capabilities that are in the bounding set now. */
   readonly bounding: bigint;
   /** Gets what may fail. */
@@ -262,16 +266,14 @@ function endingStep(
     case "seccomp":
       return loadFilterAs(program, step.filter, step.capabilities);
     case "exec": {
-      const { limits = [], filter, listener, sibling } = options.launcher;
+      const { limits, filter, listener, sibling } = options.launcher;
       if (sibling !== undefined) program.becomeSibling(sibling);
       else if (listener !== undefined) {
         program.tell(MESSAGES.ready);
         program.connect(listener);
       }
       if (sibling !== undefined || listener !== undefined) program.awaitGo();
-      setLimits(program, limits);
-      if (filter !== undefined) loadFilter(program, filter);
-      return program.become(options.path, options.argv, options.env);
+      return becomeProgram(program, { limits, filter, hooks: options.hooks }, options);
     }
   }
 }

@@ -12,7 +12,8 @@
  * program and its filter, and only what the launcher forks is inside.
  *
  * The same goes for a container's first process that waits for a later `start`, and is met there by what `exec`
- * runs before that: all of its plan is done by then, and what waits is the launcher.
+ * runs before that: all of its plan is done by then, and what waits is the launcher. And for its startContainer
+ * hooks, which are files of the container: the launcher runs them, and is all that they meet there.
  *
  * The launcher does, in this order, with nothing else in between:
  *
@@ -25,6 +26,9 @@
  *     write(channel, {ready}); accept4(listener)            when `start` is another process: the connection
  *     dup3(connection, channel); close(listener)            becomes the channel; one that joins was told before
  *     read(channel, word, 4)                                waits for the start, if it waits
+ *     clone(SIGCHLD)                                        for each startContainer hook; the child does what
+ *         memfd_create("state"); dup3; write; lseek         follows, and becomes the hook, whose standard input
+ *         wait4(child); write(channel, {status}); read      is the state; the launcher hears whether to go on
  *     prlimit64(0, resource, &limit)                        for each limit
  *     seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter)      with a filter that is not loaded yet
  *     execve(path, argv, envp)

@@ -7,3 +7,5 @@ export const MESSAGES = { born: 1, refused: 2, ready: 3, opened: 4, begun: 5 } a
 /** Length of a message, and of the word that lets it go on, in bytes. */
 export const MESSAGE = 8;
 export const WORD = 4;
+/** Length of what is told of the end of a child: its status as wait4(2) has it. */
+export const STATUS = 4;

@@ -5,13 +5,15 @@ import type { Step } from "../plan.ts";
 import type { Data } from "./data.ts";
 import { ElfFile } from "./elf.ts";
 import { FLAGS, type Machine, ROW } from "./interpreter.ts";
-import { MESSAGE, MESSAGES, WORD } from "./messages.ts";
+import { MESSAGE, MESSAGES, STATUS, WORD } from "./messages.ts";
 
 const CLONE_PARENT = 0x8000;
 const FAILED = 127;
 const ALL_BITS = 0xffffffff;
 /** The second row, by its place in the table in bytes. */
 const EXIT = 4 * ROW;
+/** The word of a jump that says where to. */
+const TARGET = 3;
 
 /** A call of a program that may fail, and the step that it belongs to. */
 export interface Failure {
@@ -111,6 +113,22 @@ export class Program {
     this.attempt("setsid");
     if (options.terminal) this.call("ioctl", 0, TIOCSCTTY, 0);
     if (options.dieWithParent) this.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
+  }
+
+  /**
+   * What `child` adds is done by a process of its own, which becomes another program. How that has ended is told, and
+   * waited for the word to go on.
+   */
+  runChild(child: () => void): void {
+    this.call("clone", SIGNALS.SIGCHLD, 0, 0, 0, 0);
+    this.#jump(ALL_BITS, 0, this.#after(2));
+    const jump = this.#words.length;
+    this.#jump(0, 0, 0);
+    child();
+    this.#words[jump + TARGET] = this.#after(0);
+    this.#row(FLAGS.RESULT | FLAGS.ROOM, "wait4", [0, 0, 0, 0], this.#failure("wait4"));
+    this.#row(FLAGS.ROOM, "write", [this.#channel, 0, STATUS], 0);
+    this.awaitGo();
   }
 
   /** Becomes the program. A failure is told by its error alone. */

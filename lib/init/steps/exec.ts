@@ -10,6 +10,7 @@ import type { InitContext } from "../context.ts";
 import { openRegular } from "../regular.ts";
 import { Launcher } from "../launcher/launcher.ts";
 import type { LauncherStep, StepOf } from "../plan.ts";
+import { launchedHooks } from "./hooks.ts";
 
 /** `execve` of the program failed: what the system said, and why. */
 export class ExecError extends Error {
@@ -71,8 +72,9 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     return;
   }
   const { limits, filter, listener, sibling } = step;
+  const hooks = step.hooks && launchedHooks(context, step.hooks);
   const launcher = new Launcher(
-    { channel: context.channel, limits, filter, listener, sibling },
+    { channel: context.channel, limits, filter, hooks, listener, sibling },
     { path, argv: step.argv, env },
   );
   const reasons = reasonsOf(path, context);

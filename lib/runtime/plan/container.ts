@@ -1,8 +1,8 @@
 import type { CgroupLayout } from "../../cgroup/detect.ts";
-import type { Plan, Step } from "../../init/plan.ts";
+import type { ContainerHooks, Plan, Step } from "../../init/plan.ts";
 import { parseList } from "../../oci/list_format.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../../oci/memory_policy.ts";
-import type { Hook, Linux, Spec } from "../../oci/spec.ts";
+import type { Hook, Linux, Spec, State } from "../../oci/spec.ts";
 import { hookCall } from "../hooks.ts";
 import type { NamespaceChoice } from "../namespaces.ts";
 import type { Trees } from "../trees.ts";
@@ -113,10 +113,14 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   // What this process forks from now on would be seen in there.
   if (fromOutside && pidns !== undefined) plan.push(joinStep(pidns));
   if (process) plan.push(...identity(process, options.program));
-  const launcherWaits = process !== undefined && canLauncherWait(spec, process, options);
-  const launcher = process ? [launcherStep(process, { ...options, launcherWaits })] : [];
+  const startHooks = containerHooks(spec.hooks?.startContainer, "created", options);
+  const launcherWaits = process !== undefined &&
+    canLauncherWait(process, { ...options, startHooks });
+  const launcher = process
+    ? [launcherStep(process, { ...options, launcherWaits, startHooks })]
+    : [];
   if (process && (launcherWaits || fromOutside)) {
-    plan.push(...launcher, ...program(process, { ...options, launcherWaits }));
+    plan.push(...launcher, ...program(process, { ...options, launcherWaits, startHooks }));
     return plan;
   }
   // A parent that stays hears of a failure later as well, and has work to do meanwhile.
@@ -126,8 +130,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
     label: listener === undefined ? "wait until the network is there" : "wait for start",
     listener,
   });
-  plan.push(...containerHooks("startContainer", spec.hooks?.startContainer, options));
-  if (process) plan.push(...program(process, options));
+  if (process) plan.push(...program(process, { ...options, startHooks }));
   return plan;
 }
 
@@ -143,15 +146,10 @@ function memoryPolicyStep({ mode, nodes, flags = [] }: NonNullable<Linux["memory
 
 /** Hooks of the container's side (config.md, "POSIX-platform Hooks"): createContainer or startContainer. */
 export function containerHooks(
-  name: string,
-  hooks: Hook[] | undefined,
-  options: PlanOptions,
-): Step[] {
-  if (!hooks?.length) return [];
-  return [{
-    do: "container hooks",
-    label: `run the ${name} hooks`,
-    hooks: hooks.map(hookCall),
-    state: { ...options.hookState, status: name === "startContainer" ? "created" : "creating" },
-  }];
+  hooks: readonly Hook[] | undefined,
+  status: State["status"],
+  { hookState }: PlanOptions,
+): ContainerHooks | undefined {
+  if (!hooks?.length) return undefined;
+  return { hooks: hooks.map(hookCall), state: { ...hookState, status } };
 }

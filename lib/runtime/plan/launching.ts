@@ -3,7 +3,7 @@
  * others in it. Whether a process is the launcher from its beginning on is told in ../launched_process.ts.
  */
 
-import { AT_FDCWD, O_RDONLY } from "../../../ffi/constants.ts";
+import { AT_FDCWD, O_RDONLY, SIGNALS } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { Fd, openat } from "../../../ffi/file.ts";
 import { fsconfig_set_fd, fsopen } from "../../../ffi/mount.ts";
@@ -55,11 +55,13 @@ function canChoosePidNamespace(): boolean {
 
 /**
  * Whether a container that waits for a later `start` can wait as the launcher, in which nothing of this program
- * is left for what `exec` runs meanwhile. Hooks are still to be run by this process.
+ * is left for what `exec` runs meanwhile.
  */
-export function canLauncherWait({ hooks }: Spec, process: Process, options: PlanOptions): boolean {
-  return options.listener !== undefined && !hooks?.startContainer?.length &&
-    canLaunch(process, { ...options, launcherWaits: true });
+export function canLauncherWait(
+  process: Process,
+  options: PlanOptions & Pick<LastSteps, "startHooks">,
+): boolean {
+  return options.listener !== undefined && canLaunch(process, { ...options, launcherWaits: true });
 }
 
 /**
@@ -85,13 +87,16 @@ export function isDirect(labels: readonly Step[]): boolean {
 }
 
 /** What is called between the loading of a filter and the program. */
-export function launchCalls({ fromOutside, launcherWaits }: LastSteps): SyscallName[] {
+export function launchCalls({ fromOutside, launcherWaits, startHooks }: LastSteps): SyscallName[] {
   return [
     ...["capset", "execveat", "prctl", "fcntl", "write", "exit_group", "read", "execve"] as const,
     ...fromOutside ? ["setsid", "clone", "ioctl"] as const : [],
     ...launcherWaits ? ["accept4", "dup3"] as const : [],
+    ...startHooks ? HOOK_CALLS : [],
   ];
 }
+
+const HOOK_CALLS = ["clone", "memfd_create", "dup3", "lseek", "close_range", "wait4"] as const;
 
 /** Whether a filter allows all that comes between its loading and the program. */
 export function mayLaunch(
@@ -102,7 +107,7 @@ export function mayLaunch(
   const CLONE_PARENT = 0x8000;
   const TIOCSCTTY = 0x540e;
   const args: Partial<Record<SyscallName, number[]>> = {
-    clone: [CLONE_PARENT],
+    clone: [CLONE_PARENT | SIGNALS.SIGCHLD],
     ioctl: [0, TIOCSCTTY],
   };
   return [...calls, ...rlimits.length > 0 ? ["prlimit64" as const] : []]

@@ -1,6 +1,12 @@
 /** The end of every plan: who the program is, and how it is run. */
 
-import type { CapabilityMasks, SeccompFilter, Step, StepOf } from "../../init/plan.ts";
+import type {
+  CapabilityMasks,
+  ContainerHooks,
+  SeccompFilter,
+  Step,
+  StepOf,
+} from "../../init/plan.ts";
 import { RLIMITS } from "../../oci/rlimits.ts";
 import type { Process } from "../../oci/spec.ts";
 import { environment, searchPath } from "../environment.ts";
@@ -61,19 +67,23 @@ export interface LastSteps {
   readonly listener?: number;
   /** Whether what waits for the start is the launcher. */
   readonly launcherWaits?: boolean;
+  /** What the launcher runs before the program. */
+  readonly startHooks?: ContainerHooks;
 }
 
 /** What becomes the program, and what it is to do before. */
 export function launcherStep(process: Process, options: LastSteps): Step {
   const { labels, seccomp } = options.program;
-  const { dieWithParent, fromOutside = false, launcherWaits = false, listener } = options;
+  const { dieWithParent, fromOutside = false, launcherWaits = false, listener, startHooks } =
+    options;
   return {
     do: "launcher",
     label: "make the launcher of the program",
     argv: process.args ?? [],
     env: environment(process.env).env,
     ...(seccomp && !loadsEarly(process, options) ? { filter: seccomp } : {}),
-    ...(fromOutside || launcherWaits ? { limits: limitsOf(process) } : {}),
+    ...(limitsItself(options) ? { limits: limitsOf(process) } : {}),
+    ...(startHooks === undefined ? {} : { hooks: startHooks }),
     ...(launcherWaits ? { listener } : {}),
     ...(fromOutside ? { sibling: { terminal: process.terminal ?? false, dieWithParent } } : {}),
     direct: isDirect(labels),
@@ -91,7 +101,7 @@ export function program(process: Process, options: LastSteps): Step[] {
       plan.push({ do: "die with parent", label: "end when gocontainer ends" });
     }
     // As late as this, for this process itself would not get along with many a limit.
-    const limits = limitsOf(process);
+    const limits = limitsItself(options) ? [] : limitsOf(process);
     if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });
   }
   if (seccomp && loadsEarly(process, options)) {
@@ -118,6 +128,11 @@ function loadsEarly(process: Process, options: LastSteps): boolean {
   return seccomp !== undefined &&
     (seccomp.notify || !process.noNewPrivileges ||
       (isSeen === true && mayLaunch(seccomp, process, launchCalls(options))));
+}
+
+/** Whether the launcher sets the limits: as the last thing before the program, and before each hook. */
+function limitsItself({ fromOutside, launcherWaits, startHooks }: LastSteps): boolean {
+  return fromOutside === true || launcherWaits === true || startHooks !== undefined;
 }
 
 function limitsOf({ rlimits = [] }: Process): StepOf<"rlimits">["limits"] {

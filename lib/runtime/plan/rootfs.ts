@@ -105,7 +105,9 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   if (options.parentActs) {
     plan.push({ do: "wait for parent", label: "wait for the hooks and devices of the host" });
   }
-  plan.push(...containerHooks("createContainer", spec.hooks?.createContainer, options));
+  // Files of the host, whose root is still the root.
+  const hooks = containerHooks(spec.hooks?.createContainer, "creating", options);
+  if (hooks) plan.push({ do: "container hooks", label: "run the createContainer hooks", ...hooks });
   if (own) {
     const way = options.noPivot ? "move root" : "pivot root";
     plan.push({ do: way, label: "make the container's root the root" });

@@ -192,6 +192,72 @@ for (const machine of ["x86_64", "aarch64"] as const) {
   });
 }
 
+/** Runs a launcher that has hooks, and hears of each that it has ended. */
+async function launchHooked(
+  machine: Machine,
+  scripts: readonly string[],
+  limits: Launch["limits"] = [],
+) {
+  const folder = Deno.makeTempDirSync();
+  const [ours, theirs] = socketpair();
+  try {
+    const shell = (script: string) => ({ path: "/bin/sh", argv: ["sh", "-c", script], env: ENV });
+    const hooks = { programs: scripts.map(shell), state: "the state" };
+    const program = shell("ulimit -Sn; echo program");
+    const file = `${folder}/launcher`;
+    const image = launcherImage({ channel: theirs, limits, hooks }, program, machine);
+    Deno.writeFileSync(file, image, { mode: 0o755 });
+    clearCloseOnExec(theirs);
+    const [command, ...args] = [...runner(machine)!, file];
+    const child = new Deno.Command(command, { args, stdout: "piped" }).spawn();
+    close(theirs);
+    const said: number[][] = [];
+    for (let { bytes } = recvmsg(ours, 100); bytes.length > 0; { bytes } = recvmsg(ours, 100)) {
+      said.push([...bytes]);
+      if (bytes[0] !== 0 || bytes[1] !== 0) break;
+      sendmsg(ours, new Uint8Array(4));
+    }
+    close(ours);
+    const stdout = await new Response(child.stdout).text();
+    return { said, stdout, code: (await child.status).code };
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+for (const machine of ["x86_64", "aarch64"] as const) {
+  const ignore = runner(machine) === undefined;
+
+  Deno.test({
+    name:
+      `${machine}: hooks come before the program, with the state and the limits, each waited for`,
+    ignore,
+    fn: async () => {
+      const limits = [{ resource: 7, soft: 77n, hard: 99n }];
+      const hook = "cat; ulimit -Sn; echo $(readlink /proc/$$/fd/* | grep -c socket:)";
+      const told = await launchHooked(machine, [hook, "sleep 0.1; echo second"], limits);
+      const end = [0, 0, 0, 0];
+      const stdout = "the state77\n0\nsecond\n77\nprogram\n";
+      assertEquals(told, { said: [end, end], stdout, code: 0 });
+    },
+  });
+
+  Deno.test({
+    name: `${machine}: how a hook has ended is told, and without a word nothing more is run`,
+    ignore,
+    fn: async () => {
+      const LEFT = 127;
+      assertEquals(await launchHooked(machine, ["exit 3", "echo second"]), {
+        said: [[0, 3, 0, 0]],
+        stdout: "",
+        code: LEFT,
+      });
+      const killed = await launchHooked(machine, ["kill -9 $$"]);
+      assertEquals([killed.said, killed.stdout], [[[9, 0, 0, 0]], ""]);
+    },
+  });
+}
+
 for (const machine of ["x86_64", "aarch64"] as const) {
   const ignore = runner(machine) === undefined;
 

@@ -172,17 +172,33 @@ Deno.test("hooks of the host run before those of the container, both before the 
     { parentActs: true },
   );
   assertOrder(steps, "wait for parent", "container hooks", "pivot root", "wait for start");
-  const calls = steps.filter((step) => step.do === "container hooks");
-  assertEquals(calls.map(({ state }) => state.status), ["creating", "created"]);
-  assertEquals(calls[0].hooks, [{ path: "/hook", args: [], env: [], timeout: 2000 }]);
-  assert(steps.indexOf(calls[1]) > kinds(steps).indexOf("wait for start"));
+  const { hooks, state } = find(steps, "container hooks");
+  assertEquals(state.status, "creating");
+  assertEquals(hooks, [{ path: "/hook", args: [], env: [], timeout: 2000 }]);
 });
 
 Deno.test("the launcher is made while the parent is at work, or before it goes", () => {
   assertOrder(plan(spec()), "tell ready", "launcher", "wait for start");
+});
+
+Deno.test("hooks of the start are the launcher's to run, under the limits and the filter", () => {
+  const process: Process = {
+    ...PROCESS,
+    noNewPrivileges: true,
+    rlimits: [{ type: "RLIMIT_AS", soft: 1, hard: 2 }],
+  };
   const hooks = { startContainer: [{ path: "/hook" }] };
-  const steps = plan(spec({ hooks }), { listener: 9 });
-  assertOrder(steps, "launcher", "tell ready", "wait for start", "container hooks");
+  for (const listener of [undefined, 9]) {
+    const seccomp = listener === undefined ? FILTER : undefined;
+    const program = { capabilities: NONE, labels: [], seccomp };
+    const steps = plan(spec({ process, hooks }), { listener, program });
+    assertEquals(kinds(steps).filter((kind) => ["container hooks", "rlimits"].includes(kind)), []);
+    const launcher = find(steps, "launcher");
+    assertEquals(launcher.hooks?.state.status, "created");
+    assertEquals(launcher.hooks?.hooks.map(({ path }) => path), ["/hook"]);
+    assertEquals(launcher.limits, [{ resource: 9, soft: 1n, hard: 2n }]);
+    assertEquals(launcher.filter, seccomp);
+  }
 });
 
 Deno.test("what waits for a later start is the launcher, with all that is left to do", () => {
