@@ -4,7 +4,6 @@ import {
   O_WRONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
 } from "../../ffi/constants.ts";
 import { AT_FDCWD } from "../../ffi/constants.ts";
@@ -17,6 +16,9 @@ import { InitError } from "./context.ts";
 /** The magic number of procfs, linux/magic.h. */
 export const PROC_SUPER_MAGIC = 0x9fa0;
 
+/** Stays within one procfs: of its links only the kernel's own are followed, such as `self`. */
+export const WITHIN_PROC = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+
 /**
  * Writes a file of procfs in one write(2). The proc file system is one of this process's own, mounted
  * nowhere: nothing that is laid over a path of /proc can turn the write elsewhere (CVE-2025-52881).
@@ -26,8 +28,7 @@ export const PROC_SUPER_MAGIC = 0x9fa0;
  */
 export function writeProc(path: string, value: string, proc = openProc()): void {
   try {
-    const resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-    const fd = openat2(proc, path, O_WRONLY, resolve);
+    const fd = openat2(proc, path, O_WRONLY, WITHIN_PROC);
     if (fstatfsType(fd) !== PROC_SUPER_MAGIC) {
       throw new InitError(`"${path}": not a file of procfs`);
     }
