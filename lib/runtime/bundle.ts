@@ -1,4 +1,4 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, SIGNALS } from "../../ffi/constants.ts";
 import { Fd, openat, replaceFile } from "../../ffi/file.ts";
 import {
   bindAndListen,
@@ -17,7 +17,7 @@ import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
 import type { Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
-import { configOf, endContainer, statusOf } from "./container.ts";
+import { configOf, endContainer, signalAll, statusOf } from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";
 import { hostIdsOf } from "./id_mappings.ts";
@@ -225,8 +225,11 @@ export function startContainer(state: ContainerState): void {
       hooks: spec.hooks?.startContainer?.map(hookCall),
     });
   } catch (error) {
-    // One that takes too long is still there.
-    if (spec.hooks?.startContainer?.length) endContainer(state);
+    // One that takes too long is still there, in a pid namespace that need not end with the first process.
+    if (spec.hooks?.startContainer?.length) {
+      signalAll(state, SIGNALS.SIGKILL);
+      endContainer(state);
+    }
     throw error;
   }
   startHooks(state, spec);
