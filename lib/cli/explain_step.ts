@@ -204,11 +204,9 @@ export function explainStep(step: Step): StepExplanation {
     case "launcher": {
       const hooks = step.hooks?.hooks.map(({ path }) => `; clone(); execve("${path}")`) ?? [];
       return {
-        call: step.direct
-          ? `no launcher; ${step.env.length} variables`
-          : `memfd_create; fcntl(F_ADD_SEALS)   # for ${step.env.length} variables${
-            step.filter ? " and a seccomp filter" : ""
-          }${hooks.join("")}`,
+        call: `memfd_create; fcntl(F_ADD_SEALS)   # for ${step.env.length} variables${
+          step.filter ? " and a seccomp filter" : ""
+        }${hooks.join("")}`,
       };
     }
     case "hand over":

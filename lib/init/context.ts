@@ -1,5 +1,6 @@
 import type { SysError } from "../../ffi/errno.ts";
 import { close } from "../../ffi/file.ts";
+import type { Label } from "./launcher/image.ts";
 
 /** What the child carries from step to step. */
 export interface InitContext {
@@ -29,6 +30,8 @@ export interface InitContext {
   handOver?: () => void;
   /** Becomes the program. */
   become?: () => never;
+  /** What SELinux is to make of the program, which the launcher says. */
+  label?: Label;
   /** The value of HOME, where the config has none. */
   home?: string;
   /** Its number on the host, once the parent has told it. */

@@ -151,8 +151,6 @@ export interface LauncherStep {
   readonly listener?: number;
   /** Whether the program is a process of its own, which alone is in the container's pid namespace. */
   readonly sibling?: Launch["sibling"];
-  /** Whether the program is run by this process itself, not by way of the launcher. */
-  readonly direct: boolean;
 }
 
 /** The program that was found, by way of {@link LauncherStep}. */

@@ -298,8 +298,6 @@ function stepCanBeLaunched(step: Step): boolean {
     case "seccomp":
       return !step.notify && allows(step.filter.program, SYSCALLS.capset) &&
         allows(step.filter.program, SYSCALLS.execve);
-    case "launcher":
-      return !step.direct;
     case "mount":
       // The root would be another one from then on.
       return step.tree === undefined || step.target !== "/";
@@ -345,6 +343,7 @@ const HERE: readonly StepKind[] = [
   "domainname",
   "find home",
   "find program",
+  "launcher",
 ];
 
 function isOf<const K extends StepKind>(kinds: readonly K[]): (step: Step) => step is StepOf<K> {

@@ -1,3 +1,5 @@
+import { O_CLOEXEC, O_WRONLY } from "../../../ffi/constants.ts";
+import { open_how } from "../../../ffi/file.ts";
 import {
   CLOSE_RANGE_CLOEXEC,
   F_SETFD,
@@ -7,6 +9,7 @@ import {
 } from "../../../ffi/process.ts";
 import { SECCOMP_SET_MODE_FILTER } from "../../../ffi/seccomp.ts";
 import type { SeccompFilter } from "../plan.ts";
+import { WITHIN_PROC } from "../procfs.ts";
 import type { Machine } from "./interpreter.ts";
 import { MESSAGES } from "./messages.ts";
 import { Program } from "./program.ts";
@@ -29,6 +32,8 @@ export interface Launch {
   readonly filter?: SeccompFilter;
   /** Run before the program, one after the other, each under the same limits and filter. */
   readonly hooks?: LaunchedHooks;
+  /** Said at first: it is true from the next `execve` on. */
+  readonly label?: Label;
   /** It waits for the start on this listening socket; the connection that comes is the channel from then on. */
   readonly listener?: number;
   /** The program is a process of its own, beside this one (CLONE_PARENT). */
@@ -47,6 +52,13 @@ export interface LaunchedProgram {
   readonly env: readonly string[];
 }
 
+/** What a program is to SELinux. */
+export interface Label {
+  /** The root of a procfs, open; close-on-exec for the program. */
+  readonly proc: number;
+  readonly value: string;
+}
+
 /** Programs that the launcher runs on the way, each with the container's state as its standard input. */
 export interface LaunchedHooks {
   readonly programs: readonly LaunchedProgram[];
@@ -59,9 +71,11 @@ export function launcherImage(
   launched: LaunchedProgram,
   machine?: Machine,
 ): Uint8Array<ArrayBuffer> {
-  const { channel, hooks, listener, sibling } = launch;
+  const { channel, hooks, label, listener, sibling } = launch;
   const program = new Program(channel, undefined, machine);
   const waits = sibling !== undefined || listener !== undefined;
+  // Before the files of its own are another one's, as they are of who cannot be dumped (proc(5)).
+  if (label !== undefined) takeLabel(program, label);
   if (waits || hooks !== undefined) program.attempt("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
   program.call("fcntl", channel, F_SETFD, FD_CLOEXEC);
   if (sibling !== undefined) program.becomeSibling(sibling);
@@ -92,6 +106,15 @@ export function becomeProgram(
     });
   }
   become(launched);
+}
+
+function takeLabel(program: Program, { proc, value }: Label): void {
+  const { data } = program;
+  const how = open_how.encode({ flags: O_WRONLY | O_CLOEXEC, mode: 0, resolve: WITHIN_PROC });
+  program.call("fcntl", proc, F_SETFD, FD_CLOEXEC);
+  program.call("openat2", proc, data.text("self/attr/exec"), data.add(how), open_how.size);
+  const text = new TextEncoder().encode(value);
+  program.callOnResult("write", data.add(text), text.length);
 }
 
 /** A file of memory: who does not read it ends without a SIGPIPE for somebody, and its size does not matter. */

@@ -17,7 +17,8 @@
  *
  * The launcher does, in this order, with nothing else in between:
  *
- *     prctl(PR_SET_DUMPABLE, 0)                             when it waits
+ *     openat2("self/attr/exec"); write(label)               with a label for SELinux
+ *     prctl(PR_SET_DUMPABLE, 0)                             when it waits, or has hooks
  *     fcntl(channel, F_SETFD, FD_CLOEXEC)
  *     clone(CLONE_PARENT)                                   when it joins; the first one tells the number
  *         write(channel, {born, pid}); exit_group(0)        and ends

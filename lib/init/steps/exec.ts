@@ -1,9 +1,8 @@
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
-import { CStringArray, utf8 } from "../../../ffi/cstring.ts";
+import { utf8 } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { errno } from "../../../ffi/libc.ts";
 import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
-import { clearCloseOnExec, preparedExecve } from "../../../ffi/process.ts";
+import { clearCloseOnExec } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
 import type { InitContext } from "../context.ts";
@@ -63,18 +62,11 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
 export function prepareLauncher(context: InitContext, step: LauncherStep): void {
   const path = context.program!;
   const env = environmentOf(context, step);
-  if (step.direct) {
-    const exec = preparedExecve(path, new CStringArray(step.argv), new CStringArray(env));
-    context.become = () => {
-      exec();
-      throw refusal(path);
-    };
-    return;
-  }
   const { limits, filter, listener, sibling } = step;
+  const { label } = context;
   const hooks = step.hooks && launchedHooks(context, step.hooks);
   const launcher = new Launcher(
-    { channel: context.channel, limits, filter, hooks, listener, sibling },
+    { channel: context.channel, limits, filter, hooks, label, listener, sibling },
     { path, argv: step.argv, env },
   );
   const reasons = reasonsOf(path, context);
@@ -82,6 +74,7 @@ export function prepareLauncher(context: InitContext, step: LauncherStep): void 
     tell(context.channel, { type: "exec", path, reasons });
     clearCloseOnExec(context.channel);
     if (listener !== undefined) clearCloseOnExec(listener);
+    if (label !== undefined) clearCloseOnExec(label.proc);
   };
   context.become = () => launcher.launch();
 }
@@ -106,11 +99,6 @@ export function handOver(context: InitContext): void {
  */
 export function execProgram(context: InitContext): never {
   return context.become!();
-}
-
-function refusal(path: string): ExecError {
-  const error = new SysError("execve", errno(), JSON.stringify(path));
-  return new ExecError(error, explain(path, error.code));
 }
 
 /** What the file looks like says why it would be refused. */

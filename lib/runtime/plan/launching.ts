@@ -76,13 +76,13 @@ export function canLaunchFromOutside(process: Process, options: ProgramOptions):
 
 function canLaunch(process: Process, options: LastSteps): boolean {
   const { labels, seccomp } = options.program;
-  if (isDirect(labels) || seccomp?.notify) return false;
+  if (hasExecLabel(labels) || seccomp?.notify) return false;
   return seccomp === undefined || process.noNewPrivileges === true ||
     mayLaunch(seccomp, process, launchCalls(options));
 }
 
-/** What SELinux makes of a program is decided at the next execve, which must be its own. */
-export function isDirect(labels: readonly Step[]): boolean {
+/** Whether SELinux is to label the program, which only a process that is forked prepares. */
+function hasExecLabel(labels: readonly Step[]): boolean {
   return labels.some((step) => step.do === "security label" && step.file === "exec");
 }
 

@@ -10,7 +10,7 @@ import type {
 import { RLIMITS } from "../../oci/rlimits.ts";
 import type { Process } from "../../oci/spec.ts";
 import { environment, searchPath } from "../environment.ts";
-import { isDirect, launchCalls, mayLaunch } from "./launching.ts";
+import { launchCalls, mayLaunch } from "./launching.ts";
 
 /** What of a process the parent has worked out. */
 export interface ProgramOptions {
@@ -73,7 +73,7 @@ export interface LastSteps {
 
 /** What becomes the program, and what it is to do before. */
 export function launcherStep(process: Process, options: LastSteps): Step {
-  const { labels, seccomp } = options.program;
+  const { seccomp } = options.program;
   const { dieWithParent, fromOutside = false, launcherWaits = false, listener, startHooks } =
     options;
   return {
@@ -86,7 +86,6 @@ export function launcherStep(process: Process, options: LastSteps): Step {
     ...(startHooks === undefined ? {} : { hooks: startHooks }),
     ...(launcherWaits ? { listener } : {}),
     ...(fromOutside ? { sibling: { terminal: process.terminal ?? false, dieWithParent } } : {}),
-    direct: isDirect(labels),
   };
 }
 

@@ -32,6 +32,7 @@ function runner(machine: Machine): string[] | undefined {
  * Runs a launcher with descriptor 3 as its channel.
  *
  * @param program what it is to become; its arguments follow, argv[0] first.
+ * @param stdin a file or folder that is its descriptor 0.
  * @returns how that ended, and what came through the channel.
  */
 function launch(
@@ -39,6 +40,7 @@ function launch(
   program: string,
   argv: string[],
   more: Omit<Launch, "channel"> = {},
+  stdin = "/dev/null",
 ) {
   const folder = Deno.makeTempDirSync();
   try {
@@ -46,8 +48,8 @@ function launch(
     const launched = { path: program, argv, env: ["GIVEN=yes"] };
     const image = launcherImage({ channel: 3, ...more }, launched, machine);
     Deno.writeFileSync(file, image, { mode: 0o755 });
-    const script = 'channel=$0; exec "$@" 3>"$channel"';
-    const args = ["-c", script, `${folder}/channel`, ...runner(machine)!, file];
+    const script = 'channel=$0; stdin=$1; shift; exec "$@" 3>"$channel" <"$stdin"';
+    const args = ["-c", script, `${folder}/channel`, stdin, ...runner(machine)!, file];
     const { code, signal, stdout } = new Deno.Command("bash", { args }).outputSync();
     const said = Deno.readFileSync(`${folder}/channel`);
     return { code, signal, stdout: new TextDecoder().decode(stdout), said: [...said] };
@@ -257,6 +259,23 @@ for (const machine of ["x86_64", "aarch64"] as const) {
     },
   });
 }
+
+// The emulator of another machine knows no openat2(2).
+Deno.test("a label is said before all else, and its procfs is not for the program", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/self/attr`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/self/attr/exec`, "");
+    const label = { proc: 0, value: "system_u:system_r:container_t:s0" };
+    const script = 'test -e /proc/self/fd/0 || echo closed; cat <"$0"';
+    const argv = ["sh", "-c", script, `${folder}/self/attr/exec`];
+    const machine = Deno.build.arch;
+    const { stdout, said } = launch(machine, "/bin/sh", argv, { label }, folder);
+    assertEquals([stdout, said], [`closed\n${label.value}`, []]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
 
 for (const machine of ["x86_64", "aarch64"] as const) {
   const ignore = runner(machine) === undefined;
