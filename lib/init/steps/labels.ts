@@ -10,6 +10,8 @@ import type { StepOf } from "../plan.ts";
  */
 export function setSecurityLabel(context: InitContext, step: StepOf<"security label">): void {
   if (step.file === "exec") {
+    // A wrong one is refused here, where there are words for it; then none is set, or the launcher would have it.
+    for (const value of [step.value, "\n"]) writeProc("self/attr/exec", value);
     context.label = { proc: openProc(), value: step.value };
     return;
   }
