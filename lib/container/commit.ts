@@ -35,6 +35,7 @@ export async function commitContainer(
   using _still = wishes.pause ? standStill(root) : undefined;
   return await commitImage(store, {
     below: root.below,
+    ...root.image && { image: root.image },
     upper: root.upper,
     leaveOut: isMountPoint(root.spec),
   }, {
@@ -78,8 +79,10 @@ function isMountPoint(spec: Spec): (path: ByteString, status: FileStatus) => boo
 /** How a container's program was run, as an image says it. */
 function asItRan({ process }: Spec): ProcessConfig {
   if (process === undefined) return {};
+  const { uid, gid } = process.user ?? { uid: 0, gid: 0 };
   const own = ["HOSTNAME", "TERM", "PS1", "HOME", "USER"];
   return {
+    ...uid === 0 && gid === 0 ? {} : { User: `${uid}:${gid}` },
     Cmd: process.args ?? [],
     Env: (process.env ?? []).filter((entry) => !own.includes(entry.split("=", 1)[0]!)),
     ...process.cwd === "/" ? {} : { WorkingDir: process.cwd },

@@ -1,3 +1,4 @@
+import { assertExtracted } from "../image/base.ts";
 import { treeArchive } from "../image/tree/reader.ts";
 import { openMergedRoot } from "./merged_root.ts";
 import type { ContainerRoot } from "./saved_root.ts";
@@ -6,11 +7,12 @@ import type { ContainerRoot } from "./saved_root.ts";
  * A container's root file system as a tar archive: its image with its changes, without what is mounted
  * in it.
  *
- * @throws {ContainerError}
+ * @throws {ContainerError} NotFound where its image was removed
  */
 export function* exportRoot(
-  { upper, below }: Pick<ContainerRoot, "upper" | "below">,
+  { upper, below, image }: Pick<ContainerRoot, "upper" | "below" | "image">,
 ): Generator<Uint8Array<ArrayBuffer>> {
+  assertExtracted(below, image);
   using root = openMergedRoot([upper, ...below]);
   yield* treeArchive(root.number, { layer: false });
 }

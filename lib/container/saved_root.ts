@@ -1,11 +1,13 @@
 import { ContainerError, reasonOf } from "../errors.ts";
 import { findSafeFolder } from "../folder.ts";
+import type { BaseImage } from "../image/base.ts";
 import { parseJSON } from "../json.ts";
 import { quote } from "../quote.ts";
 import type { Spec } from "../oci/spec.ts";
 import { unescapedLayers } from "../runtime/overlay_options.ts";
 import { type ContainerState, StateRoot } from "../runtime/state.ts";
 import { rootOverlay } from "../runtime/trees.ts";
+import { baseImageOf } from "./base_image.ts";
 import { findContainer } from "./find.ts";
 
 /** The root of a container that was made from an image: running, or ended and not removed. */
@@ -18,6 +20,8 @@ export interface ContainerRoot {
   readonly upper: string;
   /** The folders of the layers below, the uppermost first. */
   readonly below: readonly string[];
+  /** The image that those are of, where that was noted. */
+  readonly image?: BaseImage;
 }
 
 /**
@@ -82,8 +86,10 @@ function rootIn(folder: string, id: string, states: readonly ContainerState[]): 
     });
   }
   const running = states.find(({ record }) => record.id === id);
+  const image = baseImageOf(spec);
   return {
     id,
+    ...image === undefined ? {} : { image },
     ...running === undefined ? {} : { running },
     spec,
     upper: unescapedLayers(upper.replaceAll(":", "\\:"))[0]!,

@@ -4,6 +4,7 @@ import { ProgressLine } from "../image/progress.ts";
 import { imageInWords, type StoredImage } from "../image/store/image.ts";
 import type { ImageStore } from "../image/store/store.ts";
 import { step } from "../trace.ts";
+import { baseAnnotations } from "./base_image.ts";
 import type { ReadyImage } from "./image.ts";
 import { defaultsOf, volumesOf } from "./image_defaults.ts";
 import { openMergedRoot } from "./merged_root.ts";
@@ -33,9 +34,11 @@ export async function storedImage(
     }),
     () => store.touch(descriptor.digest),
   );
+  const defaults = defaultsOf(config);
   return {
     lowerdirs,
-    defaults: defaultsOf(config),
+    // No label may say that it is another image.
+    defaults: { ...defaults, annotations: { ...defaults.annotations, ...baseAnnotations(image) } },
     keepFor: (container) => store.holdFor(container),
     openRoot: () => openMergedRoot(lowerdirs),
     makeVolumes: (folder, root, taken) =>

@@ -1,12 +1,9 @@
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
-import { chainIds, type ImageConfig, type ProcessConfig } from "./config.ts";
+import { assertExtracted, type BaseImage, findBase } from "./base.ts";
+import type { ImageConfig, ProcessConfig } from "./config.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { hashOf } from "./digest.ts";
-import { DIFF } from "./layer/fresh.ts";
 import { addImage, addLayer, type ConfigParts, type MadeLayer } from "./make.ts";
-import { presentManifests, readImage, type StoredImage } from "./store/image.ts";
-import { LAYERS } from "./store/layout.ts";
 import type { ImageStore } from "./store/store.ts";
 import { treeArchive, type TreeOptions } from "./tree/reader.ts";
 
@@ -14,6 +11,8 @@ import { treeArchive, type TreeOptions } from "./tree/reader.ts";
 export interface Changes {
   /** The folders of the layers below, absolute, the uppermost first. */
   readonly below: readonly string[];
+  /** The image that those are of, where that was noted. */
+  readonly image?: BaseImage;
   /** The folder with what was changed: an overlay's upper layer, absolute. */
   readonly upper: string;
   /** What of that is no change of the container's. */
@@ -41,13 +40,8 @@ export async function commitImage(
   changes: Changes,
   options: CommitOptions,
 ): Promise<Descriptor> {
-  const base = await imageOf(store, changes.below);
-  const below = base === undefined
-    ? await archiveAll(store, changes.below)
-    : base.manifest.layers.map((descriptor, index) => ({
-      descriptor,
-      diffId: base.config.rootfs.diff_ids[index]!,
-    }));
+  const base = await findBase(store, changes.below, changes.image);
+  const below = base.layers ?? await archiveAll(store, changes);
   const top = await archive(store, changes.upper, changes.leaveOut);
   const created = new Date().toISOString();
   const step = {
@@ -56,12 +50,12 @@ export async function commitImage(
     ...options.author === undefined ? {} : { author: options.author },
     ...options.comment === undefined ? {} : { comment: options.comment },
   };
-  const { rootfs: _, history, ...others } = base?.config ?? NOTHING;
+  const { rootfs: _, history, ...others } = base.config ?? NOTHING;
   const parts: ConfigParts = {
     ...others,
     created,
     ...options.author === undefined ? {} : { author: options.author },
-    config: options.config(base?.config.config),
+    config: options.config(base.config?.config),
     history: [...history ?? below.map(() => ({ created })), step],
   };
   return await addImage(store, [...below, top], parts);
@@ -69,30 +63,10 @@ export async function commitImage(
 
 const NOTHING: Partial<ImageConfig> = {};
 
-/** The image of the store whose extracted layers some folders are; undefined when they are of none. */
-async function imageOf(
-  store: ImageStore,
-  folders: readonly string[],
-): Promise<Pick<StoredImage, "manifest" | "config"> | undefined> {
-  const hashes = folders.map((folder) => {
-    const match = new RegExp(`/${LAYERS}/([0-9a-f]+)/${DIFF}$`).exec(folder);
-    return match !== null && folder.startsWith(`${store.path}/`) ? match[1] : undefined;
-  });
-  const top = hashes[0];
-  if (top === undefined) return undefined;
-  for (const { descriptor } of store.references()) {
-    for (const manifest of await presentManifests(store, descriptor, "an image")) {
-      const image = readImage(store, manifest, "an image");
-      const chain = chainIds(image.config.rootfs.diff_ids).map(hashOf);
-      if (chain.at(-1) === top) return image;
-    }
-  }
-  return undefined;
-}
-
-async function archiveAll(store: ImageStore, folders: readonly string[]): Promise<MadeLayer[]> {
+async function archiveAll(store: ImageStore, { below, image }: Changes): Promise<MadeLayer[]> {
+  assertExtracted(below, image);
   const layers: MadeLayer[] = [];
-  for (const folder of folders.toReversed()) layers.push(await archive(store, folder));
+  for (const folder of below.toReversed()) layers.push(await archive(store, folder));
   return layers;
 }
 

@@ -18,6 +18,9 @@ const ALPINE: TestLayer = alpine === undefined
   ? []
   : new Uint8Array(gunzipSync(Deno.readFileSync(alpine)));
 
+/** The same in one layer that no other image has. */
+const ANOTHER: TestLayer = Uint8Array.from([...ALPINE as Uint8Array, ...new Uint8Array(1024)]);
+
 /** What a container does to its root: everything that a layer has to keep. */
 const CHANGES = `
   echo hi > /hello; ln /hello /again; rm /etc/motd; rm -r /opt; mkdir -m 1777 /opt; echo x > /opt/x
@@ -210,4 +213,101 @@ test("the same changes are the same layer", async () => {
     return JSON.parse(await says(["history", "--format", "json", name]))[0].Layer;
   };
   assertEquals(await layer("test/one:1"), await layer("test/two:1"));
+});
+
+/** How an image wants to be run. */
+async function configOf(image: string): Promise<Record<string, unknown>> {
+  const [{ Config }] = JSON.parse(await says(["inspect", image]));
+  return Config;
+}
+
+/** The config of the image below, of which everything is kept. */
+const WANTED = {
+  User: "nobody",
+  Env: ["A=b"],
+  Entrypoint: ["/bin/sh", "-c"],
+  Cmd: ["id"],
+  WorkingDir: "/tmp",
+  Volumes: { "/data": {} },
+  Labels: { "gocontainer.image.digest": "none" },
+  StopSignal: "SIGINT",
+  ExposedPorts: { "80/tcp": {} },
+};
+
+test("the config is that of the very image, whichever others have its layers", async () => {
+  const images = workspace.path("images");
+  await putImage(images, "test/alike:1", [ALPINE], { config: { config: { Cmd: ["/bin/sh"] } } });
+  await putImage(images, "test/alike:2", [ALPINE], { config: { config: WANTED } });
+  const id = await ended("test/alike:2", "echo x > /tmp/x");
+  await says(["commit", id, "test/alike:3"]);
+  assertEquals(await configOf("test/alike:3"), WANTED);
+
+  // One of before: nothing is noted, and the two say different things.
+  const config = workspace.path(`containers/${id}/config.json`);
+  const { annotations: _, ...before } = JSON.parse(await Deno.readTextFile(config));
+  await Deno.writeTextFile(config, JSON.stringify(before));
+  const unsure = await workspace.run(["commit", id, "test/alike:4"]);
+  assertEquals(unsure.code, 0);
+  assertMatch(unsure.stderr, /^gocontainer: warning: the config of the image below is not known/);
+  assertEquals((await configOf("test/alike:4")).User, "65534:65534");
+});
+
+test("an image that has lost its name keeps its config while its container runs", async () => {
+  const images = workspace.path("images");
+  await putImage(images, "test/lost:1", [ALPINE, [{ name: "lost" }]], {
+    config: { config: WANTED },
+  });
+  const running = workspace.start(
+    ["run", "-net=none", "-name", "lost", "test/lost:1", "sleep 1000"],
+  );
+  try {
+    await running.becomes("sleep");
+    await says(["rmi", "-f", "test/lost:1"]);
+    await says(["commit", "lost", "test/lost:2"]);
+    assertEquals(await configOf("test/lost:2"), WANTED);
+  } finally {
+    running.kill("SIGKILL");
+    await running.end();
+  }
+});
+
+test("of an image that is gone, the user stays, and the rest is told", async () => {
+  const images = workspace.path("images");
+  await putImage(images, "test/gone:1", [ALPINE], {
+    config: { config: { ...WANTED, Env: ["A=gone"] } },
+  });
+  await putImage(images, "test/other:1", [ALPINE], { config: { config: { Cmd: ["/bin/true"] } } });
+  const id = await ended("test/gone:1", "echo x > /tmp/x");
+  await says(["rmi", "test/gone:1"]);
+  const { code, stderr } = await workspace.run(["commit", id, "test/gone:2"]);
+  assertEquals(code, 0);
+  assertMatch(
+    stderr,
+    /^gocontainer: warning: the config of image "test\/gone:1" \(sha256:\w+\) is not known any more: .*\n$/,
+  );
+  const { User, Labels } = await configOf("test/gone:2");
+  assertEquals([User, Labels], ["65534:65534", {}]);
+  assertMatch(await says(["run", "-net=none", "test/gone:2", "/usr/bin/id"]), /^uid=65534/);
+});
+
+test("an ended container whose layers were removed says how to get them back", async () => {
+  const images = workspace.path("images");
+  const put = () =>
+    putImage(images, "test/alone:1", [ANOTHER], {
+      config: { config: WANTED },
+    });
+  await put();
+  const id = await ended("test/alone:1", "echo x > /tmp/x");
+  await says(["rmi", "test/alone:1"]);
+  for (const args of [["export", "-o", workspace.path("x.tar"), id], ["commit", id, "test/x:1"]]) {
+    const { code, stderr } = await workspace.run(args);
+    assertEquals(code, 125);
+    assertMatch(
+      stderr,
+      /^gocontainer: read the root of the container: image "test\/alone:1" \(sha256:\w+\) was removed, .*\nTo get it back, gocontainer pull test\/alone@sha256:\w+, or .*\n$/,
+    );
+  }
+  await put();
+  await says(["commit", id, "test/x:1"]);
+  assertEquals(await configOf("test/x:1"), WANTED);
 });

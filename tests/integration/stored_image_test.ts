@@ -254,6 +254,7 @@ test("labels become annotations, which change nothing", async () => {
         "org.opencontainers.image.author": "label",
         "a.b": "c\u001b[2J",
         "run.oci.handler": "krun",
+        "gocontainer.image.digest": "none",
       },
     },
     [],
@@ -263,7 +264,12 @@ test("labels become annotations, which change nothing", async () => {
   await says([name]);
   const [id] = workspace.ids().filter((id) => !before.has(id));
   const { annotations } = workspace.config(id!);
+  using store = ImageStore.open(workspace.path("images"));
+  const { descriptor } = await resolveImage(store, name);
   assertEquals(annotations, {
+    "gocontainer.image.name": `docker.io/${name}`,
+    "gocontainer.image.digest": descriptor.digest,
+    "gocontainer.image.mediaType": descriptor.mediaType,
     "org.opencontainers.image.os": "linux",
     "org.opencontainers.image.architecture": Deno.build.arch === "aarch64" ? "arm64" : "amd64",
     "org.opencontainers.image.author": "label",

@@ -11,7 +11,8 @@ export const command: Command = {
   synopsis: ["commit [OPTIONS] CONTAINER [REF]"],
   summary:
     "Makes an image of what a container has changed, and of the image that it was made from, and\n" +
-    "prints its id. The container runs, and stands still meanwhile, or has ended.",
+    "prints its id. The container runs, and stands still meanwhile, or has ended; then its image\n" +
+    "has to be there still, or again, for rmi and prune do not know of containers that have ended.",
   options: [
     IMAGES_OPTION,
     CONTAINERS_OPTION,

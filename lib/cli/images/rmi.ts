@@ -9,8 +9,9 @@ import { tellSwept } from "./swept.ts";
 export const command: Command = {
   synopsis: ["rmi [OPTIONS] IMAGE..."],
   summary: "Removes images of the store by name, digest or id, with what no other image needs.\n" +
-    "An image that a container uses stays, unless -f is given: then it loses its name now, and\n" +
-    "prune removes the rest later. Archives and folders are yours to remove.",
+    "An image that a container uses stays as long as that runs, unless -f is given: then it loses\n" +
+    "its name now, and prune removes the rest later. Containers that have ended are not known\n" +
+    "here. Archives and folders are yours to remove.",
   options: [
     IMAGES_OPTION,
     { name: "f", alias: "force", help: "also when it is in use or has several names" },

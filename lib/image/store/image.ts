@@ -66,6 +66,19 @@ export async function presentManifests(
   return manifests.filter((descriptor) => isThere(store.root, descriptor));
 }
 
+/** As {@link presentManifests}; none for an image that is damaged, where others are looked at all the same. */
+export async function manifestsOrNone(
+  store: ImageStore,
+  target: Descriptor,
+): Promise<Descriptor[]> {
+  try {
+    return await presentManifests(store, target, "an image");
+  } catch (error) {
+    if (error instanceof ContainerError) return [];
+    throw error;
+  }
+}
+
 const EMPTY_INDEX: ImageIndex = { schemaVersion: 2, manifests: [] };
 
 function readIndex(store: ImageStore, descriptor: Descriptor, what: string): ImageIndex {

@@ -1,7 +1,7 @@
 import { ContainerError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Digest } from "../digest.ts";
-import { imageInWords, presentManifests } from "./image.ts";
+import { imageInWords, manifestsOrNone } from "./image.ts";
 import { nameOf } from "./listing.ts";
 import type { ReferenceEntry } from "./references.ts";
 import { findEntry, requireTarget } from "./resolve.ts";
@@ -64,12 +64,7 @@ async function digestsOf(
   const digests = new Set<Digest>();
   for (const { descriptor } of entries) {
     digests.add(descriptor.digest);
-    try {
-      const manifests = await presentManifests(store, descriptor, "an image");
-      for (const { digest } of manifests) digests.add(digest);
-    } catch (error) {
-      if (!(error instanceof ContainerError)) throw error;
-    }
+    for (const { digest } of await manifestsOrNone(store, descriptor)) digests.add(digest);
   }
   return digests;
 }

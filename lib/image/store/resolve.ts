@@ -6,6 +6,7 @@ import { formatReference, parseReference, type Reference } from "../reference.ts
 import { isThere } from "./blobs.ts";
 import {
   imageInWords,
+  manifestsOrNone,
   platformOf,
   presentManifests,
   readImage,
@@ -178,16 +179,6 @@ async function byId(
     });
   }
   return found.values().next().value;
-}
-
-/** Of an image that is damaged nothing is known: others are looked at all the same. */
-async function manifestsOrNone(store: ImageStore, target: Descriptor): Promise<Descriptor[]> {
-  try {
-    return await presentManifests(store, target, "an image");
-  } catch (error) {
-    if (error instanceof ContainerError) return [];
-    throw error;
-  }
 }
 
 function idOf(store: ImageStore, manifest: Descriptor): Digest | undefined {

@@ -1,11 +1,10 @@
-import { presentManifests } from "./image.ts";
+import { manifestsOrNone } from "./image.ts";
 import { listBlobs, listLayers, listLeft } from "./inventory.ts";
 import { nameOf } from "./listing.ts";
 import { lockStore } from "./lock.ts";
 import { namesOf, sizesOf } from "./prune.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { ImageStore } from "./store.ts";
-import { ContainerError } from "../../errors.ts";
 
 /** What one kind of thing takes on the disk. */
 export interface Usage {
@@ -98,18 +97,6 @@ function measureImages(store: ImageStore, sizes: ReadonlyMap<string, number>): I
 function reachInUse(store: ImageStore): Reach {
   using _lock = lockStore(store.root, "exclusive");
   return reachOf(store.root, store.heldByOthers(), "skip");
-}
-
-async function manifestsOrNone(
-  store: ImageStore,
-  descriptor: Parameters<typeof presentManifests>[1],
-) {
-  try {
-    return await presentManifests(store, descriptor, "an image");
-  } catch (error) {
-    if (error instanceof ContainerError) return [];
-    throw error;
-  }
 }
 
 function sum(items: readonly { bytes: number }[]): number {
