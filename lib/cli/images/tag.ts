@@ -1,6 +1,6 @@
 import { ContainerError } from "../../errors.ts";
 import { parseReference } from "../../image/reference.ts";
-import { requireTarget } from "../../image/store/resolve.ts";
+import { notFound, requireTarget } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
@@ -22,7 +22,10 @@ export const command: Command = {
       });
     }
     using store = ImageStore.open(imagesFolderOf(args));
-    store.setReference(reference, (await requireTarget(store, image)).descriptor);
+    const { descriptor } = await requireTarget(store, image);
+    // Another process may have removed it meanwhile; from now on it stays.
+    if (!store.hasBlob(descriptor)) notFound(image);
+    store.setReference(reference, descriptor);
     return 0;
   },
 };
