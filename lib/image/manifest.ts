@@ -129,14 +129,19 @@ export function parseImageManifest(
   return document;
 }
 
+/** What a manifest is of that is none of an image; undefined for one of an image. */
+export function artifactTypeOf({ config, artifactType }: ImageManifest): string | undefined {
+  return isImageConfig(config.mediaType) ? undefined : artifactType ?? config.mediaType;
+}
+
 /**
  * Makes sure that a manifest is one of an image, not of something else that registries keep.
  *
  * @throws {ContainerError} Unsupported
  */
-export function assertRunnable({ config, artifactType }: ImageManifest, what: string): void {
-  if (isImageConfig(config.mediaType)) return;
-  const kind = artifactType ?? config.mediaType;
+export function assertRunnable(manifest: ImageManifest, what: string): void {
+  const kind = artifactTypeOf(manifest);
+  if (kind === undefined) return;
   throw new ContainerError(`${what}: this is no image but an artifact of type ${quote(kind)}`, {
     code: "Unsupported",
     hint: "It can be pulled and pushed, but there is nothing in it to run",

@@ -26,6 +26,8 @@ interface Row {
   readonly Layers: number | null;
   /** `store`, `archive`, `folder` or `embedded`. */
   readonly Source: string;
+  /** What it is where it is no image: the media type. */
+  readonly ArtifactType: string | null;
   /** What is wrong with it. */
   readonly Fault: string | null;
 }
@@ -54,10 +56,7 @@ export const command: Command = {
       { header: "PLATFORM", cell: ({ Platform }) => Platform ?? "-" },
       { header: "CREATED", cell: ({ Created }) => Created === null ? "-" : age(Created) },
       { header: "SIZE", cell: ({ Size }) => Size === null ? "-" : formatSize(Size) },
-      {
-        header: "SOURCE",
-        cell: ({ Source, Fault }) => Fault === null ? Source : `${Source}, damaged: ${Fault}`,
-      },
+      { header: "SOURCE", cell: sourceOf },
     ], DOCKERS_NAMES);
     return 0;
   },
@@ -71,6 +70,11 @@ const DOCKERS_NAMES: OtherNames<Row> = {
   CreatedAt: ({ Created }) => Created,
   CreatedSince: ({ Created }) => Created === null ? NONE : age(Created),
 };
+
+function sourceOf({ Source, ArtifactType, Fault }: Row): string {
+  if (Fault !== null) return `${Source}, damaged: ${Fault}`;
+  return ArtifactType === null ? Source : `${Source}, artifact of type ${ArtifactType}`;
+}
 
 const NONE = "<none>";
 
@@ -93,7 +97,7 @@ async function rowsOf(imagesFolder: string): Promise<Row[]> {
   return [...plain, ...stored.map(rowOf)].sort((a, b) => compare(a.Name, b.Name));
 }
 
-function rowOf({ name, entry, image, fault, size, lastUsed }: ListedImage): Row {
+function rowOf({ name, entry, image, artifactType, fault, size, lastUsed }: ListedImage): Row {
   return {
     ...NOTHING,
     Name: name ?? null,
@@ -108,6 +112,7 @@ function rowOf({ name, entry, image, fault, size, lastUsed }: ListedImage): Row 
     LastUsed: rfc3339(lastUsed),
     Size: size,
     Source: "store",
+    ArtifactType: artifactType ?? null,
     Fault: fault ?? null,
   };
 }
@@ -123,6 +128,7 @@ const NOTHING = {
   Size: null,
   Layers: null,
   Source: "",
+  ArtifactType: null,
   Fault: null,
 };
 

@@ -1,7 +1,9 @@
 import { tryStatx } from "../../../ffi/file.ts";
 import { ContainerError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
+import { artifactTypeOf, isImageIndex, MANIFEST_LIMIT, parseManifest } from "../manifest.ts";
 import { familiarReference } from "../reference.ts";
+import { readBlob } from "./blobs.ts";
 import { presentManifests, readImage, type StoredImage } from "./image.ts";
 import { blobPath } from "./layout.ts";
 import type { ReferenceEntry } from "./references.ts";
@@ -14,6 +16,8 @@ export interface ListedImage {
   readonly entry: ReferenceEntry;
   /** Undefined when it is no image that can be run, or when there is something wrong with it. */
   readonly image?: Pick<StoredImage, "descriptor" | "manifest" | "config" | "id">;
+  /** What it is where it is no image: the media type. */
+  readonly artifactType?: string;
   /** What is wrong with it. */
   readonly fault?: string;
   /** Bytes of its blobs, as they were pulled. */
@@ -55,13 +59,30 @@ function listedImage(
 ): ListedImage {
   const lastUsed = lastUse(store, manifest);
   const common = { ...name && { name }, entry, ...lastUsed && { lastUsed } };
+  const what = name ?? manifest.digest;
   try {
-    const image = readImage(store, manifest, name ?? manifest.digest);
+    const artifact = artifactOf(store, manifest, what);
+    if (artifact !== undefined) return { ...common, ...artifact };
+    const image = readImage(store, manifest, what);
     return { ...common, image, size: sizeOfImage(image) };
   } catch (error) {
     if (!(error instanceof ContainerError)) throw error;
     return { ...common, fault: error.message, size: manifest.size };
   }
+}
+
+/** Undefined for an image. */
+function artifactOf(
+  store: ImageStore,
+  descriptor: Descriptor,
+  what: string,
+): Pick<ListedImage, "artifactType" | "size"> | undefined {
+  const bytes = readBlob(store.root, descriptor, MANIFEST_LIMIT);
+  const manifest = parseManifest(bytes, descriptor.mediaType, `manifest of ${what}`);
+  if (isImageIndex(manifest)) return undefined;
+  const artifactType = artifactTypeOf(manifest);
+  if (artifactType === undefined) return undefined;
+  return { artifactType, size: sizeOfImage({ descriptor, manifest }) };
 }
 
 /** Bytes of an image's blobs; one that is in it twice counts once. */
