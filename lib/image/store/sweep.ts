@@ -116,8 +116,13 @@ function choose(
   const kept = entries.filter((entry) => !dropped.includes(entry));
   const descriptors = (some: readonly ReferenceEntry[]): Descriptor[] =>
     some.map(({ descriptor }) => descriptor);
-  const needed = reachOf(root, [...descriptors(kept), ...held]);
-  const scope: Reach | undefined = all ? undefined : reachOf(root, descriptors(dropped), "skip");
+  const stays = ({ descriptor: { digest } }: ReferenceEntry) =>
+    kept.some(({ descriptor }) => descriptor.digest === digest);
+  const lost = dropped.filter((entry) => !stays(entry));
+  const scope: Reach | undefined = all ? undefined : reachOf(root, descriptors(lost), "skip");
+  // What is damaged may need anything, which is nothing to one who takes a name alone.
+  const damaged = !all && lost.length === 0 ? "skip" : "refuse";
+  const needed = reachOf(root, [...descriptors(kept), ...held], damaged);
   const goes = <T>(name: T, needed: Set<T>, scope?: Set<T>) =>
     !needed.has(name) && (scope?.has(name) ?? true);
   const beingReceived = new Set(held.map(({ digest }) => digest.replace(":", "-")));
