@@ -7,7 +7,7 @@ import { isImageIndex, MANIFEST_LIMIT, parseManifest } from "./manifest.ts";
 import { isIndex, isManifest, isNondistributable } from "./media_type.ts";
 import { formatPlatform, hostPlatform, nearestTo, type Platform } from "./platform.ts";
 import { familiarReference, type Reference } from "./reference.ts";
-import { imageInWords, presentManifests } from "./store/image.ts";
+import { imageInWords, manifestsOrNone, presentManifests } from "./store/image.ts";
 import type { ImageStore } from "./store/store.ts";
 import type { TransferObserver } from "./transfer/events.ts";
 import { sendPart, type Upload } from "./transfer/upload.ts";
@@ -29,7 +29,7 @@ const AT_ONCE = 4;
  * @param target what is sent: a manifest or an index of the store
  * @param reference where it goes
  * @returns what the reference leads to now
- * @throws {ContainerError} NotFound, NotAllowed, and whatever the registry says
+ * @throws {ContainerError} NotFound, NotAllowed, InvalidArgument, and whatever the registry says
  */
 export async function pushImage(
   store: ImageStore,
@@ -43,6 +43,7 @@ export async function pushImage(
   using session = new RegistrySession(registry, options);
   return await withRegistry(action, registry, async () => {
     const chosen = await chosenOf(store, target, options.platform, imageInWords(name));
+    assertDigest(chosen, reference, action);
     const documents = documentsBelow(store, chosen, imageInWords(name));
     const parts = new Map(documents.flatMap(({ parts }) => parts).map((one) => [one.digest, one]));
     const upload: Upload = {
@@ -60,6 +61,15 @@ export async function pushImage(
       await putManifest(session, upload.task, as, descriptor.mediaType, bytes);
     }
     return chosen;
+  });
+}
+
+/** A digest in the name where it goes is a promise of what is there. */
+function assertDigest({ digest }: Descriptor, reference: Reference, action: string): void {
+  if (reference.digest === undefined || reference.digest === digest) return;
+  throw new ContainerError(`${action}: what would be sent has the digest ${digest}`, {
+    code: "InvalidArgument",
+    hint: "Give that digest, or a tag alone",
   });
 }
 
@@ -131,7 +141,10 @@ function isSent({ mediaType, urls }: Descriptor): boolean {
   return !isNondistributable(mediaType) || urls === undefined || urls.length === 0;
 }
 
-/** For each part in which other repository of the same registry the store knows it to be. */
+/**
+ * For each part in which other repository of the same registry the store knows it to be. It only spares
+ * sending: images that are damaged are left out.
+ */
 async function homesOf(
   store: ImageStore,
   { registry, repository }: Reference,
@@ -139,12 +152,22 @@ async function homesOf(
   const homes = new Map<string, string>();
   for (const { reference, descriptor } of store.references()) {
     if (reference?.registry !== registry || reference.repository === repository) continue;
-    for (const manifest of await presentManifests(store, descriptor, "an image")) {
-      const [document] = documentsBelow(store, manifest, "an image");
-      for (const { digest } of document!.parts) homes.set(digest, reference.repository);
+    for (const manifest of await manifestsOrNone(store, descriptor)) {
+      for (const { digest } of partsOrNone(store, manifest)) {
+        homes.set(digest, reference.repository);
+      }
     }
   }
   return ({ digest }) => homes.get(digest);
+}
+
+function partsOrNone(store: ImageStore, manifest: Descriptor): readonly Descriptor[] {
+  try {
+    return documentsBelow(store, manifest, "an image").flatMap(({ parts }) => parts);
+  } catch (error) {
+    if (error instanceof ContainerError) return [];
+    throw error;
+  }
 }
 
 async function sendParts(upload: Upload, parts: readonly Descriptor[]): Promise<void> {

@@ -5,6 +5,7 @@ import { testWith } from "../engines/support/skip.ts";
 import { ContainerError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/image/digest.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
+import { OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { pushImage } from "../../lib/image/push.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { requireTarget } from "../../lib/image/store/resolve.ts";
@@ -254,4 +255,53 @@ Deno.test("an upload that comes to nothing is taken back", async () => {
   assertMatch(message, /^push ".*": the registry answered with status 503$/);
   assert(taker.log.some((line) => line.startsWith("DELETE /v2/image/blobs/uploads/")));
   assertEquals([...taker.manifests.keys()], []);
+});
+
+/** Pushes an image of the store under another name; gives what was warned of. */
+async function push(trial: PullTrial, name: string, to: string): Promise<string[]> {
+  using store = ImageStore.open(trial.images);
+  const { descriptor } = await requireTarget(store, name);
+  const warnings: string[] = [];
+  await pushImage(store, descriptor, parseReference(to), {
+    limits: LIMITS,
+    persistence: PERSISTENCE,
+    warn: (message) => warnings.push(message),
+  });
+  return warnings;
+}
+
+Deno.test("a damaged image beside it stops no push", async () => {
+  await using taker = new Taker();
+  await using origin = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${origin.host}/image:1`;
+  origin.addImage("1", [layerOf("a", 1000)]);
+  await trial.pull(name);
+  {
+    using store = ImageStore.open(trial.images);
+    const bytes = new TextEncoder().encode("{}");
+    const descriptor = await store.addBlob(OCI_MANIFEST, bytes);
+    store.setReference(parseReference(`${taker.host}/damaged:1`), descriptor);
+  }
+  assertEquals(await push(trial, name, `${taker.host}/image:1`), []);
+  assertEquals([...taker.manifests.keys()], ["1"]);
+});
+
+Deno.test("what is pushed has the digest that its name says, or is not pushed", async () => {
+  await using taker = new Taker();
+  await using origin = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${origin.host}/image:1`;
+  const { manifest: { digest } } = origin.addImage("1", [layerOf("a", 1000)]);
+  await trial.pull(name);
+  for (const version of ["", ":t1"]) {
+    const wrong = `${taker.host}/image${version}@sha256:${"1".repeat(64)}`;
+    const error = await assertRejects(() => push(trial, name, wrong), ContainerError);
+    assertEquals(error.message, `push "${wrong}": what would be sent has the digest ${digest}`);
+  }
+  assertEquals(taker.log, []);
+  for (const version of ["", ":t1"]) {
+    await push(trial, name, `${taker.host}/image${version}@${digest}`);
+  }
+  assertEquals([...taker.manifests.keys()], [digest, "t1"]);
 });
