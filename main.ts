@@ -146,8 +146,13 @@ function requireRoot(): void {
   });
 }
 
-/** The only place that prints an error and decides the exit code. */
+/** The only place that prints an error and decides the exit code; of several errors it is the first's. */
 async function report(error: unknown, debug: boolean): Promise<number> {
+  if (error instanceof AggregateError) {
+    const codes: number[] = [];
+    for (const one of error.errors) codes.push(await report(one, debug));
+    return codes[0]!;
+  }
   const message = error instanceof Error ? error.message : String(error);
   tell(`gocontainer: ${message}`);
   const { hintOfRights } = await import("./lib/cli/rights.ts");

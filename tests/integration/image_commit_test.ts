@@ -4,6 +4,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, run, TrialFolder } from "./image_lab.ts";
+import { OCI_EMPTY, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { parseReference } from "../../lib/image/reference.ts";
+import { ImageStore } from "../../lib/image/store/store.ts";
 import { hasProgram, putImage, type TestLayer, unpackByUmoci } from "./layer_lab.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
 import { PodmanStore } from "./support/podman_store.ts";
@@ -39,9 +42,12 @@ async function says(args: readonly string[]): Promise<string> {
 }
 
 /** Runs a script in a container that stays; gives its id. */
-async function ended(image: string, script: string): Promise<string> {
+async function ended(
+  ...args: [...options: string[], image: string, script: string]
+): Promise<string> {
+  const [image, script] = [args.slice(0, -1), args.at(-1)!];
   const before = new Set(workspace.ids());
-  await says(["run", "-net", "none", image, "/bin/sh", "-euc", script]);
+  await says(["run", "-net", "none", "-entrypoint", "/bin/sh", ...image, "-euc", script]);
   const [id, ...more] = workspace.ids().filter((one) => !before.has(one));
   assert(id !== undefined && more.length === 0);
   return id;
@@ -216,8 +222,8 @@ test("the same changes are the same layer", async () => {
 });
 
 /** How an image wants to be run. */
-async function configOf(image: string): Promise<Record<string, unknown>> {
-  const [{ Config }] = JSON.parse(await says(["inspect", image]));
+async function configOf(...args: string[]): Promise<Record<string, unknown>> {
+  const [{ Config }] = JSON.parse(await says(["inspect", ...args]));
   return Config;
 }
 
@@ -288,6 +294,30 @@ test("of an image that is gone, the user stays, and the rest is told", async () 
   const { User, Labels } = await configOf("test/gone:2");
   assertEquals([User, Labels], ["65534:65534", {}]);
   assertMatch(await says(["run", "-net=none", "test/gone:2", "/usr/bin/id"]), /^uid=65534/);
+});
+
+test("what else is in the store, artifacts and damaged images, is passed over", async () => {
+  const folder = workspace.path("others");
+  const put = (name: string, ...layers: TestLayer[]) =>
+    putImage(folder, name, layers, { config: { config: { ...WANTED, Env: [`A=${name}`] } } });
+  await put("test/damaged:1", [{ name: "damaged" }]);
+  {
+    using store = ImageStore.open(folder);
+    const [{ descriptor: { digest } }] = store.references();
+    await Deno.truncate(`${folder}/.store/blobs/${digest.replace(":", "/")}`, 3);
+    const config = await store.addBlob(OCI_EMPTY, new TextEncoder().encode("{}"));
+    const artifact = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [] };
+    const bytes = new TextEncoder().encode(JSON.stringify(artifact));
+    store.setReference(parseReference("test/sbom:1"), await store.addBlob(OCI_MANIFEST, bytes));
+  }
+  await put("test/sound:1", ALPINE);
+  const id = await ended("-i", folder, "test/sound:1", "echo x > /tmp/x");
+  // Of one of before every image is looked at.
+  const config = workspace.path(`containers/${id}/config.json`);
+  const { annotations: _, ...before } = JSON.parse(await Deno.readTextFile(config));
+  await Deno.writeTextFile(config, JSON.stringify(before));
+  await says(["commit", "-i", folder, id, "test/made:1"]);
+  assertEquals((await configOf("-i", folder, "test/made:1")).Env, ["A=test/sound:1"]);
 });
 
 test("an ended container whose layers were removed says how to get them back", async () => {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import { ensureLayers } from "../../lib/image/layer/ensure.ts";
 import { resolveImage } from "../../lib/image/store/resolve.ts";
-import { OCI_INDEX } from "../../lib/image/media_type.ts";
+import { OCI_EMPTY, OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { setAttribute, sh } from "./image_lab.ts";
@@ -239,15 +239,17 @@ test("rmi by id wants force where there are several names", async () => {
   assertEquals([await names(images), blobs(images)], [[], []]);
 });
 
-test("rmi goes through its arguments until one is wrong", async () => {
+test("rmi goes through all of its arguments, and tells of each that is wrong", async () => {
   const images = folder();
   await put(images, "a:1", "a");
   await put(images, "b:1", "b");
-  const { code, stdout, stderr } = await run(images, "rmi", "a:1", "none", "b:1");
+  const { code, stdout, stderr } = await run(images, "rmi", "none:1", "a:1", "none:2", "b:1");
   assertEquals(code, 125);
-  assertMatch(stdout, /^Untagged: a:1\n/);
-  assertMatch(stderr, /use image "none"/);
-  assertEquals(await names(images), ["b:1"]);
+  assertMatch(stdout, /^Untagged: a:1\nDeleted: .*\nUntagged: b:1\nDeleted: .*\n$/);
+  const missing = (name: string) =>
+    `gocontainer: use image "${name}": there is no such image in the store\nRun .*\n`;
+  assertMatch(stderr, new RegExp(`^${missing("none:1")}${missing("none:2")}$`));
+  assertEquals(await names(images), []);
 });
 
 test("an image that a container runs from stays whole", async () => {
@@ -499,6 +501,35 @@ test("a damaged image can be removed by its name", async () => {
   assertMatch(await says(images, "rmi", "a:1"), /^Untagged: a:1\n/);
   assertMatch(await says(images, "prune"), /^Freed /);
   assertEquals([await names(images), blobs(images).length], [["b:1"], 3]);
+});
+
+test("of a damaged image with two names one can be taken", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  await says(images, "tag", "a:1", "b:1");
+  const [{ Digest }] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "a:1");
+  await Deno.truncate(workspace.path(`${images}/.store/blobs/${Digest.replace(":", "/")}`), 3);
+  assertEquals(await says(images, "rmi", "b:1"), "Untagged: b:1\n");
+  assertEquals([await names(images), blobs(images).length], [["a:1"], 3]);
+});
+
+test("an artifact is listed as what it is", async () => {
+  const images = folder();
+  {
+    using store = ImageStore.open(workspace.path(images));
+    const config = await store.addBlob(OCI_EMPTY, new TextEncoder().encode("{}"));
+    const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [] };
+    const bytes = new TextEncoder().encode(
+      JSON.stringify({ ...manifest, artifactType: "application/vnd.test.sbom" }),
+    );
+    store.setReference(parseReference("sbom:1"), await store.addBlob(OCI_MANIFEST, bytes));
+  }
+  assertMatch(
+    await says(images, "images"),
+    /^sbom:1 .* store, artifact of type application\/vnd\.test\.sbom$/m,
+  );
+  const [row] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "sbom:1");
+  assertEquals([row!.ArtifactType, row!.Fault], ["application/vnd.test.sbom", null]);
 });
 
 test("a lost index.json is made again of what is there, without the names", async () => {

@@ -1,3 +1,4 @@
+import { ContainerError } from "../../errors.ts";
 import { notFound } from "../../image/store/resolve.ts";
 import { removeImage } from "../../image/store/remove.ts";
 import { ImageStore } from "../../image/store/store.ts";
@@ -20,10 +21,17 @@ export const command: Command = {
   async run(args) {
     const force = args.flag("f") ?? false;
     using store = ImageStore.find(imagesFolderOf(args));
+    const errors: ContainerError[] = [];
     for (const name of args.rest) {
-      if (store === undefined) notFound(name);
-      tellSwept(await removeImage(store, name, { force }));
+      try {
+        if (store === undefined) notFound(name);
+        tellSwept(await removeImage(store, name, { force }));
+      } catch (error) {
+        if (!(error instanceof ContainerError)) throw error;
+        errors.push(error);
+      }
     }
+    if (errors.length > 0) throw new AggregateError(errors);
     return 0;
   },
 };
