@@ -1,6 +1,6 @@
 import type { FileStatus } from "../../ffi/file.ts";
 import { S_IFDIR, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
-import { applyChange } from "../image/change.ts";
+import { applyChanges } from "../image/change.ts";
 import { commitImage } from "../image/commit.ts";
 import type { ProcessConfig } from "../image/config.ts";
 import type { Descriptor } from "../image/descriptor.ts";
@@ -42,11 +42,7 @@ export async function commitContainer(
     ...wishes.author === undefined ? {} : { author: wishes.author },
     ...wishes.comment === undefined ? {} : { comment: wishes.comment },
     createdBy: `gocontainer commit ${root.id}`,
-    config(base) {
-      const config = { ...base ?? asItRan(root.spec) };
-      for (const change of wishes.changes) applyChange(config, change);
-      return config;
-    },
+    config: (base) => applyChanges(base ?? asItRan(root.spec), wishes.changes),
   });
 }
 

@@ -1,93 +1,97 @@
-import { ContainerError } from "../errors.ts";
-import { quote } from "../quote.ts";
+import { resolve } from "@std/path/posix/resolve";
+import { DEFAULT_PATH } from "../oci/defaults.ts";
 import type { ProcessConfig } from "./config.ts";
+import { expand, invalid, listOfWords, type Lookup, pairs } from "./dockerfile_words.ts";
+import { parseHealthCheck } from "./health_check.ts";
 
 /** What an instruction does to a config; the text behind it may be a list in JSON. */
-type Change = (config: ProcessConfig, text: string) => void;
+type Change = (config: ProcessConfig, text: string, lookup: Lookup) => void;
 
 /** The instructions of a Dockerfile that change no file, as `docker commit --change` takes them. */
 const CHANGES: Readonly<Record<string, Change>> = {
-  CMD: (config, text) => config.Cmd = words(text),
-  ENTRYPOINT: (config, text) => config.Entrypoint = words(text),
-  ENV: (config, text) => {
-    for (const [name, value] of pairs(text)) {
+  CMD: (config, text) => config.Cmd = command(config, text),
+  ENTRYPOINT: (config, text) => config.Entrypoint = command(config, text),
+  ENV: (config, text, lookup) => {
+    for (const [name, value] of pairs(text, lookup)) {
       const others = (config.Env ?? []).filter((entry) => !entry.startsWith(`${name}=`));
       config.Env = [...others, `${name}=${value}`];
     }
   },
-  EXPOSE: (config, text) => {
-    for (const port of text.split(/\s+/)) {
-      if (!/^[0-9]{1,5}(?:-[0-9]{1,5})?(?:\/(?:tcp|udp|sctp))?$/.test(port)) throw invalid(port);
-      const key = port.includes("/") ? port : `${port}/tcp`;
-      config.ExposedPorts = { ...config.ExposedPorts, [key]: {} };
+  EXPOSE: (config, text, lookup) => {
+    for (const port of expand(text, lookup).split(/\s+/).flatMap(portsOf)) {
+      config.ExposedPorts = { ...config.ExposedPorts, [port]: {} };
     }
   },
-  LABEL: (config, text) => config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(text)) },
-  STOPSIGNAL: (config, text) => config.StopSignal = text,
-  USER: (config, text) => config.User = text,
-  VOLUME: (config, text) => {
-    for (const path of text.startsWith("[") ? words(text) : text.split(/\s+/)) {
-      config.Volumes = { ...config.Volumes, [path]: {} };
+  HEALTHCHECK: (config, text) => config.Healthcheck = parseHealthCheck(text),
+  LABEL: (config, text, lookup) =>
+    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(text, lookup)) },
+  ONBUILD: (config, text) => {
+    const [, name = ""] = /^([A-Za-z]+)\s/.exec(text) ?? [];
+    if (["", "ONBUILD", "FROM", "MAINTAINER"].includes(name.toUpperCase())) {
+      throw invalid(text, "it is no instruction for the build of another image");
+    }
+    config.OnBuild = [...config.OnBuild ?? [], text];
+  },
+  STOPSIGNAL: (config, text, lookup) => config.StopSignal = expand(text, lookup),
+  USER: (config, text, lookup) => config.User = expand(text, lookup),
+  VOLUME: (config, text, lookup) => {
+    for (const path of text.startsWith("[") ? listOfWords(text) : text.split(/\s+/)) {
+      config.Volumes = { ...config.Volumes, [expand(path, lookup)]: {} };
     }
   },
-  WORKDIR: (config, text) => {
-    if (!text.startsWith("/")) throw invalid(text, "a working folder is an absolute path");
-    config.WorkingDir = text;
-  },
+  WORKDIR: (config, text, lookup) =>
+    config.WorkingDir = resolve("/", config.WorkingDir ?? "", expand(text, lookup)),
 };
 
 /**
- * Changes how an image wants to be run by an instruction of a Dockerfile: `CMD ["nginx", "-v"]`,
- * `ENV KEY=VALUE`.
+ * Changes how an image wants to be run by instructions of a Dockerfile: `CMD ["nginx", "-v"]`,
+ * `ENV PATH=$PATH:/opt/bin`. An entrypoint takes away the command that was there before, which was meant
+ * for another one.
  *
  * @throws {ContainerError} InvalidArgument
  */
-export function applyChange(config: ProcessConfig, instruction: string): void {
+export function applyChanges(
+  config: ProcessConfig,
+  instructions: readonly string[],
+): ProcessConfig {
+  const read = instructions.map(readInstruction);
+  const changed = { ...config };
+  if (read.some(({ change }) => change === CHANGES.ENTRYPOINT)) delete changed.Cmd;
+  for (const { change, text } of read) change(changed, text, lookupIn(changed.Env ?? []));
+  return changed;
+}
+
+function readInstruction(instruction: string): { change: Change; text: string } {
   const match = /^\s*([A-Za-z]+)\s+(\S.*?)\s*$/s.exec(instruction);
   const name = match?.[1]?.toUpperCase() ?? "";
   if (match === null || !Object.hasOwn(CHANGES, name)) {
     throw invalid(instruction, `it begins with none of ${Object.keys(CHANGES).join(", ")}`);
   }
-  CHANGES[name]!(config, match[2]!);
+  return { change: CHANGES[name]!, text: match[2]! };
+}
+
+/** The variables before an instruction; a container whose image has no PATH gets the usual one. */
+function lookupIn(env: readonly string[]): Lookup {
+  const variables = new Map([["PATH", DEFAULT_PATH]]);
+  for (const entry of env) {
+    const at = entry.indexOf("=");
+    variables.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  return (name) => variables.get(name);
 }
 
 /** A command: a list in JSON, or a line for the shell. */
-function words(text: string): string[] {
-  if (!text.startsWith("[")) return ["/bin/sh", "-c", text];
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw invalid(text, "it is no list in JSON");
+function command({ Shell = ["/bin/sh", "-c"] }: ProcessConfig, text: string): string[] {
+  return text.startsWith("[") ? listOfWords(text) : [...Shell, text];
+}
+
+/** Each port of `80`, `80/udp` or `8000-8010/tcp`. */
+function portsOf(text: string): string[] {
+  const match = /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text.toLowerCase());
+  const [, first = "", last = first, protocol = "tcp"] = match ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (match === null || from < 1 || to < from || to > 65535) {
+    throw invalid(text, "it is no port as 80, 53/udp or 8000-8010 are");
   }
-  if (Array.isArray(value) && value.every((word) => typeof word === "string")) return value;
-  throw invalid(text, "it is no list of texts");
-}
-
-/** `KEY=VALUE KEY="A VALUE"`, or one `KEY VALUE`. */
-function pairs(text: string): [string, string][] {
-  const single = /^([^\s=]+)\s+(.*)$/s.exec(text);
-  if (single !== null && !single[1]!.includes("=")) return [[single[1]!, single[2]!]];
-  const found: [string, string][] = [];
-  const pair = /\s*([^\s=]+)=((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])*)/gsy;
-  for (let match = pair.exec(text); match !== null; match = pair.exec(text)) {
-    found.push([match[1]!, unquote(match[2]!)]);
-    if (pair.lastIndex === text.length) return found;
-  }
-  throw invalid(text, "it is not KEY=VALUE");
-}
-
-function unquote(text: string): string {
-  return text.replace(
-    /"((?:\\.|[^"\\])*)"|'([^']*)'|\\(.)/gs,
-    (_, double?: string, single?: string, escaped?: string) =>
-      escaped ?? single ?? double!.replace(/\\(.)/gs, "$1"),
-  );
-}
-
-function invalid(text: string, reason?: string): ContainerError {
-  return new ContainerError(
-    `change the image's config by ${quote(text)}: ${reason ?? "it makes no sense"}`,
-    { code: "InvalidArgument", hint: 'For example CMD ["nginx"], ENV KEY=VALUE, WORKDIR /srv' },
-  );
+  return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol}`);
 }

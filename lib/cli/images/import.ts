@@ -1,5 +1,4 @@
-import { applyChange } from "../../image/change.ts";
-import type { ProcessConfig } from "../../image/config.ts";
+import { applyChanges } from "../../image/change.ts";
 import { extractionError } from "../../image/extraction_error.ts";
 import { importRootfs } from "../../image/import.ts";
 import { piecesOf } from "../../image/pieces.ts";
@@ -25,8 +24,7 @@ export const command: Command = {
   async run(args) {
     const [path, name] = args.rest;
     const reference = name === undefined ? undefined : parseReference(name);
-    const config: ProcessConfig = {};
-    for (const change of args.texts("change")) applyChange(config, change);
+    const config = applyChanges({}, args.texts("change"));
     using store = ImageStore.open(imagesFolderOf(args));
     using input = openInput(path);
     const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;

@@ -9,7 +9,7 @@ export const CHANGE_OPTION: OptionSpec = {
   name: "change",
   value: "INSTRUCTION",
   many: true,
-  help: 'how the image wants to be run, as a Dockerfile says it: CMD ["nginx"], ENV KEY=VALUE',
+  help: 'how the image wants to be run, as a Dockerfile says it: CMD ["nginx"], ENV PATH=$PATH:/x',
 };
 
 /** Gives an image that was made its name, and prints its id. */
