@@ -1,7 +1,7 @@
 import { putManifest } from "../registry/manifests.ts";
 import { RegistrySession, type SessionOptions, withRegistry } from "../registry/session.ts";
 import { ContainerError } from "../errors.ts";
-import { quote } from "../quote.ts";
+import { printable, quote } from "../quote.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isImageIndex, MANIFEST_LIMIT, parseManifest } from "./manifest.ts";
 import { isIndex, isManifest, isNondistributable } from "./media_type.ts";
@@ -42,7 +42,7 @@ export async function pushImage(
   const action = `push ${quote(name)}`;
   using session = new RegistrySession(registry, options);
   return await withRegistry(action, registry, async () => {
-    const chosen = await chosenOf(store, target, options.platform, imageInWords(name));
+    const chosen = await chosenOf(store, target, options, imageInWords(name));
     assertDigest(chosen, reference, action);
     const documents = documentsBelow(store, chosen, imageInWords(name));
     const parts = new Map(documents.flatMap(({ parts }) => parts).map((one) => [one.digest, one]));
@@ -77,18 +77,45 @@ function assertDigest({ digest }: Descriptor, reference: Reference, action: stri
 async function chosenOf(
   store: ImageStore,
   target: Descriptor,
-  platform: Platform | undefined,
+  { platform, warn }: PushOptions,
   what: string,
 ): Promise<Descriptor> {
   if (!isIndex(target.mediaType)) return target;
   if (platform === undefined && isWhole(store, target, what)) return target;
   const wanted = platform ?? hostPlatform();
   const found = nearestTo(await presentManifests(store, target, what), wanted);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    if (platform === undefined) tellLeftOut(store, target, found, what, warn);
+    return found;
+  }
   throw new ContainerError(`${what}: the one for ${formatPlatform(wanted)} is not in the store`, {
     code: "NotFound",
     hint: `Pull it first: gocontainer pull -platform ${formatPlatform(wanted)} …`,
   });
+}
+
+/** Tells what of an index does not go along with the one that is chosen, for attestations are not pulled. */
+function tellLeftOut(
+  store: ImageStore,
+  index: Descriptor,
+  chosen: Descriptor,
+  what: string,
+  warn: PushOptions["warn"],
+): void {
+  const document = parseManifest(store.readBlob(index, MANIFEST_LIMIT), index.mediaType, what);
+  const listed = isImageIndex(document) ? document.manifests : [];
+  const nameOf = ({ digest, platform, annotations }: Descriptor) =>
+    annotations?.["vnd.docker.reference.type"] === "attestation-manifest"
+      ? "attestations"
+      : platform === undefined
+      ? digest
+      : printable(formatPlatform(platform));
+  const others = listed.filter(({ digest }) => digest !== chosen.digest).map(nameOf);
+  if (others.length === 0) return;
+  warn?.(
+    `of ${what} only ${nameOf(chosen)} is sent, without ${[...new Set(others)].join(", ")}: ` +
+      "not all that its index lists is in the store",
+  );
 }
 
 /** Whether all that an index leads to is there. */

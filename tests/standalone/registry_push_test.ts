@@ -7,6 +7,7 @@ import { digestOf } from "../../lib/image/digest.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { pushImage } from "../../lib/image/push.ts";
+import { hostPlatform } from "../../lib/image/platform.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { requireTarget } from "../../lib/image/store/resolve.ts";
 import { difference, manifest, run, TrialFolder } from "../integration/image_lab.ts";
@@ -304,4 +305,34 @@ Deno.test("what is pushed has the digest that its name says, or is not pushed", 
     await push(trial, name, `${taker.host}/image${version}@${digest}`);
   }
   assertEquals([...taker.manifests.keys()], [digest, "t1"]);
+});
+
+Deno.test("what of an index does not go along is told", async () => {
+  await using taker = new Taker();
+  await using origin = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${origin.host}/image:1`;
+  const { manifest } = origin.addImage(undefined, [layerOf("a", 1000)]);
+  const { architecture } = hostPlatform();
+  const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+  origin.addIndex("1", [
+    { ...manifest, platform: { os: "linux", architecture } },
+    { ...manifest, digest: digest("1"), platform: { os: "linux", architecture: "s390x" } },
+    ...["2", "3"].map((digit) => ({
+      ...manifest,
+      digest: digest(digit),
+      platform: { os: "unknown", architecture: "unknown" },
+      annotations: {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": manifest.digest,
+      },
+    })),
+  ]);
+  await trial.pull(name);
+  const to = `${taker.host}/image:1`;
+  assertEquals(await push(trial, name, to), [
+    `of image "${to}" only linux/${architecture} is sent, without linux/s390x, attestations: ` +
+    "not all that its index lists is in the store",
+  ]);
+  assertEquals(digestOf(taker.manifests.get("1")!), manifest.digest);
 });
