@@ -8,15 +8,24 @@ import { alloc } from "../../ffi/struct.ts";
 import { defaultActionOf } from "./disposition.ts";
 import type { TerminalRelay } from "./terminal.ts";
 
-/** The signals that are meant for the program, not for gocontainer. */
+/** Not for the program: what cannot be held, faults, children and sockets, and the shell's job control. */
+const OWN: readonly number[] = [
+  ...[SIGNALS.SIGKILL, SIGNALS.SIGSTOP],
+  ...[SIGNALS.SIGSEGV, SIGNALS.SIGBUS, SIGNALS.SIGILL, SIGNALS.SIGFPE],
+  ...[SIGNALS.SIGCHLD, SIGNALS.SIGURG],
+  ...[SIGNALS.SIGTSTP, SIGNALS.SIGTTIN, SIGNALS.SIGTTOU],
+];
+
+/** 32 and 33 are the C library's own. */
+const FIRST_REAL_TIME = 34, LAST_REAL_TIME = 64;
+
+/**
+ * The signals that are meant for the program. Where gocontainer itself fails, by SIGTRAP or abort(3), it ends
+ * all the same: the kernel does not let a fault be blocked, nor the C library an abort.
+ */
 const FORWARDED: readonly number[] = [
-  SIGNALS.SIGINT,
-  SIGNALS.SIGTERM,
-  SIGNALS.SIGHUP,
-  SIGNALS.SIGQUIT,
-  SIGNALS.SIGUSR1,
-  SIGNALS.SIGUSR2,
-  SIGNALS.SIGWINCH,
+  ...Object.values(SIGNALS).filter((signal) => !OWN.includes(signal)),
+  ...Array.from({ length: LAST_REAL_TIME - FIRST_REAL_TIME + 1 }, (_, i) => FIRST_REAL_TIME + i),
 ];
 
 /**
@@ -69,6 +78,8 @@ function readSignals(signals: Fd): number[] {
   const bytes = read(signals.number, alloc(signalfd_siginfo.size * 8));
   const numbers: number[] = [];
   for (let at = 0; at < bytes.length; at += signalfd_siginfo.size) {
+    // A write of its own to a pipe that nobody reads (SIGPIPE) is no word to the program.
+    if (signalfd_siginfo.get(bytes, "ssi_pid", at) === Deno.pid) continue;
     numbers.push(signalfd_siginfo.get(bytes, "ssi_signo", at));
   }
   return numbers;

@@ -44,10 +44,90 @@ function number(name: typeof FORWARDED[number]): number {
   return SIGNALS[`SIG${name}`];
 }
 
-Deno.test("SIGWINCH does nothing to a program that does nothing about it", async () => {
-  const running = await start("echo ready; read line; echo $line");
-  running.kill("SIGWINCH");
-  assertEquals((await running.end()).code, 0);
+/** Sends a signal by its number, as the real-time ones have no other name. */
+async function send(signal: number, { pid }: Running): Promise<void> {
+  const { code } = await new Deno.Command("kill", { args: [`-${signal}`, `${pid}`] }).output();
+  assertEquals(code, 0, `kill -${signal}`);
+}
+
+/** All that are not for gocontainer itself; in Alpine 34 is the C library's. */
+const MORE = [
+  ...[
+    "CONT",
+    "PIPE",
+    "ALRM",
+    "VTALRM",
+    "PROF",
+    "IO",
+    "PWR",
+    "STKFLT",
+    "XCPU",
+    "XFSZ",
+    "SYS",
+    "TRAP",
+  ]
+    .map((name) => SIGNALS[`SIG${name}` as keyof typeof SIGNALS]),
+  ...[SIGNALS.SIGABRT, 35, 37, 50, 64],
+];
+
+Deno.test("every signal that can be meant for the program reaches it, real-time ones too", async () => {
+  const traps = MORE.map((signal) => `trap 'echo got ${signal}' ${signal}`).join("; ");
+  const running = await start(`${traps}; trap 'exit 5' TERM; ${WAIT}`);
+  for (const signal of MORE) {
+    await send(signal, running);
+    await running.says(new RegExp(`got ${signal}\n`));
+  }
+  running.kill("SIGTERM");
+  const { code, stdout } = await running.end();
+  assertEquals([code, stdout], [5, `ready\n${MORE.map((n) => `got ${n}\n`).join("")}`]);
+});
+
+for (const signal of [SIGNALS.SIGALRM, SIGNALS.SIGABRT, SIGNALS.SIGPWR, 37]) {
+  Deno.test(`a program that does nothing about signal ${signal} ends by it, and leaves nothing`, async () => {
+    const before = lookAtHost();
+    const running = await start("echo ready; exec sleep 1000");
+    await running.becomes("sleep");
+    await send(signal, running);
+    assertEquals((await running.end()).code, 128 + signal);
+    await assertHostIsAsBefore(before);
+  });
+}
+
+Deno.test("signals to exec are signals to its program", async () => {
+  const container = await start(`trap 'exit 0' TERM; ${WAIT}`);
+  const busy = "echo ready; while :; do sleep 0.05; done";
+  const { id } = await container.record();
+  const exec = async (script: string) => {
+    const running = workspace.start(["exec", id, "/bin/sh", "-c", script]);
+    await running.says(/ready\n/);
+    return running;
+  };
+  for (const signal of [SIGNALS.SIGALRM, 37]) {
+    const catching = await exec(`trap 'echo got it; exit 6' ${signal}; ${busy}`);
+    await send(signal, catching);
+    assertEquals((await catching.end()).code, 6);
+    const plain = await exec(busy);
+    await send(signal, plain);
+    assertEquals((await plain.end()).code, 128 + signal);
+  }
+  container.kill("SIGTERM");
+  assertEquals((await container.end()).code, 0);
+});
+
+for (const name of ["WINCH", "CONT"] as const) {
+  Deno.test(`SIG${name} does nothing to a program that does nothing about it`, async () => {
+    const running = await start("echo ready; read line; echo $line");
+    running.kill(`SIG${name}`);
+    assertEquals((await running.end()).code, 0);
+  });
+}
+
+Deno.test("output that nobody reads any more is no signal to a program with a terminal", async () => {
+  const script = "echo ready; sleep 1; echo lost; sleep 1; exit 7";
+  const { stdout } = await workspace.run(["-net=none", "-t", "alpine", "/bin/sh", "-c", script], {
+    through: ["sh", "-c", `exec 3>&1; { "$@"; echo "code $?" >&3; } | head -1 >/dev/null`, "sh"],
+  });
+  assertEquals(stdout, "code 7\n");
 });
 
 Deno.test("what a caller ignores or blocks changes nothing: not the wait for children, nor the program", async () => {
