@@ -178,12 +178,10 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
 
 /** The first error; those of undoing what had been made are warnings beside it. */
 function withoutUndo(error: unknown): unknown {
-  let first = error;
-  while (first instanceof SuppressedError) {
-    const { error: later } = first;
-    warn(`undo failed: ${later instanceof Error ? later.message : later}`);
-    first = first.suppressed;
-  }
+  if (!(error instanceof SuppressedError)) return error;
+  const first = withoutUndo(error.suppressed);
+  const later = withoutUndo(error.error);
+  warn(`undo failed: ${later instanceof Error ? later.message : later}`);
   return first;
 }
 

@@ -27,7 +27,7 @@ import { io } from "./v2/io.ts";
 import { memory as memoryV2 } from "./v2/memory.ts";
 import { enableControllers, refusalHint } from "./v2/subtree.ts";
 import { controllerOf, unifiedSettings } from "./v2/unified.ts";
-import { type Undo, writeSettings } from "./write.ts";
+import { writeSettings } from "./write.ts";
 
 /** The controllers that have the form of files, each in the versions in which it exists. */
 const CONTROLLERS: readonly { readonly v1: Controller; readonly v2?: Controller }[] = [
@@ -81,14 +81,10 @@ export function refuseLimits(
 
 /** Writes the limits that are given to a cgroup in use. A failure puts the old ones back. */
 export function updateLimits(places: readonly Place[], resources: Resources): void {
-  const undo: Undo[] = [];
-  try {
-    for (const group of groups(places, resources)) writeGroup(group, {}, undo);
-    if (resources.devices) updateDevices(places, resources);
-  } catch (error) {
-    undo.reverse().forEach((restore) => restore());
-    throw error;
-  }
+  using undo = new DisposableStack();
+  for (const group of groups(places, resources)) writeGroup(group, {}, undo);
+  if (resources.devices) updateDevices(places, resources, undo);
+  undo.move();
 }
 
 /** The v1 hierarchy of a controller counts where there is one: v2 cannot have the controller then. */
@@ -113,7 +109,7 @@ function currentIn(place: Place | undefined): Current {
   return (file) => place && readIfThere(`${place.folder}/${file}`)?.trim();
 }
 
-function writeGroup(group: Group, optional: Optional, undo?: Undo[]): void {
+function writeGroup(group: Group, optional: Optional, undo?: DisposableStack): void {
   const { controller, place, settings } = group;
   const writable = settings.filter((setting): setting is Setting => {
     if (!("impossible" in setting)) return true;
@@ -214,17 +210,24 @@ export function limitDevices(
 }
 
 /** In v1 the rules are written one by one: a refused one must not leave half of them. */
-function updateDevices(places: readonly Place[], resources: Resources): void {
+function updateDevices(
+  places: readonly Place[],
+  resources: Resources,
+  undo: DisposableStack,
+): void {
   const folder = v1Place(places, "devices")?.folder;
-  const before = folder && readFile(`${folder}/devices.list`).split("\n").filter(Boolean);
-  try {
-    limitDevices(places, resources, {});
-  } catch (error) {
-    if (before) {
-      const all = before[0] === "a *:* rwm";
-      writeFile(`${folder}/${all ? "devices.allow" : "devices.deny"}`, "a");
-      if (!all) before.forEach((line) => writeFile(`${folder}/devices.allow`, line));
-    }
-    throw error;
+  if (folder !== undefined) {
+    const before = readFile(`${folder}/devices.list`);
+    undo.defer(() => {
+      if (readFile(`${folder}/devices.list`) !== before) restoreDevices(folder, before);
+    });
   }
+  limitDevices(places, resources, {});
+}
+
+function restoreDevices(folder: string, list: string): void {
+  const lines = list.split("\n").filter(Boolean);
+  const all = lines[0] === "a *:* rwm";
+  writeFile(`${folder}/${all ? "devices.allow" : "devices.deny"}`, "a");
+  if (!all) lines.forEach((line) => writeFile(`${folder}/devices.allow`, line));
 }

@@ -15,7 +15,7 @@ export interface Setting {
   readonly extra?: true;
   /**
    * The file holds one line for each device or interface, of which `value` is one: what to write
-   * to take it back when there was none before.
+   * to take it back when there was none before. Or what it shows cannot be written: what to write instead.
    */
   readonly reset?: string;
 }

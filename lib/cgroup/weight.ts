@@ -15,6 +15,9 @@ export function weightOfShares(shares: number): number {
   return Math.ceil(weight - 1e-9);
 }
 
+/** What to do when the kernel refuses shares, or the weight that they are. */
+export const IDLE_HAS_NO_SHARES = "An idle cgroup takes no shares: set cpu.idle to 0 with them";
+
 /** A block I/O weight of cgroup v1 (10 to 1000) as an `io.weight` of v2 (1 to 10000). */
 export function ioWeightOfBlkioWeight(weight: number): number {
   return 1 + Math.floor((weight - 10) * 9999 / 990);

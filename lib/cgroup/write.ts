@@ -5,21 +5,18 @@ import { ContainerError } from "../errors.ts";
 import { unlessGone, writeFile, writeValue } from "./cgroupfs.ts";
 import type { Setting } from "./setting.ts";
 
-/** Takes back a setting that was written. */
-export type Undo = () => void;
-
 /**
  * Writes settings to the files of one cgroup, in order.
  *
  * @param onMissing called for a setting for which the kernel has no file.
- * @param undo collects how to take each one back, when given.
+ * @param undo gets how to take back each one that was written, when given.
  * @throws {ContainerError} InvalidArgument when the kernel refuses a value.
  */
 export function writeSettings(
   folder: string,
   settings: readonly Setting[],
   onMissing: (setting: Setting, file: string) => void,
-  undo?: Undo[],
+  undo?: DisposableStack,
 ): void {
   for (let i = 0; i < settings.length;) {
     const setting = settings[i]!;
@@ -33,8 +30,8 @@ export function writeSettings(
     // Device rules are many values for one file: it is opened once for a run of them.
     do {
       const setting = settings[i]!;
-      if (old) undo?.push(() => restore(setting, old.path, old.content));
       write(file.number, setting);
+      if (old) undo?.defer(() => restore(setting, old.path, old.content));
       i++;
     } while (settings[i]?.file === setting.file);
   }
@@ -84,11 +81,10 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ERANGE: "The number is too large",
 };
 
-function restore(setting: Setting, path: string, content: string): void {
-  let value = content.trim();
-  if (setting.reset !== undefined) {
-    const key = setting.value.split(" ")[0]!;
-    value = content.split("\n").find((line) => line.startsWith(`${key} `)) ?? setting.reset;
-  }
-  writeFile(path, value);
+function restore({ value, reset }: Setting, path: string, content: string): void {
+  const lines = content.trim().split("\n");
+  const key = `${value.split(" ")[0]} `;
+  const old = reset === undefined ? lines : [lines.find((line) => line.startsWith(key)) ?? reset];
+  // Nothing at all, as of a cpuset, is written as an empty line: a write of no bytes is none.
+  for (const line of old) writeFile(path, line || "\n");
 }

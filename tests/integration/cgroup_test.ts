@@ -277,6 +277,36 @@ test("an update that fails leaves everything as it was", (cgroup) => {
   assertEquals(cpu, [v1 ? "512" : "59", "20000", "100000"]);
 });
 
+test("an update that is refused for an idle cgroup says so, and takes back all before it", (cgroup) => {
+  cgroup.create();
+  const all = Deno.readTextFileSync(
+    v1 ? "/sys/fs/cgroup/cpuset/cpuset.cpus" : "/sys/fs/cgroup/cpuset.cpus.effective",
+  ).trim();
+  cgroup.apply({ cpu: { quota: 20000, period: 100000, cpus: all } });
+  cgroup.update({ cpu: { idle: 1 } });
+  const error = assertThrows(
+    () => cgroup.update({ cpu: { shares: 1024, quota: 50000, cpus: "0" } }),
+    ContainerError,
+    "set cpu.shares to ",
+  );
+  assertMatch(error.hint!, /idle cgroup/);
+  assertEquals(read(cgroup, "cpuset", "cpuset.cpus"), all);
+  assertEquals(read(cgroup, "cpu", "cpu.idle"), "1");
+  const quota = v1 ? read(cgroup, "cpu", "cpu.cfs_quota_us") : read(cgroup, "cpu", "cpu.max");
+  assertEquals(quota.split(" ")[0], "20000");
+  cgroup.update({ cpu: { idle: 0, shares: 1024, quota: 50000 } });
+});
+
+test("whether the OOM killer works is put back too", (cgroup) => {
+  if (!v1) return;
+  cgroup.create();
+  cgroup.apply({ memory: { limit: 64 * MiB } });
+  const memory = { limit: 96 * MiB, disableOOMKiller: true };
+  assertThrows(() => cgroup.update({ memory, pids: { limit: 99999999999999 } }), ContainerError);
+  assertMatch(read(cgroup, "memory", "memory.oom_control"), /^oom_kill_disable 0$/m);
+  assertEquals(cgroup.oom().limit, BigInt(64 * MiB));
+});
+
 test("an update of the devices takes the place of the old list", async (cgroup) => {
   cgroup.create();
   cgroup.apply({});

@@ -1,5 +1,6 @@
 import type { CpuResources } from "../../oci/spec.ts";
 import type { Controller, Current, Setting } from "../setting.ts";
+import { IDLE_HAS_NO_SHARES } from "../weight.ts";
 
 /** The cpu controller of cgroup v1 (Documentation/scheduler/sched-bwc.rst, sched-rt-group.rst). */
 export const cpu: Controller = {
@@ -20,7 +21,14 @@ type Cpu = CpuResources;
 /** An idle cgroup's shares cannot be written, so it becomes idle last and busy first. */
 function share(shares: number | undefined, idle: number | undefined): Setting[] {
   const settings: Setting[] = [];
-  if (shares) settings.push({ field: "cpu.shares", file: "cpu.shares", value: `${shares}` });
+  if (shares) {
+    settings.push({
+      field: "cpu.shares",
+      file: "cpu.shares",
+      value: `${shares}`,
+      refused: IDLE_HAS_NO_SHARES,
+    });
+  }
   if (idle !== undefined) {
     settings.push({
       field: "cpu.idle",

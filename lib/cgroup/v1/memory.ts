@@ -1,5 +1,5 @@
 import type { MemoryResources } from "../../oci/spec.ts";
-import type { Controller, Setting } from "../setting.ts";
+import type { Controller, Current, Setting } from "../setting.ts";
 import { checkedMemory } from "../memory_limits.ts";
 
 /** The memory controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/memory.rst). */
@@ -33,11 +33,11 @@ export const memory: Controller = {
       const old = BigInt(current("memory.limit_in_bytes") ?? UNLIMITED);
       if (swap < 0n || swap >= old) bytes.reverse();
     }
-    return [...bytes, ...others(memory)];
+    return [...bytes, ...others(memory, current)];
   },
 };
 
-function others(memory: MemoryResources): Setting[] {
+function others(memory: MemoryResources, current: Current): Setting[] {
   const { reservation, swappiness, disableOOMKiller, useHierarchy } = memory;
   const settings: Setting[] = [];
   if (reservation) {
@@ -56,8 +56,13 @@ function others(memory: MemoryResources): Setting[] {
     });
   }
   if (disableOOMKiller !== undefined) {
-    const value = disableOOMKiller ? "1" : "0";
-    settings.push({ field: "memory.disableOOMKiller", file: "memory.oom_control", value });
+    const file = "memory.oom_control";
+    settings.push({
+      field: "memory.disableOOMKiller",
+      file,
+      value: disableOOMKiller ? "1" : "0",
+      reset: current(file)?.includes("oom_kill_disable 1") ? "1" : "0",
+    });
   }
   if (useHierarchy !== undefined) {
     settings.push({

@@ -1,6 +1,6 @@
 import type { CpuResources } from "../../oci/spec.ts";
 import type { Controller, Current, Impossible, Setting } from "../setting.ts";
-import { weightOfShares } from "../weight.ts";
+import { IDLE_HAS_NO_SHARES, weightOfShares } from "../weight.ts";
 
 /** The cpu controller of cgroup v2 (cgroup-v2.rst, CPU). */
 export const cpu: Controller = {
@@ -17,7 +17,12 @@ function share({ shares, idle }: CpuResources): Setting[] {
   const settings: Setting[] = [];
   if (shares) {
     const value = `${weightOfShares(shares)}`;
-    settings.push({ field: "cpu.shares", file: "cpu.weight", value });
+    settings.push({
+      field: "cpu.shares",
+      file: "cpu.weight",
+      value,
+      refused: IDLE_HAS_NO_SHARES,
+    });
   }
   if (idle !== undefined) {
     settings.push({
