@@ -66,3 +66,33 @@ export function parseAge(text: string, option: string): number {
     hint: "Give a number with s, m, h, d or w, as in 10d or 1d12h",
   });
 }
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  "µs": 1e-3,
+  "μs": 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Durations are 64 bits of nanoseconds. */
+const LONGEST_DURATION = 2 ** 63 / 1e6;
+
+/**
+ * A duration of more than nothing as Go writes it, such as `1m30s`, `500us` or `.5s`; in ms.
+ *
+ * @throws {UsageError} when it is none
+ */
+export function parseDuration(text: string, option: string): number {
+  const parts = [...text.matchAll(/([0-9]+\.?[0-9]*|\.[0-9]+)(ns|[uµμ]s|ms|s|m|h)/g)];
+  const duration = parts.map(([part]) => part).join("") === text
+    ? parts.reduce((sum, [, number, unit]) => sum + Number(number) * DURATION_UNITS[unit!]!, 0)
+    : 0;
+  if (duration > 0 && duration < LONGEST_DURATION) return duration;
+  throw new UsageError(`read "${option} ${text}": not a duration`, {
+    hint: "Give a number with ms, s, m or h, or several, as in 500ms or 1m30s",
+  });
+}

@@ -39,6 +39,14 @@ export function statusOf({ record }: ContainerState): State["status"] {
   return cgroupOf(record).isFrozen() ? "paused" : "running";
 }
 
+/** @throws {ContainerError} WrongState for a container that has ended. */
+export function requireAlive(state: ContainerState, action: string): void {
+  if (statusOf(state) !== "stopped") return;
+  throw new ContainerError(`${action} container "${state.record.id}": container is not running`, {
+    code: "WrongState",
+  });
+}
+
 /** The cgroup of a container, as its record has it. */
 export function cgroupOf(
   record: { readonly cgroups: readonly string[]; readonly spared?: readonly string[] },

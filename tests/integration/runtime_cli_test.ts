@@ -635,10 +635,31 @@ Deno.test("events --stats prints the numbers that engines read", async () => {
   await runtime.ok("kill", "ev", "KILL");
   const { code } = await following.end();
   assertEquals(code, 0);
+  await runtime.becomes("stopped", "ev");
+  for (const command of [["events"], ["events", "--stats"], ["update", "--pids-limit", "5"]]) {
+    const told = await runtime.fails(/"ev": container is not running/, ...command, "ev");
+    assertEquals(told.code, 1);
+  }
+  await runtime.fails(/not a duration/, "events", "--interval", "soon", "ev");
   await runtime.delete("ev");
-  await runtime.fails(/not a duration/, "events", "--interval", "soon", "ev").catch(async () => {
-    await runtime.fails(/container does not exist/, "events", "ev");
-  });
+  await runtime.fails(/container does not exist/, "events", "ev");
+});
+
+Deno.test("events ends at once when nobody reads any more, and when the container ends", async () => {
+  await runtime.sleeper("watched");
+  const late = performance.now() + 20_000;
+  for (const options of [["--interval", "1m30s"], ["--interval", "1ms"]]) {
+    const { stdout } = await runtime.run(["events", ...options, "watched"], {
+      through: ["sh", "-c", `exec 3>&1; { "$@"; echo "code $?" >&3; } | head -1 >/dev/null`, "sh"],
+    });
+    assertEquals(stdout, "code 141\n");
+  }
+  const following = runtime.start(["events", "--interval", "1h", "watched"]);
+  await following.says(/"stats"/);
+  await runtime.ok("kill", "watched", "KILL");
+  assertEquals((await following.end()).code, 0);
+  assert(performance.now() < late);
+  await runtime.delete("watched");
 });
 
 Deno.test("spec: what it writes is run, by this and by other runtimes", async () => {

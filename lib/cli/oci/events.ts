@@ -1,9 +1,13 @@
+import { SIGNALS } from "../../../ffi/constants.ts";
+import { Fd, writeAll } from "../../../ffi/file.ts";
+import { poll, POLLERR, type PollFd, POLLHUP, POLLIN } from "../../../ffi/poll.ts";
+import { pidfd_open } from "../../../ffi/process.ts";
+import { SysError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
-import { UsageError } from "../../errors.ts";
-import { poll } from "../../../ffi/poll.ts";
-import { cgroupOf, getContainer, statusOf } from "../../runtime/container.ts";
+import { cgroupOf, getContainer, requireAlive, statusOf } from "../../runtime/container.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
+import { parseDuration } from "../quantity.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 
@@ -13,40 +17,63 @@ export const EVENTS_OPTIONS: readonly OptionSpec[] = [
   {
     name: "interval",
     value: "DURATION",
-    help: "time between prints, as in 500ms or 5s (default 5s)",
+    help: "time between prints, as in 500ms or 1m30s (default 5s)",
   },
 ];
+
+const STDOUT = 1;
+/** What a shell says of a program that SIGPIPE ended, which this runtime ignores. */
+const NOBODY_READS = 128 + SIGNALS.SIGPIPE;
 
 /** `events [--stats] [--interval DURATION] ID`: prints usage, and tells of out-of-memory kills, one JSON object a line. */
 export function eventsCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
-  const interval = parseDuration(args.text("interval") ?? "5s");
-  printStats(state);
-  if (args.flag("stats")) return 0;
+  const interval = parseDuration(args.text("interval") ?? "5s", "--interval");
+  requireAlive(state, "watch");
+  try {
+    printStats(state);
+    return args.flag("stats") ? 0 : watch(state, interval);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EPIPE") return NOBODY_READS;
+    throw error;
+  }
+}
+
+/** Prints to the end of the container, or of whoever reads. */
+function watch(state: ContainerState, interval: number): number {
+  using init = openInit(state);
+  const onEnd: PollFd = { fd: init?.number ?? -1, events: POLLIN, revents: 0 };
+  // poll(2) tells without being asked that the other end is closed.
+  const reader: PollFd = { fd: STDOUT, events: 0, revents: 0 };
   let kills = cgroupOf(state.record).oom().kills;
   while (statusOf(state) !== "stopped") {
-    poll([], interval);
-    if (statusOf(state) === "stopped") break;
+    poll([onEnd, reader], interval);
+    if (reader.revents & (POLLERR | POLLHUP)) return NOBODY_READS;
+    if (onEnd.revents || statusOf(state) === "stopped") break;
     const now = cgroupOf(state.record).oom().kills;
-    if (now > kills) console.log(stringifyJSON({ type: "oom", id: state.record.id }));
+    if (now > kills) print({ type: "oom", id: state.record.id });
     kills = now;
     printStats(state);
   }
   return 0;
 }
 
-function printStats(state: ContainerState): void {
-  const data = cgroupOf(state.record).stats();
-  console.log(stringifyJSON({ type: "stats", id: state.record.id, data }));
+/** Undefined when it has just ended. */
+function openInit({ record }: ContainerState): Fd | undefined {
+  try {
+    return record.init && new Fd(pidfd_open(record.init.pid));
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ESRCH") return undefined;
+    throw error;
+  }
 }
 
-/** Milliseconds of a duration such as `500ms`, `5s` or `1m`. */
-function parseDuration(text: string): number {
-  const match = text.match(/^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/);
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  const duration = match === null ? 0 : Number(match[1]) * units[match[2]];
-  if (duration > 0) return duration;
-  throw new UsageError(`read "--interval ${text}": not a duration`, {
-    hint: "As in 500ms, 5s, 1m",
-  });
+function printStats(state: ContainerState): void {
+  const data = cgroupOf(state.record).stats();
+  print({ type: "stats", id: state.record.id, data });
+}
+
+/** console.log would not tell that nobody reads any more. */
+function print(event: unknown): void {
+  writeAll(STDOUT, new TextEncoder().encode(`${stringifyJSON(event)}\n`));
 }

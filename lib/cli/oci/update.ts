@@ -1,7 +1,7 @@
 import { loadResources } from "../../oci/load.ts";
 import type { Resources } from "../../oci/spec.ts";
 import { validateResources } from "../../oci/validate/mod.ts";
-import { cgroupOf, getContainer } from "../../runtime/container.ts";
+import { cgroupOf, getContainer, requireAlive } from "../../runtime/container.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { parseWhole } from "../quantity.ts";
@@ -36,6 +36,7 @@ export function updateCommand(args: Arguments, global: GlobalOptions): number {
   const resources = file === undefined
     ? validateResources(fromOptions(args), "update")
     : loadResources(file === "-" ? file : resolve(file));
+  requireAlive(state, "update");
   cgroupOf(state.record).update(resources);
   return 0;
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseBytes, parseDecimal, parseWhole } from "../../../lib/cli/quantity.ts";
+import { parseBytes, parseDecimal, parseDuration, parseWhole } from "../../../lib/cli/quantity.ts";
 import { UsageError } from "../../../lib/errors.ts";
 
 const MIB = 1024 * 1024;
@@ -38,5 +38,24 @@ Deno.test("decimal numbers keep their range", () => {
   assertEquals(parseDecimal("1.5", "-cpus", 0.01, 8192), 1.5);
   for (const text of ["0", "0.001", "9000", ".5", "1.", "NaN", "Infinity"]) {
     assertThrows(() => parseDecimal(text, "-cpus", 0.01, 8192), UsageError, "-cpus");
+  }
+});
+
+Deno.test("durations are read as Go reads them", () => {
+  const cases: Record<string, number> = {
+    "5s": 5000,
+    ".5s": 500,
+    "1.s": 1000,
+    "500us": 0.5,
+    "500µs": 0.5,
+    "2000000ns": 2,
+    "1m30s": 90_000,
+    "1h1m1s1ms": 3_661_001,
+  };
+  for (const [text, ms] of Object.entries(cases)) {
+    assertEquals(parseDuration(text, "--interval"), ms, text);
+  }
+  for (const text of ["", "5", "0s", "-1s", ".s", "1 s", "1d", "1m 30s", "soon", "9999999999h"]) {
+    assertThrows(() => parseDuration(text, "--interval"), UsageError, "not a duration");
   }
 });
