@@ -1,33 +1,45 @@
 import { UsageError } from "../errors.ts";
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  b: 1,
-  k: 2 ** 10,
-  m: 2 ** 20,
-  g: 2 ** 30,
-  t: 2 ** 40,
+const UNITS: Readonly<Record<string, bigint>> = {
+  "": 1n,
+  k: 2n ** 10n,
+  m: 2n ** 20n,
+  g: 2n ** 30n,
+  t: 2n ** 40n,
+  p: 2n ** 50n,
 };
 
 /**
- * A number of bytes with a suffix K, M, G or T, with or without B or iB, all powers of 1024.
+ * A number of bytes with a suffix K, M, G, T or P, with or without B or iB, all powers of 1024.
  *
  * @throws {UsageError} when it is not one, or not a size that memory can have.
  */
 export function parseBytes(text: string, option: string): number {
-  const match = text.match(/^([0-9]+(?:\.[0-9]+)?)\s*(?:([kmgt])(?:i?b)?|b)?$/i);
+  const bytes = exactBytes(text, option);
+  if (bytes >= 1n && bytes <= Number.MAX_SAFE_INTEGER) return Number(bytes);
+  throw new UsageError(`read "${option} ${text}": out of range`, {
+    hint: "Give at least 1 byte and less than 8192 T",
+  });
+}
+
+/** As {@link parseBytes}, for what may be -1, unlimited, or 0 or beyond 2^53, exact. */
+export function parseMemory(text: string, option: string): number | bigint {
+  if (text === "-1") return -1;
+  const bytes = exactBytes(text, option);
+  return bytes <= Number.MAX_SAFE_INTEGER ? Number(bytes) : bytes;
+}
+
+function exactBytes(text: string, option: string): bigint {
+  const match = text.match(
+    /^(?=\.?[0-9])([0-9]{0,20})(?:\.([0-9]{0,20}))?\s*(?:([kmgtp])(?:i?b)?|b)?$/i,
+  );
   if (match === null) {
     throw new UsageError(`read "${option} ${text}": not a size`, {
       hint: "Give bytes, or a number with K, M, G or T, as in 512M",
     });
   }
-  const bytes = Math.floor(Number(match[1]) * UNITS[(match[2] ?? "").toLowerCase()]);
-  if (bytes < 1 || bytes > Number.MAX_SAFE_INTEGER) {
-    throw new UsageError(`read "${option} ${text}": out of range`, {
-      hint: "Give at least 1 byte and less than 8192 T",
-    });
-  }
-  return bytes;
+  const [, whole, fraction = "", unit = ""] = match;
+  return BigInt(whole + fraction) * UNITS[unit.toLowerCase()]! / 10n ** BigInt(fraction.length);
 }
 
 /** @throws {UsageError} when a text is not a whole number from `least` to `most`. */

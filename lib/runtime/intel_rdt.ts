@@ -23,16 +23,11 @@ export function joinRdtGroup(
   config: IntelRdt,
   mount: string | undefined = resctrlMount(),
 ): string[] {
-  if (mount === undefined) {
-    throw new ContainerError("apply linux.intelRdt: the file system resctrl is not mounted", {
-      code: "Unsupported",
-      hint: "Where the CPU has it: mount -t resctrl resctrl /sys/fs/resctrl",
-    });
-  }
+  if (mount === undefined) throw notMounted("linux.intelRdt");
   const made: string[] = [];
   try {
     const lines = schemataOf(config);
-    const folder = config.closID === "/" ? mount : `${mount}/${config.closID ?? id}`;
+    const folder = classFolder(mount, id, config);
     if (makeFolder(folder, config.closID !== undefined && lines.length === 0)) {
       // A class that the config names belongs to all that name it, and stays.
       if (config.closID === undefined) made.push(folder);
@@ -51,6 +46,37 @@ export function joinRdtGroup(
   }
 }
 
+/** What of a class of service can be changed while it is in use. */
+export type RdtSchemata = Pick<IntelRdt, "l3CacheSchema" | "memBwSchema">;
+
+/**
+ * Changes a container's class of service, and makes one of its own where it has none.
+ *
+ * @param config what it has so far; undefined for no class.
+ * @param undo gets how to take the change back.
+ * @returns the folders that were made. Throws as {@link joinRdtGroup} does.
+ */
+export function changeRdtGroup(
+  pid: number,
+  id: string,
+  config: IntelRdt | undefined,
+  schemata: RdtSchemata,
+  undo: DisposableStack,
+  mount: string | undefined = resctrlMount(),
+): string[] {
+  if (mount === undefined) throw notMounted(`linux.intelRdt.${Object.keys(schemata)[0]}`);
+  if (config === undefined) {
+    const made = joinRdtGroup(pid, id, schemata, mount);
+    undo.defer(() => removeRdtGroups(made));
+    return made;
+  }
+  const file = `${classFolder(mount, id, config)}/schemata`;
+  const before = read(file);
+  write(file, schemataOf(schemata).map((line) => `${line}\n`).join(""));
+  undo.defer(() => write(file, before));
+  return [];
+}
+
 /** Removes folders of resctrl, the last made first; their processes fall back to the class above. */
 export function removeRdtGroups(folders: readonly string[]): void {
   for (const folder of folders.toReversed()) {
@@ -60,6 +86,10 @@ export function removeRdtGroups(folders: readonly string[]): void {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+function classFolder(mount: string, id: string, { closID = id }: IntelRdt): string {
+  return closID === "/" ? mount : `${mount}/${closID}`;
 }
 
 /** In the order of the specification: l3CacheSchema, memBwSchema, schemata. */
@@ -94,12 +124,27 @@ function normal(line: string): string {
   return line.replace(/\s/g, "").replace(/=0+(?=[0-9a-fA-F])/g, "=").toLowerCase();
 }
 
+function read(file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    throw failure(`read "${file}"`, error);
+  }
+}
+
 function write(file: string, text: string): void {
   try {
     Deno.writeTextFileSync(file, text, { create: false });
   } catch (error) {
     throw failure(`write ${JSON.stringify(text.trimEnd())} to "${file}"`, error);
   }
+}
+
+function notMounted(field: string): ContainerError {
+  return new ContainerError(`apply ${field}: the file system resctrl is not mounted`, {
+    code: "Unsupported",
+    hint: "Where the CPU has it: mount -t resctrl resctrl /sys/fs/resctrl",
+  });
 }
 
 function failure(action: string, cause: unknown): ContainerError {

@@ -614,7 +614,23 @@ Deno.test("update: by options, from a file and from standard input", async () =>
   assertEquals(value("memory", "memory.limit_in_bytes", "memory.max"), `${48 << 20}`);
   await runtime.ok("update", "--pids-limit", "-1", "up");
   assertEquals(value("pids", "pids.max", "pids.max"), "max");
+  await runtime.ok("update", "--memory", "100M", "--memory-reservation", "1mib", "up");
+  assertEquals(value("memory", "memory.limit_in_bytes", "memory.max"), `${100 << 20}`);
+  assertEquals(value("memory", "memory.soft_limit_in_bytes", "memory.low"), `${1 << 20}`);
   await runtime.fails(/--memory/, "update", "--memory", "much", "up");
+  await runtime.fails(/memBwSchema: expected/, "update", "--mem-bw-schema", "0=50", "up");
+  if (!/ - resctrl /.test(Deno.readTextFileSync("/proc/self/mountinfo"))) {
+    for (
+      const [option, field] of [["l3-cache", "l3CacheSchema"], ["mem-bw", "memBwSchema"]] as const
+    ) {
+      const words = new RegExp(
+        `linux\\.intelRdt\\.${field}: the file system resctrl is not mounted`,
+      );
+      const line = `${option === "mem-bw" ? "MB" : "L3"}:0=f`;
+      await runtime.fails(words, "update", "--pids-limit", "9", `--${option}-schema`, line, "up");
+      assertEquals(value("pids", "pids.max", "pids.max"), "max");
+    }
+  }
   await runtime.delete("up");
 });
 

@@ -1,14 +1,15 @@
 import { loadResources } from "../../oci/load.ts";
-import type { Resources } from "../../oci/spec.ts";
-import { validateResources } from "../../oci/validate/mod.ts";
-import { cgroupOf, getContainer, requireAlive } from "../../runtime/container.ts";
+import type { Integer, Resources } from "../../oci/spec.ts";
+import { validateIntelRdt, validateResources } from "../../oci/validate/mod.ts";
+import { getContainer } from "../../runtime/container.ts";
+import { updateContainer } from "../../runtime/update.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Arguments, OptionSpec } from "../arguments.ts";
-import { parseWhole } from "../quantity.ts";
+import { parseMemory, parseWhole } from "../quantity.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 
-/** The options of `update`, as runc has them. Bytes and microseconds; -1 is unlimited. */
+/** The options of `update`, as runc has them. Sizes and microseconds; -1 is unlimited. */
 export const UPDATE_OPTIONS: readonly OptionSpec[] = [
   { name: "resources", alias: "r", value: "FILE", help: "resources as JSON; - is standard input" },
   { name: "blkio-weight", value: "N", help: "block I/O weight, 10 to 1000" },
@@ -21,12 +22,14 @@ export const UPDATE_OPTIONS: readonly OptionSpec[] = [
   { name: "cpu-idle", value: "N", help: "whether it runs only when nothing else does" },
   { name: "cpuset-cpus", value: "LIST", help: "CPUs to use" },
   { name: "cpuset-mems", value: "LIST", help: "memory nodes to use" },
-  { name: "memory", value: "N", help: "memory limit" },
-  { name: "memory-reservation", value: "N", help: "memory reservation" },
-  { name: "memory-swap", value: "N", help: "limit of memory and swap" },
-  { name: "kernel-memory", value: "N" },
-  { name: "kernel-memory-tcp", value: "N" },
+  { name: "memory", value: "SIZE", help: "memory limit, as in 512M" },
+  { name: "memory-reservation", value: "SIZE", help: "memory reservation" },
+  { name: "memory-swap", value: "SIZE", help: "limit of memory and swap" },
+  { name: "kernel-memory", value: "SIZE" },
+  { name: "kernel-memory-tcp", value: "SIZE" },
   { name: "pids-limit", value: "N", help: "limit of processes" },
+  { name: "l3-cache-schema", value: "LINE", help: "Intel RDT: parts of the L3 cache" },
+  { name: "mem-bw-schema", value: "LINE", help: "Intel RDT: memory bandwidth" },
 ];
 
 /** `update [OPTIONS] ID`: changes the limits of a container; only what is given. */
@@ -36,8 +39,9 @@ export function updateCommand(args: Arguments, global: GlobalOptions): number {
   const resources = file === undefined
     ? validateResources(fromOptions(args), "update")
     : loadResources(file === "-" ? file : resolve(file));
-  requireAlive(state, "update");
-  cgroupOf(state.record).update(resources);
+  const [l3CacheSchema, memBwSchema] = [args.text("l3-cache-schema"), args.text("mem-bw-schema")];
+  const schemata = validateIntelRdt(onlyGiven({ l3CacheSchema, memBwSchema }), "update");
+  updateContainer(state, resources, schemata);
   return 0;
 }
 
@@ -47,6 +51,10 @@ function fromOptions(args: Arguments): Resources {
     if (text === undefined) return undefined;
     if (text === "-1") return -1;
     return parseWhole(text, `--${name}`, 0, Number.MAX_SAFE_INTEGER);
+  };
+  const size = (name: string) => {
+    const text = args.text(name);
+    return text === undefined ? undefined : parseMemory(text, `--${name}`);
   };
   return pruned({
     blockIO: { weight: number("blkio-weight") },
@@ -62,21 +70,24 @@ function fromOptions(args: Arguments): Resources {
       mems: args.text("cpuset-mems"),
     },
     memory: {
-      limit: number("memory"),
-      reservation: number("memory-reservation"),
-      swap: number("memory-swap"),
+      limit: size("memory"),
+      reservation: size("memory-reservation"),
+      swap: size("memory-swap"),
     },
     pids: { limit: number("pids-limit") },
   });
 }
 
-/** Without groups and members that were not given. */
-function pruned(groups: Record<string, Record<string, number | string | undefined>>): Resources {
+type Members = Record<string, Integer | string | undefined>;
+
+/** Without groups of which nothing was given. */
+function pruned(groups: Record<string, Members>): Resources {
   const given = Object.entries(groups).map(([group, members]) =>
-    [group, Object.entries(members).filter(([, value]) => value !== undefined)] as const
+    [group, onlyGiven(members)] as const
   );
-  return Object.fromEntries(
-    given.filter(([, members]) => members.length > 0)
-      .map(([group, members]) => [group, Object.fromEntries(members)]),
-  );
+  return Object.fromEntries(given.filter(([, members]) => Object.keys(members).length > 0));
+}
+
+function onlyGiven(members: Members): Members {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }

@@ -1,4 +1,4 @@
-import type { Process, Resources, Root, Seccomp, Spec } from "../spec.ts";
+import type { IntelRdt, Process, Resources, Root, Seccomp, Spec } from "../spec.ts";
 import { isSupported, OCI_VERSION_MAX, OCI_VERSION_MIN, parseVersion } from "../version.ts";
 import { hooks } from "./hooks.ts";
 import { linux } from "./linux.ts";
@@ -6,6 +6,7 @@ import { mounts, refuseUnmappable } from "./mounts.ts";
 import { namespaceOf } from "./namespaces.ts";
 import { Place } from "./place.ts";
 import { process } from "./process.ts";
+import { intelRdt } from "./rdt.ts";
 import { resources } from "./resources.ts";
 import { seccomp } from "./seccomp.ts";
 import { boolean, mapOf, object, required, unlessEmpty } from "./schema.ts";
@@ -87,6 +88,11 @@ export function validateProcess(
 /** As {@link validateSpec}, for the resources of `update --resources`. */
 export function validateResources(value: unknown, what: string): Resources {
   return resources(value, new Place(what));
+}
+
+/** As {@link validateSpec}, for the class of service of `update`. */
+export function validateIntelRdt(value: unknown, what: string): IntelRdt {
+  return intelRdt(value, new Place(what));
 }
 
 /** As {@link validateSpec}, for a seccomp profile by itself. */

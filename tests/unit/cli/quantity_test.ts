@@ -1,5 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseBytes, parseDecimal, parseDuration, parseWhole } from "../../../lib/cli/quantity.ts";
+import {
+  parseBytes,
+  parseDecimal,
+  parseDuration,
+  parseMemory,
+  parseWhole,
+} from "../../../lib/cli/quantity.ts";
 import { UsageError } from "../../../lib/errors.ts";
 
 const MIB = 1024 * 1024;
@@ -26,6 +32,26 @@ for (const text of ["", "0", "-1", "M", "5X", "1e3", "0x10", "9999999T", "1,5G",
     assertThrows(() => parseBytes(text, "-mem"), UsageError, "-mem");
   });
 }
+
+Deno.test("limits of memory are exact, and may be none", () => {
+  const cases: Record<string, number | bigint> = {
+    "-1": -1,
+    "0": 0,
+    "100M": 100 * MIB,
+    "1.5gib": 1536 * MIB,
+    ".5k": 512,
+    "64 MB": 64 * MIB,
+    "1p": 2 ** 50,
+    "9007199254740993": 9007199254740993n,
+    "9223372036854775807": 9223372036854775807n,
+  };
+  for (const [text, bytes] of Object.entries(cases)) {
+    assertEquals(parseMemory(text, "--memory"), bytes, text);
+  }
+  for (const text of ["", ".", "k", "-2", "-1M", "1e3", "much", "1bk", "1 0"]) {
+    assertThrows(() => parseMemory(text, "--memory"), UsageError, "not a size");
+  }
+});
 
 Deno.test("whole numbers keep their range", () => {
   assertEquals(parseWhole("2", "-cpu", 2, 262144), 2);

@@ -5,7 +5,12 @@ import type { Spec } from "../../../lib/oci/spec.ts";
 import { grantable, grantCapabilities } from "../../../lib/runtime/capabilities.ts";
 import { delegate } from "../../../lib/runtime/delegation.ts";
 import { environment, searchPath } from "../../../lib/runtime/environment.ts";
-import { joinRdtGroup, removeRdtGroups, resctrlMount } from "../../../lib/runtime/intel_rdt.ts";
+import {
+  changeRdtGroup,
+  joinRdtGroup,
+  removeRdtGroups,
+  resctrlMount,
+} from "../../../lib/runtime/intel_rdt.ts";
 import { checkMountLabel, securityLabels } from "../../../lib/runtime/security_labels.ts";
 import { withoutUnmappedGroups } from "../../../lib/runtime/unmapped_groups.ts";
 
@@ -127,6 +132,38 @@ Deno.test("a class of service of the container's own is made, and removed with i
     Deno.mkdirSync(`${mount}/gone`);
     removeRdtGroups([`${mount}/gone`, `${mount}/never`]);
     assertThrows(() => Deno.statSync(`${mount}/gone`), Deno.errors.NotFound);
+  } finally {
+    Deno.removeSync(mount, { recursive: true });
+  }
+});
+
+Deno.test("a class of service is changed, and put back", () => {
+  const mount = Deno.makeTempDirSync();
+  const change = (config: { closID?: string } | undefined, undo = new DisposableStack()) => {
+    changeRdtGroup(
+      7,
+      "id",
+      config,
+      { l3CacheSchema: "L3:0=3", memBwSchema: "MB:0=10" },
+      undo,
+      mount,
+    );
+    return undo;
+  };
+  try {
+    Deno.mkdirSync(`${mount}/mine`);
+    Deno.writeTextFileSync(`${mount}/mine/schemata`, "L3:0=f\nMB:0=100\n");
+    const undo = change({ closID: "mine" });
+    assertEquals(Deno.readTextFileSync(`${mount}/mine/schemata`), "L3:0=3\nMB:0=10\n");
+    undo.dispose();
+    assertEquals(Deno.readTextFileSync(`${mount}/mine/schemata`), "L3:0=f\nMB:0=100\n");
+    assertThrows(() => change({ closID: "none" }), ContainerError, "linux.intelRdt");
+    assertThrows(
+      () =>
+        changeRdtGroup(7, "id", {}, { memBwSchema: "MB:0=10" }, new DisposableStack(), undefined),
+      ContainerError,
+      "linux.intelRdt.memBwSchema: the file system resctrl is not mounted",
+    );
   } finally {
     Deno.removeSync(mount, { recursive: true });
   }

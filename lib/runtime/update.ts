@@ -1,0 +1,35 @@
+import type { Resources } from "../oci/spec.ts";
+import { cgroupOf, configOf, requireAlive } from "./container.ts";
+import { changeRdtGroup, type RdtSchemata } from "./intel_rdt.ts";
+import type { ContainerState } from "./state.ts";
+
+/**
+ * Changes the limits of a container, only what is given. A failure leaves all as it was.
+ *
+ * @throws {ContainerError} WrongState for one that has ended, or for what is refused.
+ */
+export function updateContainer(
+  state: ContainerState,
+  resources: Resources,
+  schemata: RdtSchemata,
+): void {
+  requireAlive(state, "update");
+  using undo = new DisposableStack();
+  if (Object.keys(schemata).length > 0) changeClass(state, schemata, undo);
+  cgroupOf(state.record).update(resources);
+  undo.move();
+}
+
+function changeClass(state: ContainerState, schemata: RdtSchemata, undo: DisposableStack): void {
+  const { record } = state;
+  // An earlier update may have made the class.
+  const config = configOf(state).linux?.intelRdt ?? (record.resctrl ? {} : undefined);
+  const made = changeRdtGroup(record.init!.pid, record.id, config, schemata, undo);
+  if (made.length === 0) return;
+  const noteFolders = (folders: string[] | undefined) => {
+    record.resctrl = folders;
+    state.save();
+  };
+  undo.defer(() => noteFolders(undefined));
+  noteFolders(made);
+}
