@@ -114,28 +114,26 @@ async function runCommand(
 
 /** The runtime's face: bundles, the way engines drive it. Errors go to the engine's log as well. */
 async function runtime(words: readonly string[]): Promise<number> {
-  const { engineMessage, logError, readGlobalOptions, runRuntimeCommand, runtimeUsage } =
-    await import(
-      "./lib/cli/oci/mod.ts"
-    );
-  const { options, args } = readGlobalOptions(words);
-  if (args.flag("version")) console.log(versionText());
-  else if (args.flag("help")) console.log(runtimeUsage());
-  else {
-    try {
-      return await runRuntimeCommand(args.rest, options);
-    } catch (error) {
-      const first = withoutUndo(error);
-      const message = engineMessage(first);
-      logError(options, message);
-      tell(`gocontainer: ${message}`);
-      const hint = hintOf(first);
-      if (hint !== undefined) tell(hint);
-      if (options.debug && first instanceof Error) tell(describeCauses(first));
-      return args.rest[0] === "exec" ? 255 : 1;
-    }
+  const oci = await import("./lib/cli/oci/mod.ts");
+  try {
+    const { options, args } = oci.readGlobalOptions(words);
+    if (args.flag("version")) console.log(versionText());
+    else if (args.flag("help")) console.log(oci.runtimeUsage());
+    else return await oci.runRuntimeCommand(args.rest, options);
+    return 0;
+  } catch (error) {
+    const { options, args } = oci.readableGlobalOptions(words);
+    const first = withoutUndo(error);
+    const message = oci.engineMessage(first);
+    oci.logError(options, message);
+    tell(`gocontainer: ${message}`);
+    const hint = hintOf(first);
+    if (hint !== undefined) tell(hint);
+    if (options.debug && first instanceof Error) tell(describeCauses(first));
+    const [command] = args.rest;
+    if (command === undefined) tell(`\n${synopsisOf(oci.runtimeUsage())}`);
+    return command === "exec" ? 255 : 1;
   }
-  return 0;
 }
 
 function requireRoot(): void {

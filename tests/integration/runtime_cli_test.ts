@@ -771,6 +771,25 @@ Deno.test("--log writes errors as JSON or text", async () => {
   await runtime.fails(/text or json/, "--log-format", "xml", "list");
 });
 
+Deno.test("wrong options before the command are logged, and told with the runtime's usage", async () => {
+  const log = workspace.path("options.log");
+  const usage = /\n\nUsage: gocontainer \[OPTIONS\] COMMAND\n\nThe option -h tells more\.\n$/;
+  const cases: [RegExp, ...string[]][] = [
+    [/"--bogus": there is none/, "--bogus", "state", "x"],
+    [/"--rot": there is none/, "--rot=x", "exec", "x", "true"],
+    [/"--log-format xml": it is text or json/, "--log-format", "xml", "state", "x"],
+    [/"--root": it needs a value/, "--root"],
+  ];
+  for (const [words, ...rest] of cases) {
+    const { code, stderr } = await workspace.run(["--log", log, "--log-format=json", ...rest]);
+    assertEquals(code, 1);
+    assertMatch(stderr, words);
+    assertMatch(stderr, usage);
+    assertMatch(JSON.parse(await Deno.readTextFile(log)).msg, words);
+    await Deno.remove(log);
+  }
+});
+
 Deno.test("--debug shows where an error comes from; without, nobody sees a stack", async () => {
   const { stderr } = await runtime.run(["state", "no-such-one"]);
   assert(!/\n +at /.test(stderr), stderr);

@@ -53,6 +53,19 @@ export function readGlobalOptions(
   };
 }
 
+/** As {@link readGlobalOptions}, without the first wrong option and all after it: where to tell of that. */
+export function readableGlobalOptions(
+  words: readonly string[],
+): ReturnType<typeof readGlobalOptions> {
+  for (let length = words.length;; length--) {
+    try {
+      return readGlobalOptions(words.slice(0, length));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+  }
+}
+
 /** @throws {ContainerError} Unsupported where systemd does not run (sd_booted(3)). */
 export function requireSystemd(): void {
   try {
