@@ -1,5 +1,5 @@
 import { AT_FDCWD } from "../../../ffi/constants.ts";
-import { statx } from "../../../ffi/file.ts";
+import { tryStatx } from "../../../ffi/file.ts";
 import { stringifyJSON } from "../../json.ts";
 import { UsageError } from "../../errors.ts";
 import { configOf, getContainer, statusOf } from "../../runtime/container.ts";
@@ -38,6 +38,7 @@ interface Listed {
 export function listCommand(args: Arguments, global: GlobalOptions): number {
   const format = formatOf(args);
   const containers = openRoot(global).containers().map(describe)
+    .filter((container) => container !== undefined)
     .sort((a, b) => a.id < b.id ? -1 : 1);
   if (args.flag("quiet")) containers.forEach(({ id }) => console.log(id));
   else if (format === "json") console.log(stringifyJSON(containers));
@@ -50,8 +51,11 @@ export function listCommand(args: Arguments, global: GlobalOptions): number {
   return 0;
 }
 
-function describe(state: ContainerState): Listed {
+/** Undefined for a container that has been deleted meanwhile. */
+function describe(state: ContainerState): Listed | undefined {
   const { record } = state;
+  const owner = ownerOf(state);
+  if (owner === undefined) return undefined;
   const status = statusOf(state);
   const alive = status !== "stopped" && status !== "creating";
   return {
@@ -63,13 +67,14 @@ function describe(state: ContainerState): Listed {
     rootfs: rootfsOf(state),
     created: record.created,
     annotations: record.annotations,
-    owner: ownerOf(state),
+    owner,
   };
 }
 
 /** The name of whose container it is, or the number of a user without one, as runc has them. */
-function ownerOf({ folder }: ContainerState): string {
-  const { uid } = statx(AT_FDCWD, folder);
+function ownerOf({ folder }: ContainerState): string | undefined {
+  const uid = tryStatx(AT_FDCWD, folder)?.uid;
+  if (uid === undefined) return undefined;
   if (uid === 0) return "root";
   const account = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"))
     .find((fields) => fields[2] === `${uid}`);
