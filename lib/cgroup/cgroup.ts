@@ -1,4 +1,4 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY, SIGNALS } from "../../ffi/constants.ts";
 import { openat } from "../../ffi/file.ts";
 import { closeAll } from "../../ffi/process.ts";
 import type { Resources } from "../oci/spec.ts";
@@ -14,7 +14,7 @@ import type { OomReport } from "./oom.ts";
 import { resolveCgroupsPath } from "./path.ts";
 import { inOneWord } from "./in_one_word.ts";
 import { type Place, placeOf, placesOf, v1Place, v2Place } from "./place.ts";
-import { killMembers, pidsBelow } from "./processes.ts";
+import { pidsBelow, signalMembers } from "./processes.ts";
 import { removeFolders } from "./remove.ts";
 import { type CgroupStats, readStats } from "./stats.ts";
 import { freezer as freezerV1 } from "./v1/freezer.ts";
@@ -216,7 +216,7 @@ export class Cgroup {
     const freezers = this.#freezers();
     for (const [freezer, folder] of freezers) unlessGone(() => freezer.freeze(folder));
     waitUntil(() => this.isFrozen(), 500);
-    killMembers(() => this.pids());
+    signalMembers(() => this.pids(), SIGNALS.SIGKILL);
     for (const [freezer, folder] of freezers) unlessGone(() => freezer.thaw(folder));
   }
 

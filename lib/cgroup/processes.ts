@@ -1,7 +1,6 @@
-import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd } from "../../ffi/file.ts";
-import { pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
+import { pidfd_open, tryPidfdSendSignal } from "../../ffi/process.ts";
 import { children, readIfThere } from "./cgroupfs.ts";
 
 /** The process ids in a cgroup and all cgroups below it; none when it is gone. */
@@ -19,17 +18,23 @@ function ownPids(folder: string): number[] {
   }
 }
 
+/** How many processes are held at a time: each takes a descriptor. */
+const MOST_HELD = 256;
+
 /**
- * Sends SIGKILL to each process that `members` gives. A number may have passed to a stranger since
+ * Sends a signal to each process that `members` gives. A number may have passed to a stranger since
  * it was read: so each process is held first, and hit only if the number is still a member's then.
  */
-export function killMembers(members: () => number[]): void {
-  const held = members().map((pid) => ({ pid, fd: hold(pid) }));
-  const still = new Set(members());
-  for (const { pid, fd } of held) {
-    if (!fd) continue;
-    using process = fd;
-    if (still.has(pid)) signal(process.number);
+export function signalMembers(members: () => number[], signal: number): void {
+  const pids = members();
+  for (let at = 0; at < pids.length; at += MOST_HELD) {
+    using held = new DisposableStack();
+    const processes = pids.slice(at, at + MOST_HELD).map((pid) => ({ pid, fd: hold(pid) }));
+    for (const { fd } of processes) held.use(fd);
+    const still = new Set(members());
+    for (const { pid, fd } of processes) {
+      if (fd && still.has(pid)) tryPidfdSendSignal(fd.number, signal);
+    }
   }
 }
 
@@ -39,14 +44,6 @@ function hold(pid: number): Fd | undefined {
   } catch (error) {
     if (isEnded(error)) return undefined;
     throw error;
-  }
-}
-
-function signal(pidfd: number): void {
-  try {
-    pidfd_send_signal(pidfd, SIGNALS.SIGKILL);
-  } catch (error) {
-    if (!isEnded(error)) throw error;
   }
 }
 

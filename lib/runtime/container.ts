@@ -2,9 +2,9 @@ import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
-import { kill, pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
+import { pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
 import { type Cgroup, openCgroup } from "../cgroup/cgroup.ts";
-import { killMembers } from "../cgroup/processes.ts";
+import { signalMembers } from "../cgroup/processes.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { parseJSON } from "../json.ts";
@@ -95,17 +95,10 @@ export function signalContainer(state: ContainerState, signal: number): void {
 
 /** Sends a signal to all processes of a container. */
 export function signalAll(state: ContainerState, signal: number): void {
-  if (signal === SIGNALS.SIGKILL) {
-    if (state.record.cgroups.length > 0) return cgroupOf(state.record).kill();
-    return killMembers(() => membersOf(state));
+  if (signal === SIGNALS.SIGKILL && state.record.cgroups.length > 0) {
+    return cgroupOf(state.record).kill();
   }
-  for (const pid of membersOf(state)) {
-    try {
-      kill(pid, signal);
-    } catch (error) {
-      if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
-    }
-  }
+  signalMembers(() => membersOf(state), signal);
 }
 
 function notRunning(id: string): ContainerError {
@@ -154,7 +147,7 @@ export function endContainer(state: ContainerState): void {
     if (!isAlive(init)) return;
     const cgroup = cgroupOf(record);
     // Without a cgroup nobody would know later whose they were.
-    if (record.cgroups.length === 0) killMembers(() => membersOf(state));
+    if (record.cgroups.length === 0) signalMembers(() => membersOf(state), SIGNALS.SIGKILL);
     pidfd_send_signal(pidfd.number, SIGNALS.SIGKILL);
     if (cgroup.isFrozen()) cgroup.thaw();
     const ENOUGH = 10_000;

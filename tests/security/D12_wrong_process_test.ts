@@ -1,6 +1,8 @@
 /** Row D12: a process number that belongs to somebody else by now. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { SIGNALS } from "../../ffi/constants.ts";
+import { signalMembers } from "../../lib/cgroup/processes.ts";
 import { identify } from "../../lib/runtime/process_identity.ts";
 import { exists, STATE } from "../integration/support/project.ts";
 import { Workspace } from "../integration/support/workspace.ts";
@@ -86,6 +88,15 @@ Deno.test("no command of the runtime takes it for the container's", async () => 
       assertEquals((await other.status).signal, "SIGTERM");
     }
   });
+});
+
+Deno.test("a signal to all processes spares what is none of them by the time it is sent", async () => {
+  const [member, other] = [1, 2].map(() => new Deno.Command("sleep", { args: ["1000"] }).spawn());
+  const answers = [[member.pid, other.pid], [member.pid]];
+  signalMembers(() => answers.shift()!, SIGNALS.SIGTERM);
+  assertEquals((await member.status).signal, "SIGTERM");
+  other.kill("SIGKILL");
+  assertEquals((await other.status).signal, "SIGKILL");
 });
 
 Deno.test("gc does kill the very process that is on record", async () => {
