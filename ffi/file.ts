@@ -459,8 +459,8 @@ export function faccessat2(dirfd: number, path: string, mode: number, flags: num
  *
  * @throws {SysError} ENOENT when there is no such file.
  */
-export function readFile(path: string): string {
-  using file = new Fd(openat(AT_FDCWD, path, O_RDONLY));
+export function readFile(path: string, dirfd = AT_FDCWD): string {
+  using file = new Fd(openat(dirfd, path, O_RDONLY));
   let buffer = SCRATCH;
   for (let length = 0;;) {
     const count = read(file.number, length === 0 ? buffer : buffer.subarray(length)).length;

@@ -14,12 +14,13 @@ import type { OomReport } from "./oom.ts";
 import { resolveCgroupsPath } from "./path.ts";
 import { inOneWord } from "./in_one_word.ts";
 import { type Place, placeOf, placesOf, v1Place, v2Place } from "./place.ts";
-import { pidsBelow, signalMembers } from "./processes.ts";
+import { isBare, pidsBelow, signalMembers } from "./processes.ts";
 import { removeFolders } from "./remove.ts";
 import { type CgroupStats, readStats } from "./stats.ts";
 import { freezer as freezerV1 } from "./v1/freezer.ts";
 import { oomReport as oomReportV1 } from "./v1/oom.ts";
 import { freezer as freezerV2 } from "./v2/freezer.ts";
+import { killTree } from "./v2/kill.ts";
 import { oomReport as oomReportV2 } from "./v2/oom.ts";
 import { enableControllers } from "./v2/subtree.ts";
 
@@ -183,9 +184,18 @@ export class Cgroup {
     }
   }
 
-  /** The process ids in the cgroup and below it, as this process's pid namespace has them. */
+  /**
+   * The process ids in the cgroup and below it, as this process's pid namespace has them.
+   *
+   * @throws {ContainerError} InUse when more and more cgroups are made below it.
+   */
   pids(): number[] {
-    return [...new Set(this.folders.flatMap(pidsBelow))];
+    const ENOUGH = 10_000;
+    return this.#pids(ENOUGH);
+  }
+
+  #pids(timeout?: number): number[] {
+    return [...new Set(this.folders.flatMap((folder) => pidsBelow(folder, timeout)))];
   }
 
   /**
@@ -202,21 +212,17 @@ export class Cgroup {
 
   #kill(): void {
     const unified = v2Place(this.#places)?.folder;
-    let left = this.pids();
-    if (unified !== undefined && left.length > 0) {
-      const inside = new Set(pidsBelow(unified));
-      const killed = unlessGone(() => {
-        writeFile(`${unified}/cgroup.kill`, "1");
-        return true;
-      });
-      if (killed) left = left.filter((pid) => !inside.has(pid));
-    }
-    if (left.length === 0) return;
-    // Frozen first, so that nothing forks away between the reading and the killing.
+    // Before anything is looked for, which those that live could draw out.
+    const killed = unified !== undefined && killTree(unified);
+    if (this.folders.every(isBare)) return;
     const freezers = this.#freezers();
+    const dying = new Set(killed ? pidsBelow(unified) : []);
+    const others = () => this.#pids().filter((pid) => !dying.has(pid));
+    if (killed && others().length === 0) return;
+    // Frozen first, so that nothing forks away between the reading and the killing.
     for (const [freezer, folder] of freezers) unlessGone(() => freezer.freeze(folder));
     waitUntil(() => this.isFrozen(), 500);
-    signalMembers(() => this.pids(), SIGNALS.SIGKILL);
+    signalMembers(others, SIGNALS.SIGKILL);
     for (const [freezer, folder] of freezers) unlessGone(() => freezer.thaw(folder));
   }
 

@@ -1,4 +1,5 @@
 import { AT_FDCWD, AT_REMOVEDIR, O_WRONLY } from "../../ffi/constants.ts";
+import type { Name } from "../../ffi/cstring.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd, mkdirat, openat, readFile, unlinkat, write } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
@@ -7,8 +8,8 @@ import { alloc } from "../../ffi/struct.ts";
 const encoder = new TextEncoder();
 
 /** The content of a file, or undefined when it or its cgroup is not there. */
-export function readIfThere(path: string): string | undefined {
-  return unlessGone(() => readFile(path));
+export function readIfThere(path: string, dirfd = AT_FDCWD): string | undefined {
+  return unlessGone(() => readFile(path, dirfd));
 }
 
 /**
@@ -16,8 +17,8 @@ export function readIfThere(path: string): string | undefined {
  *
  * @throws {SysError} with what the kernel has against the value.
  */
-export function writeFile(path: string, value: string): void {
-  using fd = new Fd(openat(AT_FDCWD, path, O_WRONLY));
+export function writeFile(path: string, value: string, dirfd = AT_FDCWD): void {
+  using fd = new Fd(openat(dirfd, path, O_WRONLY));
   writeValue(fd.number, value);
 }
 
@@ -40,24 +41,13 @@ export function makeFolder(path: string): boolean {
 }
 
 /** Removes a cgroup without children. `false` when it still has members or children. */
-export function removeFolder(path: string): boolean {
+export function removeFolder(path: Name, dirfd = AT_FDCWD): boolean {
   try {
-    unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+    unlinkat(dirfd, path, AT_REMOVEDIR);
     return true;
   } catch (error) {
     if (isGone(error)) return true;
     if (error instanceof SysError && error.code === "EBUSY") return false;
-    throw error;
-  }
-}
-
-/** The child cgroups of a cgroup; none when it is gone. */
-export function children(path: string): string[] {
-  try {
-    return [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory)
-      .map((entry) => `${path}/${entry.name}`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

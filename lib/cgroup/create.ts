@@ -50,7 +50,7 @@ export function createFolders(
     }
     return { before, denied };
   } catch (error) {
-    made.reverse().forEach(removeFolder);
+    made.reverse().forEach((folder) => removeFolder(folder));
     throw error instanceof SysError ? explained(error) : error;
   } finally {
     umask(mask);

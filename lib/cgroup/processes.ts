@@ -1,16 +1,30 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd } from "../../ffi/file.ts";
 import { pidfd_open, tryPidfdSendSignal } from "../../ffi/process.ts";
-import { children, readIfThere } from "./cgroupfs.ts";
+import { readIfThere } from "./cgroupfs.ts";
+import { isLeaf, walkTree } from "./tree.ts";
 
-/** The process ids in a cgroup and all cgroups below it; none when it is gone. */
-export function pidsBelow(folder: string): number[] {
-  return [...ownPids(folder), ...children(folder).flatMap(pidsBelow)];
+/**
+ * The process ids in a cgroup and all cgroups below it; none when it is gone.
+ *
+ * @param timeout as {@link walkTree} has it.
+ */
+export function pidsBelow(folder: string, timeout?: number): number[] {
+  const pids: number[][] = [];
+  walkTree(folder, { enter: (dirfd) => pids.push(ownPids(".", dirfd)) }, timeout);
+  return pids.flat();
 }
 
-function ownPids(folder: string): number[] {
+/** Whether a cgroup has neither processes nor cgroups below it, or is gone: most often there is no more to look for. */
+export function isBare(folder: string): boolean {
+  return ownPids(folder).length === 0 && isLeaf(folder);
+}
+
+function ownPids(folder: string, dirfd = AT_FDCWD): number[] {
   try {
-    return (readIfThere(`${folder}/cgroup.procs`) ?? "").split("\n").filter(Boolean).map(Number);
+    const text = readIfThere(`${folder}/cgroup.procs`, dirfd) ?? "";
+    return text.split("\n").filter(Boolean).map(Number);
   } catch (error) {
     // A threaded cgroup has threads only; their processes stand in the cgroup above it.
     if (error instanceof SysError && error.code === "EOPNOTSUPP") return [];

@@ -1,6 +1,7 @@
 import { ContainerError } from "../errors.ts";
-import { children, removeFolder, waitUntil } from "./cgroupfs.ts";
+import { removeFolder, waitUntil } from "./cgroupfs.ts";
 import { pidsBelow } from "./processes.ts";
+import { isLeaf, walkTree } from "./tree.ts";
 
 /** Milliseconds within which the last process of a cgroup has to be gone. */
 const TIMEOUT = 1000;
@@ -13,16 +14,33 @@ const TIMEOUT = 1000;
  */
 export function removeFolders(folders: readonly string[]): void {
   let left = folders;
-  const empty = () => (left = left.filter((folder) => !removeTree(folder))).length === 0;
-  if (waitUntil(empty, TIMEOUT)) return;
-  const pids = [...new Set(left.flatMap(pidsBelow))];
-  throw new ContainerError(
-    `remove the cgroup ${JSON.stringify(left[0])}: the processes ${pids.join(", ")} are in it`,
-    { code: "InUse", hint: `See what they are: ps -o pid,stat,wchan,args -p ${pids.join()}` },
-  );
+  const isEmpty = () => (left = left.filter((folder) => !removeTree(folder))).length === 0;
+  if (!waitUntil(isEmpty, TIMEOUT)) throw inTheWay(left);
 }
 
 function removeTree(folder: string): boolean {
   if (removeFolder(folder)) return true;
-  return children(folder).map(removeTree).every(Boolean) && removeFolder(folder);
+  walkTree(folder, { leave: (dirfd, name) => removeFolder(name, dirfd) });
+  return removeFolder(folder);
+}
+
+function inTheWay(left: readonly string[]): ContainerError {
+  const action = `remove the cgroup ${JSON.stringify(left[0])}`;
+  const pids = [...new Set(left.flatMap((folder) => pidsBelow(folder)))];
+  if (pids.length > 0) {
+    return new ContainerError(`${action}: the processes ${pids.join(", ")} are in it`, {
+      code: "InUse",
+      hint: `See what they are: ps -o pid,stat,wchan,args -p ${pids.join()}`,
+    });
+  }
+  if (!isLeaf(left[0])) {
+    return new ContainerError(`${action}: there are cgroups below it, though no process`, {
+      code: "InUse",
+      hint: `See which they are: find ${left[0]} -type d`,
+    });
+  }
+  return new ContainerError(`${action}: it is busy, though no process is to be seen in it`, {
+    code: "InUse",
+    hint: "A process that has ended may be about to leave it: try again",
+  });
 }
