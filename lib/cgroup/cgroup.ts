@@ -7,7 +7,7 @@ import { step, warn } from "../trace.ts";
 import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
-import { type Freezer, freezeWhole } from "./freezer.ts";
+import { type Freezer, freezeWhole, thawTree } from "./freezer.ts";
 import { applyLimits, limitDevices, refuseLimits, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
 import type { OomReport } from "./oom.ts";
@@ -218,12 +218,16 @@ export class Cgroup {
     const freezers = this.#freezers();
     const dying = new Set(killed ? pidsBelow(unified) : []);
     const others = () => this.#pids().filter((pid) => !dying.has(pid));
-    if (killed && others().length === 0) return;
-    // Frozen first, so that nothing forks away between the reading and the killing.
-    for (const [freezer, folder] of freezers) unlessGone(() => freezer.freeze(folder));
-    waitUntil(() => this.isFrozen(), 500);
-    signalMembers(others, SIGNALS.SIGKILL);
-    for (const [freezer, folder] of freezers) unlessGone(() => freezer.thaw(folder));
+    try {
+      if (killed && others().length === 0) return;
+      // Frozen first, so that nothing forks away between the reading and the killing.
+      for (const [freezer, folder] of freezers) unlessGone(() => freezer.freeze(folder));
+      waitUntil(() => this.isFrozen(), 500);
+      signalMembers(others, SIGNALS.SIGKILL);
+    } finally {
+      // Also what is dying, which v1 holds back.
+      this.#thawTree(freezers);
+    }
   }
 
   /**
@@ -260,6 +264,10 @@ export class Cgroup {
     for (const [freezer, folder] of this.#freezers()) freezer.thaw(folder);
   }
 
+  #thawTree(freezers = this.#freezers()): void {
+    for (const [freezer, folder] of freezers) thawTree(freezer, folder);
+  }
+
   /** Whether all of the cgroup stands still. */
   isFrozen(): boolean {
     return this.#freezers().some(([freezer, folder]) =>
@@ -292,7 +300,7 @@ export class Cgroup {
       label: "remove the container's cgroup",
       call: `rmdir("${inOneWord(folders)}")`,
       check: `ls -d ${inOneWord(folders)}`,
-    }), () => removeFolders(folders));
+    }), () => removeFolders(folders, () => this.#thawTree()));
   }
 
   /** What happened to the cgroup's memory: to be asked after the program ended, before {@link remove}. */

@@ -3,6 +3,8 @@ import { removeFolder, waitUntil } from "./cgroupfs.ts";
 import { pidsBelow } from "./processes.ts";
 import { isLeaf, walkTree } from "./tree.ts";
 
+/** Milliseconds within which a process that was killed is through, as a rule. */
+const SOON = 20;
 /** Milliseconds within which the last process of a cgroup has to be gone. */
 const TIMEOUT = 1000;
 
@@ -10,12 +12,18 @@ const TIMEOUT = 1000;
  * Removes cgroups with all below them. A process that was just killed keeps its cgroup busy until
  * it is through: it is tried again for up to a second.
  *
+ * @param thaw lets go on what is frozen in them, which could not end.
  * @throws {ContainerError} InUse when something is still in one of them after that.
  */
-export function removeFolders(folders: readonly string[]): void {
+export function removeFolders(folders: readonly string[], thaw: () => void): void {
   let left = folders;
   const isEmpty = () => (left = left.filter((folder) => !removeTree(folder))).length === 0;
-  if (!waitUntil(isEmpty, TIMEOUT)) throw inTheWay(left);
+  if (waitUntil(isEmpty, SOON)) return;
+  const isEmptyThawed = () => {
+    thaw();
+    return isEmpty();
+  };
+  if (!waitUntil(isEmptyThawed, TIMEOUT)) throw inTheWay(left);
 }
 
 function removeTree(folder: string): boolean {

@@ -4,6 +4,7 @@ import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
 import { type Cgroup, openCgroup } from "../cgroup/cgroup.ts";
+import { waitUntil } from "../cgroup/cgroupfs.ts";
 import { signalMembers } from "../cgroup/processes.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec, State } from "../oci/spec.ts";
@@ -150,13 +151,27 @@ export function endContainer(state: ContainerState): void {
     if (record.cgroups.length === 0) signalMembers(() => membersOf(state), SIGNALS.SIGKILL);
     pidfd_send_signal(pidfd.number, SIGNALS.SIGKILL);
     if (cgroup.isFrozen()) cgroup.thaw();
+    const PAUSE = 200;
+    const hasEnded = () => {
+      if (poll([{ fd: pidfd.number, events: POLLIN, revents: 0 }], PAUSE) > 0) return true;
+      // It goes last of its pid namespace, of which some may stand in a cgroup that they have frozen themselves.
+      cgroup.kill();
+      return false;
+    };
     const ENOUGH = 10_000;
-    if (poll([{ fd: pidfd.number, events: POLLIN, revents: 0 }], ENOUGH) === 0) {
-      throw new ContainerError(`end container "${record.id}": it did not end in 10 s`);
+    if (!waitUntil(hasEnded, ENOUGH)) {
+      throw notEnding(record.id, [...new Set([init.pid, ...cgroup.pids()])]);
     }
   } catch (error) {
     if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
   }
+}
+
+function notEnding(id: string, pids: readonly number[]): ContainerError {
+  return new ContainerError(
+    `end container "${id}": of its processes ${pids.join(", ")} are left after 10 s`,
+    { hint: `One may hang in the kernel: ps -o pid,stat,wchan,args -p ${pids.join()}` },
+  );
 }
 
 /** The config for the last hooks; a container that never came to have one has none. */

@@ -22,13 +22,19 @@ hide() {
       i=$((i + 1))
     done
     echo $1 > cgroup.procs
+    $4
   done
+}
+freeze() {
+  [ -e freezer.state ] && echo FROZEN > freezer.state
+  [ -e cgroup.freeze ] && echo 1 > cgroup.freeze
 }
 `;
 
 const PLACES: readonly (readonly [string, string])[] = [
   ["with a name that is not UTF-8", `hide $! "$(printf '\\377x')" 1`],
   ["deeper than a path may be long", `hide $! $(printf %0200d 0) 40`],
+  ["that it has frozen", "hide $! x 1 freeze"],
 ];
 
 /** A container that can write its cgroups, and tells by a file when all is done. */
