@@ -1,9 +1,11 @@
 import {
+  AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
+  O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   O_WRONLY,
@@ -33,42 +35,66 @@ import {
 import { SysError } from "../../ffi/errno.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { fgetxattr, flistxattr, fsetxattr } from "../../ffi/xattr.ts";
+import { isMissing } from "./inside.ts";
 
 /**
  * Copies what is in a folder, with all below it, into an empty one: content, owners, modes, times and
- * extended attributes. A symbolic link is copied as such, and nothing is looked up by more than one name at a time.
+ * extended attributes. A symbolic link is copied as such.
+ *
+ * Others may be at work in the source. So each name is looked up once, for O_PATH, and what is copied is what was
+ * opened then: by its name a file may be another one the next time, and to open a device may be to set it going.
  *
  * @param source the folder, open; O_PATH will do.
- * @param target the empty folder, likewise.
+ * @param target the empty folder, likewise, which nobody else has yet.
  * @param withAttributes whether the folder itself gets the source's owner, mode and time.
  */
 export function copyFolder(source: number, target: number, withAttributes: boolean): void {
+  const own = openat(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY);
+  copyInto(source, target, withAttributes, own);
+  close(own);
+}
+
+/** @param own this process's folder in /proc. */
+function copyInto(source: number, target: number, withAttributes: boolean, own: number): void {
   const list = openat(source, ".", O_RDONLY | O_DIRECTORY);
   const into = openat(target, ".", O_RDONLY | O_DIRECTORY);
   for (let entries = getdents64(list); entries.length > 0; entries = getdents64(list)) {
-    for (const { name } of entries) copyEntry(list, into, name);
+    for (const { name } of entries) {
+      const place = tryPlace(list, name);
+      // Who is at work there may have removed it since it was listed.
+      if (place === undefined) continue;
+      copyEntry(place, into, name, own);
+      close(place);
+    }
   }
-  if (withAttributes) takeAttributes(list, into, statx(source));
+  if (withAttributes) takeAttributes(list, into, statx(list));
   close(into);
   close(list);
 }
 
-function copyEntry(source: number, target: number, name: Name): void {
-  const status = statx(source, name, AT_SYMLINK_NOFOLLOW);
+function tryPlace(folder: number, name: Name): number | undefined {
+  try {
+    return openat(folder, name, O_PATH | O_NOFOLLOW);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function copyEntry(place: number, target: number, name: Name, own: number): void {
+  const status = statx(place);
   switch (status.mode & S_IFMT) {
     case S_IFDIR: {
       mkdirat(target, name, 0o700);
-      const from = openat(source, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
       const to = openat(target, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-      copyFolder(from, to, true);
+      copyInto(place, to, true, own);
       close(to);
-      close(from);
       return;
     }
     case S_IFREG:
-      return copyFile(source, target, name, status);
+      return copyFile(openat(own, `fd/${place}`, O_RDONLY | O_NONBLOCK), target, name);
     case S_IFLNK:
-      symlinkat(terminated(readlinkatBytes(source, name)), target, name);
+      symlinkat(terminated(readlinkatBytes(place, "")), target, name);
       break;
     default:
       mknodat(target, name, status.mode, status.rdev.major, status.rdev.minor);
@@ -86,14 +112,13 @@ function terminated(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return text;
 }
 
-function copyFile(source: number, target: number, name: Name, status: FileStatus): void {
-  const from = openat(source, name, O_RDONLY | O_NOFOLLOW);
+function copyFile(from: number, target: number, name: Name): void {
   const to = openat(target, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   const buffer = alloc(65536);
   for (let bytes = read(from, buffer); bytes.length > 0; bytes = read(from, buffer)) {
     writeAll(to, bytes);
   }
-  takeAttributes(from, to, status);
+  takeAttributes(from, to, statx(from));
   close(to);
   close(from);
 }
