@@ -22,19 +22,24 @@ import {
   fchmodat,
   fchownat,
   type FileStatus,
+  ftruncate,
+  lseek,
   mkdirat,
   mknodat,
   openat,
+  pwriteAll,
   read,
   readlinkatBytes,
+  SEEK_SET,
   statx,
   symlinkat,
   utimensat,
-  writeAll,
 } from "../../ffi/file.ts";
 import { SysError } from "../../ffi/errno.ts";
+import { SCRATCH } from "../../ffi/scratch.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { fgetxattr, flistxattr, fsetxattr } from "../../ffi/xattr.ts";
+import { dataIn, mayHaveHoles } from "./holes.ts";
 import { isMissing } from "./inside.ts";
 
 /**
@@ -112,15 +117,28 @@ function terminated(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return text;
 }
 
+/** A hole becomes one: it takes nothing in the copy either. What is added to the file meanwhile is left out. */
 function copyFile(from: number, target: number, name: Name): void {
+  const status = statx(from);
+  const { size } = status;
   const to = openat(target, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  const buffer = alloc(65536);
-  for (let bytes = read(from, buffer); bytes.length > 0; bytes = read(from, buffer)) {
-    writeAll(to, bytes);
-  }
-  takeAttributes(from, to, statx(from));
+  const regions = mayHaveHoles(status) ? dataIn(from, size) : [{ offset: 0, length: size }];
+  for (const { offset, length } of regions) copyRegion(from, to, offset, length);
+  if (mayHaveHoles(status)) ftruncate(to, size);
+  takeAttributes(from, to, status);
   close(to);
   close(from);
+}
+
+function copyRegion(from: number, to: number, offset: number, length: number): void {
+  lseek(from, offset, SEEK_SET);
+  const end = offset + length;
+  for (let at = offset; at < end;) {
+    const bytes = read(from, SCRATCH.subarray(0, Math.min(SCRATCH.length, end - at)));
+    if (bytes.length === 0) return;
+    pwriteAll(to, bytes, at);
+    at += bytes.length;
+  }
 }
 
 /** File capabilities, access control lists and users' own; where they cannot be, the copy goes without. */

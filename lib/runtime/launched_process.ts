@@ -299,8 +299,8 @@ function stepCanBeLaunched(step: Step): boolean {
       return !step.notify && allows(step.filter.program, SYSCALLS.capset) &&
         allows(step.filter.program, SYSCALLS.execve);
     case "mount":
-      // The root would be another one from then on.
-      return step.tree === undefined || step.target !== "/";
+      // The root would be another one from then on; and what is copied is to be the container's own memory.
+      return (step.tree === undefined || step.target !== "/") && !step.copyUp;
     case "terminal":
       return step.controlling === step.console;
     case "start afresh":

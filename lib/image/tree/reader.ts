@@ -27,6 +27,7 @@ import {
 import { alloc } from "../../../ffi/struct.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
 import { ContainerError, SysError } from "../../errors.ts";
+import { mayHaveHoles } from "../../init/holes.ts";
 import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
 import { type EntryType, type TarEntry, timestampOf } from "../tar/entry.ts";
 import { END_MARK, padding, storedSize, tarHeader } from "../tar/writer.ts";
@@ -200,11 +201,6 @@ function* content(
     left -= piece.length;
     yield piece;
   }
-}
-
-/** Whether a file takes less of the disk than its size. */
-function mayHaveHoles({ size, diskSize }: FileStatus): boolean {
-  return diskSize < size;
 }
 
 function common(name: ByteString, type: EntryType, status: FileStatus): TarEntry {
