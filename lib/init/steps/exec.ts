@@ -42,7 +42,8 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
       refused ??= new ExecError(found, { path: candidate, reason: "is a directory" });
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      const failure = explain(candidate, error.code, lookAt(candidate, context.own));
+      // To read what may not be run would be to read for the container what it may not.
+      const failure = explain(candidate, error.code, lookAt(candidate));
       // As in execvp(3): what may not be run is remembered, and the search goes on.
       if (failure.reason !== "not found") refused ??= new ExecError(error, failure);
     }
@@ -106,7 +107,7 @@ export function reasonsOf(
   path: string,
   { own }: Pick<InitContext, "own">,
 ): Executing["reasons"] {
-  const file = lookAt(path, own);
+  const file = lookInto(path, own);
   const reason = (code: string) => explain(path, code, file);
   return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
 }
@@ -124,7 +125,11 @@ function isDirectory(path: string): boolean {
 }
 
 /** Why a file could not be run. `ENOENT` alone may mean the file, its interpreter or its loader. */
-function explain(path: string, code: string, file = lookAt(path)): ExecFailure {
+function explain(
+  path: string,
+  code: string,
+  file: Candidate | "directory" | undefined,
+): ExecFailure {
   if (file === undefined) {
     const reason = code === "EACCES" || code === "EPERM" ? "no permission" : "not found";
     return { path, reason };
@@ -147,36 +152,55 @@ function explain(path: string, code: string, file = lookAt(path)): ExecFailure {
 
 /** What tells of a file whether it can be run. */
 interface Candidate {
-  /** Its first bytes; none of one that is not regular. */
+  /** Its first bytes; none of one that was not read. */
   readonly head: Uint8Array<ArrayBuffer>;
   /** Whether anybody may run it. */
   readonly isExecutable: boolean;
 }
 
-/** Looks at a file; undefined when it cannot be opened. Under a filter there may be little to be seen. */
-function lookAt(path: string, own?: number): Candidate | "directory" | undefined {
+const UNREAD: Candidate["head"] = new Uint8Array(0);
+
+/**
+ * Looks at a file from outside; undefined when it cannot be opened. Under a filter there may be little to be seen.
+ *
+ * @param headOf reads the file that is open with O_PATH, where it may be run.
+ */
+function lookAt(
+  path: string,
+  headOf: (place: number) => Candidate["head"] = () => UNREAD,
+): Candidate | "directory" | undefined {
   let place: number;
   try {
     place = openat(AT_FDCWD, path, O_PATH);
   } catch {
     return undefined;
   }
-  let head = new Uint8Array(0);
+  let head = UNREAD;
   let isExecutable = false;
   try {
     const { mode } = statx(place);
     if ((mode & S_IFMT) === S_IFDIR) return "directory";
     isExecutable = (mode & 0o111) !== 0;
-    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
-    if (fd === undefined) return { head, isExecutable };
-    head = read(fd, alloc(4096)).slice();
-    close(fd);
+    if (isExecutable) head = headOf(place);
   } catch {
     // What was seen has to do.
   } finally {
     close(place);
   }
   return { head, isExecutable };
+}
+
+/** Looks at a file that is to be run, and at how it begins. */
+function lookInto(path: string, own?: number): Candidate | "directory" | undefined {
+  return lookAt(path, (place) => {
+    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
+    if (fd === undefined) return UNREAD;
+    try {
+      return read(fd, alloc(4096)).slice();
+    } finally {
+      close(fd);
+    }
+  });
 }
 
 /** The file is there, so what it names is not: the interpreter of a script, the loader of a program. */
