@@ -4,10 +4,17 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { testWith } from "../engines/support/skip.ts";
+import { Bundles } from "../integration/support/bundle.ts";
+import { HAS_COMPILER } from "../integration/support/program.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 import { attack } from "./decoy.ts";
+import { whileSwapping } from "./race.ts";
 
 const workspace = Workspace.ofThisFile();
+const bundles = new Bundles(workspace);
+
+const ROUNDS = 60;
 
 for (const place of ["proc", "sys"]) {
   for (const kind of ["a link to a folder of the host", "a link inside", "a file", "a way out"]) {
@@ -45,3 +52,23 @@ Deno.test("nothing may be laid over /proc with -v, by its name or by another", a
     }
   });
 });
+
+testWith(
+  { gcc: HAS_COMPILER },
+  "no procfs lands where a link in the place of /proc leads that comes and goes",
+  async () => {
+    await attack(workspace, async () => {
+      const look = ["proc", "link", "elsewhere"].map((name) => `/${name}/self/mountinfo`);
+      const bundle = await bundles.make(`cat ${look.join(" ")} 2>/dev/null; exit 0`);
+      const root = `${bundle}/rootfs`;
+      await Deno.mkdir(`${root}/elsewhere`);
+      await Deno.symlink("elsewhere", `${root}/link`);
+      await whileSwapping(workspace, root, ["proc", "link"], async () => {
+        for (let round = 0; round < ROUNDS; round++) {
+          const { stdout } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+          assertEquals(stdout.match(/ \/elsewhere .* - proc /g), null, stdout);
+        }
+      });
+    });
+  },
+);

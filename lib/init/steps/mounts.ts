@@ -18,7 +18,7 @@ import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file
 import { dup3 } from "../../../ffi/process.ts";
 import { closeMount, type InitContext, InitError } from "../context.ts";
 import { copyFolder } from "../copy_up.ts";
-import { isDirectory, openExisting, openMountPoint } from "../inside.ts";
+import { isDirectory, openDirectory, openExisting, openMountPoint } from "../inside.ts";
 import type { MountStep, RootStep, StepOf } from "../plan.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 
@@ -167,14 +167,15 @@ function remount(context: InitContext, step: MountStep): void {
  */
 function openTarget(context: InitContext, step: MountStep, tree?: number): number {
   const { root } = context;
-  if (step.fstype === "proc" || step.fstype === "sysfs") refuseLink(root, step.target);
   const isProc = step.fstype === "proc" ||
     (tree !== undefined && fstatfsType(tree) === PROC_SUPER_MAGIC);
   const mayCover = isProc || ALLOWED_OVER_PROC.includes(step.target);
   const refusal = "nothing may be mounted over /proc";
   // Asked before as well, for nothing can be made there.
   if (!mayCover && step.target.startsWith("/proc/")) throw new InitError(refusal);
-  const target = openMountPoint(root, step.target, tree === undefined || isDirectory(tree));
+  const target = step.fstype === "proc" || step.fstype === "sysfs"
+    ? openUnlinked(root, step.target)
+    : openMountPoint(root, step.target, tree === undefined || isDirectory(tree));
   if (mayCover) return target;
   // Once there is a procfs, whatever lies in it or on top of it is of it.
   const hasProc = context.rootWithProc === root;
@@ -184,12 +185,17 @@ function openTarget(context: InitContext, step: MountStep, tree?: number): numbe
   return target;
 }
 
-function refuseLink(root: number, path: string): void {
-  const there = openExisting(root, path, O_NOFOLLOW);
-  if (there === undefined) return;
-  const isFolder = isDirectory(there);
-  close(there);
-  if (!isFolder) throw new InitError("the image has something else than a folder there");
+/** A folder that has its name itself, made if missing: what is looked at is what will be covered. */
+function openUnlinked(root: number, path: string): number {
+  const find = () => openExisting(root, path, O_NOFOLLOW);
+  const make = () => {
+    close(openDirectory(root, path));
+    return find();
+  };
+  const there = find() ?? make();
+  if (there !== undefined && isDirectory(there)) return there;
+  if (there !== undefined) close(there);
+  throw new InitError("the image has something else than a folder there");
 }
 
 /** Whether an open folder is the root's /proc, by whatever name it was found. */
