@@ -24,6 +24,8 @@ export interface InitContext {
   readonly actAsParent?: () => void;
   /** Whether what was opened for a step is closed by who has opened it. */
   readonly keepsTrees?: boolean;
+  /** Whether root may not enter the working folder. */
+  isFolderDenied?: boolean;
   /** The program's path, once it is found. */
   program?: string;
   /** Gives the channel to what becomes the program, where that is a launcher; see steps/exec.ts. */

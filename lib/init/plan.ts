@@ -241,6 +241,8 @@ export type Step =
   }
   | { readonly do: "make working folder"; readonly label: string; readonly path: string }
   | { readonly do: "enter working folder"; readonly label: string; readonly path: string }
+  /** Where root was denied it. */
+  | { readonly do: "enter working folder as user"; readonly label: string; readonly path: string }
   | { readonly do: "pivot root"; readonly label: string }
   | { readonly do: "move root"; readonly label: string }
   /** `fd` is the folder; without it the container's root as it was mounted. */

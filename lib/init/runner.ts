@@ -34,6 +34,7 @@ import {
 import {
   changeRoot,
   enterWorkingFolder,
+  enterWorkingFolderAsUser,
   makeRootReadOnly,
   makeWorkingFolder,
   pivotRoot,
@@ -121,7 +122,9 @@ export function perform(step: Step, context: InitContext): void {
     case "make working folder":
       return makeWorkingFolder(context, step);
     case "enter working folder":
-      return enterWorkingFolder(step.path);
+      return enterWorkingFolder(context, step);
+    case "enter working folder as user":
+      return enterWorkingFolderAsUser(context, step);
     case "pivot root":
       return pivotRoot(context);
     case "move root":

@@ -207,7 +207,11 @@ export class LaunchedProcess implements Disposable {
     const path = this.#context.program!;
     const reasons = reasonsOf(path, this.#context);
     const launcher = plan.find(isOf(["launcher"]))!;
-    const image = endingImage(plan.filter(isOf(ENDING)), {
+    // The folder is entered once, by whom was found out here.
+    const { isFolderDenied } = this.#context;
+    const unused = isFolderDenied ? "enter working folder" : "enter working folder as user";
+    const ending = plan.filter(isOf(ENDING)).filter((step) => step.do !== unused);
+    const image = endingImage(ending, {
       channel: this.#channel,
       path,
       reasons,
@@ -314,7 +318,11 @@ function stepCanBeLaunched(step: Step): boolean {
 const JOIN_UNIFIED = { do: "join cgroups", label: "join the cgroup" } as const;
 
 /** Of these a part is done by each: the terminal is opened here, and whether there is such a folder is found out. */
-const BOTH = ["terminal", "enter working folder"] as const satisfies readonly StepKind[];
+const BOTH = [
+  "terminal",
+  "enter working folder",
+  "enter working folder as user",
+] as const satisfies readonly StepKind[];
 
 /** What is done for a process that joins a container before there is one. */
 const OPENING = ["take root", "terminal"] as const satisfies readonly StepKind[];

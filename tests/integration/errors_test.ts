@@ -685,13 +685,6 @@ test({
   error: /make the working folder "\/etc\/passwd": "\/etc\/passwd" is not a folder$/,
 });
 
-test({
-  name: "a working folder that the user may not enter",
-  args: ["-w", "/root", "-u", "1000", ...run("true")],
-  code: 125,
-  error: /enter the working folder "\/root": chdir "\/root": EACCES/,
-});
-
 const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, hint?: RegExp])[] =
   [
     ["/etc", 1, /read "-v \/etc": not a volume$/, /SRC:DST/],

@@ -1,7 +1,7 @@
 /** What config.json says of a process, seen from inside it. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Bundles, mapUsers } from "./support/bundle.ts";
+import { Bundles, type FilledSpec, mapUsers } from "./support/bundle.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const bundles = new Bundles(Workspace.ofThisFile());
@@ -49,6 +49,54 @@ Deno.test("user, groups and umask", async () => {
     await bundles.says("umask", undefined, { through: ["sh", "-c", 'umask 0; exec "$@"', "sh"] }),
     "0022",
   );
+});
+
+Deno.test("a working folder that only root may enter is entered before the user is", async () => {
+  const change = (spec: FilledSpec) => {
+    spec.process.user = { uid: 1000, gid: 1000 };
+    spec.process.cwd = "/root";
+  };
+  const script = "pwd; id -u; ls 2>&1; cd /root 2>&1";
+  const entered = /^\/root\n1000\nls: .*Permission denied\n.*Permission denied/;
+  assertMatch((await bundles.run(script, change)).stdout, entered);
+  const mapped = await bundles.make(script, (spec) => {
+    mapUsers(spec);
+    change(spec);
+  });
+  await Deno.chown(`${mapped}/rootfs/root`, 100_000, 100_000);
+  const told = await bundles.command(["run", "--bundle", mapped, bundles.id()]);
+  assertMatch(told.stdout, entered);
+  await bundles.during(() => {}, async (id) => {
+    const joins = ["exec", "--user", "1000:1000", "--cwd", "/root", id, "sh", "-c", script];
+    assertMatch((await bundles.command(joins)).stdout, entered);
+  });
+});
+
+Deno.test("a working folder that only the user may enter is entered as the user", async () => {
+  const change = (spec: FilledSpec) => {
+    spec.process.user = { uid: 1000, gid: 1000 };
+    spec.process.cwd = "/home";
+  };
+  /** Makes the folder one that is closed to others, and runs the bundle. */
+  const run = async (bundle: string, owner: [number, number], through: string[]) => {
+    await Deno.chown(`${bundle}/rootfs/home`, ...owner);
+    await Deno.chmod(`${bundle}/rootfs/home`, 0o700);
+    return await bundles.command(["run", "--bundle", bundle, bundles.id()], { through });
+  };
+  // In a user namespace root has no rights over what belongs to a group that is not mapped.
+  const mapped = await bundles.make("pwd; id -u", (spec) => {
+    mapUsers(spec);
+    change(spec);
+  });
+  const inside = await run(mapped, [101_000, 0], []);
+  assertEquals([inside.stdout, inside.stderr], ["/home\n1000\n", ""]);
+  // As on a network file system, root is as powerless as anybody.
+  const weak = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+  const plain = await bundles.make("pwd; id -u", change);
+  const outside = await run(plain, [1000, 1000], weak);
+  assertEquals([outside.stdout, outside.stderr], ["/home\n1000\n", ""]);
+  const denied = await run(plain, [1001, 1000], weak);
+  assertMatch(denied.stderr, /enter the working folder "\/home" as the user: chdir .*EACCES/);
 });
 
 Deno.test("limits are as given, also those that the runtime itself could not live with", async () => {

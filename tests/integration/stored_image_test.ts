@@ -129,6 +129,8 @@ test("the working folder is the image's, made where it is missing", async () => 
   const name = await image({ Cmd: ["pwd"], WorkingDir: "/srv/made/here" });
   assertEquals(await says([name]), "/srv/made/here");
   assertEquals(await says(["-w", "/tmp", name]), "/tmp");
+  const closed = await image({ Cmd: ["pwd"], User: "1000", WorkingDir: "/root" });
+  assertEquals(await says([closed]), "/root");
   const relative = await image({ Cmd: ["pwd"], WorkingDir: "srv/../tmp" });
   assertEquals(await says([relative]), "/tmp");
   const proc = await image({ Cmd: ["pwd"], WorkingDir: "/proc/self/fd/7" });

@@ -9,7 +9,7 @@
  *     cgroups, cgroup namespace, keyring                               namespace of who opens it
  *     begun ──▶
  *     ◀── go;  execveat(second program)
- *     user, capabilities, working folder                               ending
+ *     working folder, user, capabilities                               ending
  *     ready ──▶
  *     ◀── go
  *     a child for each hook: limits, filter, execve(hook);  its status ──▶,  ◀── go
@@ -68,8 +68,9 @@ export const BEGINNING = [
 export const ENDING = [
   "terminal",
   "no new privileges",
-  "become user",
   "enter working folder",
+  "become user",
+  "enter working folder as user",
   "tell ready",
   "wait for start",
   "hand over",
@@ -246,6 +247,7 @@ function endingStep(
     case "become user":
       return becomeUser(program, step, options.bounding);
     case "enter working folder":
+    case "enter working folder as user":
       return program.call("chdir", data.text(step.path));
     case "tell ready":
       return program.tell(MESSAGES.ready);

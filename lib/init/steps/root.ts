@@ -55,11 +55,31 @@ export function makeWorkingFolder(context: InitContext, step: StepOf<"make worki
   close(openDirectory(context.root, step.path));
 }
 
-/**
- * Goes to the working folder, by then as the user. A path that leads out of the root, through a
- * descriptor left open, shows as "(unreachable)" (CVE-2024-21626).
- */
-export function enterWorkingFolder(path: string): void {
+/** Goes to the working folder, still as root: an image may name one that its user cannot enter. */
+export function enterWorkingFolder(
+  context: InitContext,
+  { path }: StepOf<"enter working folder">,
+): void {
+  try {
+    enter(path);
+  } catch (error) {
+    if (!(error instanceof SysError && (error.code === "EACCES" || error.code === "EPERM"))) {
+      throw error;
+    }
+    context.isFolderDenied = true;
+  }
+}
+
+/** Goes there as the user where root may not, as on a network file system or in a user namespace. */
+export function enterWorkingFolderAsUser(
+  { isFolderDenied }: InitContext,
+  { path }: StepOf<"enter working folder as user">,
+): void {
+  if (isFolderDenied) enter(path);
+}
+
+/** A path that leads out of the root, through a descriptor left open, shows as "(unreachable)" (CVE-2024-21626). */
+function enter(path: string): void {
   try {
     chdir(path);
   } catch (error) {

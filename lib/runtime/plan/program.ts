@@ -27,6 +27,9 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
   if (process.noNewPrivileges) {
     plan.push({ do: "no new privileges", label: "give up new privileges" });
   }
+  const path = process.cwd;
+  const enter = `enter the working folder "${path}"`;
+  plan.push({ do: "enter working folder", label: enter, path });
   const user = process.user ?? { uid: 0, gid: 0 };
   plan.push({
     do: "become user",
@@ -39,8 +42,7 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
     capabilities: options.capabilities,
     retained: options.seccomp && !process.noNewPrivileges ? CAP_SYS_ADMIN : 0n,
   });
-  const path = process.cwd;
-  plan.push({ do: "enter working folder", label: `enter the working folder "${path}"`, path });
+  plan.push({ do: "enter working folder as user", label: `${enter} as the user`, path });
   const { env, needsHome } = environment(process.env);
   if (needsHome) {
     plan.push({ do: "find home", label: "find the user's home folder", uid: user.uid });
