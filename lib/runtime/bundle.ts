@@ -17,7 +17,7 @@ import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
 import type { Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
-import { configOf, endContainer, signalAll, statusOf } from "./container.ts";
+import { configOf, endContainer, getContainer, signalAll, statusOf } from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";
 import { hostIdsOf } from "./id_mappings.ts";
@@ -196,25 +196,10 @@ function checkTerminal(spec: Spec, options: BundleOptions): void {
  *
  * @throws {ContainerError} when it is not in the state `created`, or its program cannot be run.
  */
-export function startContainer(state: ContainerState): void {
-  const { record } = state;
-  const status = statusOf(state);
-  if (status !== "created") {
-    throw new ContainerError(`start container "${record.id}": it is ${status}, not created`, {
-      code: "WrongState",
-    });
-  }
-  const spec = configOf(state);
-  if (spec.process === undefined) {
-    throw new ContainerError(`start container "${record.id}": its config has no process`, {
-      code: "InvalidSpec",
-    });
-  }
+export function startContainer(root: StateRoot, id: string): void {
   using channel = new Fd(socket(SOCK_SEQPACKET));
-  withFolder(state, (folder) => connect(channel.number, `${folder}/${START_SOCKET}`));
-  Deno.removeSync(`${state.folder}/${START_SOCKET}`);
-  record.started = true;
-  state.save();
+  const { state, spec } = claimStart(root, id, channel.number);
+  const { record } = state;
   sendGo(channel.number, record.init!.pid);
   const { executing } = record;
   try {
@@ -233,6 +218,38 @@ export function startContainer(state: ContainerState): void {
     throw error;
   }
   startHooks(state, spec);
+}
+
+/**
+ * Connects to the first process, which takes one connection and ends with it. So of several starts at once only one
+ * may get there; the lock of one that is killed before is free, and the container can still be started.
+ */
+function claimStart(
+  root: StateRoot,
+  id: string,
+  channel: number,
+): { state: ContainerState; spec: Spec } {
+  using _lock = getContainer(root, id).lock();
+  // Another one may have started it meanwhile.
+  const state = getContainer(root, id);
+  const { record } = state;
+  const status = statusOf(state);
+  if (status !== "created") {
+    throw new ContainerError(`start container "${record.id}": it is ${status}, not created`, {
+      code: "WrongState",
+    });
+  }
+  const spec = configOf(state);
+  if (spec.process === undefined) throw withoutProcess(`start container "${record.id}"`);
+  withFolder(state, (folder) => connect(channel, `${folder}/${START_SOCKET}`));
+  Deno.removeSync(`${state.folder}/${START_SOCKET}`);
+  record.started = true;
+  state.save();
+  return { state, spec };
+}
+
+function withoutProcess(action: string): ContainerError {
+  return new ContainerError(`${action}: its config has no process`, { code: "InvalidSpec" });
 }
 
 /** The hooks after the start; a failing one ends the container. */

@@ -308,6 +308,13 @@ function makePrivate(path: string): void {
 export class ContainerState {
   constructor(readonly folder: string, readonly record: ContainerRecord) {}
 
+  /** Takes the lock of this container alone, which is free again when its holder ends; waits for it. */
+  lock(): Disposable {
+    const fd = new Fd(openat(AT_FDCWD, this.folder, O_RDONLY | O_DIRECTORY));
+    flock(fd.number, LOCK_EX);
+    return fd;
+  }
+
   /** Writes the record, whole or not at all. */
   save(): void {
     replaceFile(`${this.folder}/state.json`, JSON.stringify(this.record), 0o600);

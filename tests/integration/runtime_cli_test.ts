@@ -1,8 +1,8 @@
 /** The command line of an OCI runtime: every command and option, as engines and people give them. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { read, writeAll } from "../../ffi/file.ts";
-import { close } from "../../ffi/file.ts";
+import { AT_FDCWD, O_DIRECTORY } from "../../ffi/constants.ts";
+import { close, Fd, flock, LOCK_EX, openat, read, writeAll } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { accept, bindAndListen, recvmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
 import { alloc } from "../../ffi/struct.ts";
@@ -66,6 +66,34 @@ Deno.test("create, state, start, kill and delete: the life of a container", asyn
   await runtime.fails(/container does not exist/, "state", "life");
   await runtime.fails(/container does not exist/, "delete", "life");
   await runtime.ok("delete", "--force", "life");
+});
+
+Deno.test("of several starts at once one starts the container, and the others have no effect", async () => {
+  for (let round = 0; round < 5; round++) {
+    const id = `race${round}`;
+    await runtime.create(id, ["sleep", "1000"]);
+    const starts = await Promise.all(Array.from({ length: 4 }, () => runtime.run(["start", id])));
+    const lost = starts.filter(({ code }) => code !== 0);
+    assertEquals(lost.length, 3, lost.map(({ stderr }) => stderr).join(""));
+    for (const { stderr } of lost) assertMatch(stderr, /it is running, not created$/m);
+    assertEquals((await runtime.state(id)).status, "running");
+    await runtime.delete(id);
+  }
+});
+
+Deno.test("a start that is killed while it waits for another one leaves the container as it was", async () => {
+  await runtime.create("unstarted", ["sleep", "1000"]);
+  using folder = new Fd(openat(AT_FDCWD, `${runtime.root}/unstarted`, O_DIRECTORY));
+  flock(folder.number, LOCK_EX);
+  const start = runtime.start(["start", "unstarted"]);
+  const waiting = new RegExp(`-> FLOCK .* ${start.pid} `);
+  await until("it waits", () => waiting.test(Deno.readTextFileSync("/proc/locks")));
+  start.kill("SIGKILL");
+  await start.end();
+  folder[Symbol.dispose]();
+  assertEquals((await runtime.state("unstarted")).status, "created");
+  await runtime.ok("start", "unstarted");
+  await runtime.delete("unstarted");
 });
 
 Deno.test("delete --force of what is forgotten takes away what a killed delete has left", async () => {

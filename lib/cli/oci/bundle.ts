@@ -1,7 +1,7 @@
 import { resolve } from "@std/path/posix/resolve";
 import { formatBytes } from "../../runtime/format.ts";
 import { createFromBundle, startContainer, startHooks } from "../../runtime/bundle.ts";
-import { deleteContainer, getContainer } from "../../runtime/container.ts";
+import { deleteContainer } from "../../runtime/container.ts";
 import { identify } from "../../runtime/process_identity.ts";
 import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
@@ -38,7 +38,7 @@ export async function createCommand(args: Arguments, global: GlobalOptions): Pro
 
 /** `start ID` */
 export function startCommand(args: Arguments, global: GlobalOptions): number {
-  startContainer(getContainer(openRoot(global), onlyId(args)));
+  startContainer(openRoot(global), onlyId(args));
   return 0;
 }
 
