@@ -848,6 +848,19 @@ Deno.test("--root: made for root alone, and one that others can write to is refu
   assertMatch(stderr, /others can write there/);
 });
 
+Deno.test("--root: a relative one is meant from the folder of whoever creates", async () => {
+  const bundle = await runtime.bundle(["true"]);
+  const { code } = await workspace.run(
+    ["--root", "state", "create", "--bundle", bundle, "relative"],
+    { cwd: workspace.path("."), through: ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh"] },
+  );
+  assertEquals(code, 0);
+  const start = await runtime.run(["start", "relative"], { cwd: "/" });
+  assertEquals([start.code, start.stderr], [0, ""]);
+  await runtime.becomes("stopped", "relative");
+  await runtime.ok("delete", "relative");
+});
+
 Deno.test("wrong commands, options and arguments are told", async () => {
   await runtime.fails(/"stat": there is none/, "stat");
   await runtime.fails(/the container's id is missing/, "state");

@@ -1,3 +1,4 @@
+import { resolve } from "@std/path/posix/resolve";
 import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
 import { ContainerError, UsageError } from "../../errors.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
@@ -78,9 +79,10 @@ export function requireSystemd(): void {
   }
 }
 
-/** The folder of the containers' state. */
-export function openRoot(options: GlobalOptions): StateRoot {
-  return StateRoot.open(options.rootPath ?? (isUser() ? userStateRoot() : undefined));
+/** The folder of the containers' state: an absolute one, as records name files in it. */
+export function openRoot({ rootPath }: GlobalOptions): StateRoot {
+  if (rootPath) return StateRoot.open(resolve(rootPath));
+  return StateRoot.open(rootPath ?? (isUser() ? userStateRoot() : undefined));
 }
 
 /** As runc tells them apart: root in a user namespace counts as the user whose environment he has. */
