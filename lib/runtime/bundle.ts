@@ -74,6 +74,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   const { root, id, bundle } = options;
   const { spec, text, warnings } = loadSpec(bundle);
   warnings.forEach(warn);
+  if (spec.process === undefined && !options.startedLater) throw withoutProcess(`run "${id}"`);
   checkTerminal(spec, options);
   if (options.noPivot) checkMovable(spec);
   const user = limitedUser();
@@ -240,7 +241,7 @@ function claimStart(
     });
   }
   const spec = configOf(state);
-  if (spec.process === undefined) throw withoutProcess(`start container "${record.id}"`);
+  if (spec.process === undefined) throw withoutProcess(`start "${record.id}"`);
   withFolder(state, (folder) => connect(channel, `${folder}/${START_SOCKET}`));
   Deno.removeSync(`${state.folder}/${START_SOCKET}`);
   record.started = true;
@@ -249,7 +250,10 @@ function claimStart(
 }
 
 function withoutProcess(action: string): ContainerError {
-  return new ContainerError(`${action}: its config has no process`, { code: "InvalidSpec" });
+  return new ContainerError(`${action}: its config has no process`, {
+    code: "InvalidSpec",
+    hint: "Add process to config.json: only create goes without",
+  });
 }
 
 /** The hooks after the start; a failing one ends the container. */

@@ -861,6 +861,27 @@ Deno.test("--root: a relative one is meant from the folder of whoever creates", 
   await runtime.ok("delete", "relative");
 });
 
+Deno.test("a config without process is created, but neither run nor started", async () => {
+  const bundle = await runtime.bundle(["true"], {
+    hooks: { createRuntime: [{ path: "/bin/touch", args: ["touch", workspace.path("hooked")] }] },
+  });
+  const file = `${bundle}/config.json`;
+  const { process: _, ...config } = JSON.parse(await Deno.readTextFile(file));
+  await Deno.writeTextFile(file, JSON.stringify(config));
+  for (const options of [[], ["-d"], ["--keep"]]) {
+    const { code } = await runtime.fails(
+      /run "idle": its config has no process$/m,
+      ...["run", ...options, "--bundle", bundle, "idle"],
+    );
+    assertEquals(code, 1);
+    assert(!exists(`${runtime.root}/idle`) && !exists(workspace.path("hooked")));
+  }
+  await runtime.createFrom(bundle, "idle");
+  await runtime.fails(/start "idle": its config has no process$/m, "start", "idle");
+  assertEquals((await runtime.state("idle")).status, "created");
+  await runtime.delete("idle");
+});
+
 Deno.test("wrong commands, options and arguments are told", async () => {
   await runtime.fails(/"stat": there is none/, "stat");
   await runtime.fails(/the container's id is missing/, "state");
