@@ -882,6 +882,25 @@ Deno.test("a config without process is created, but neither run nor started", as
   await runtime.delete("idle");
 });
 
+Deno.test("options may stand after the id, but for exec and ps, which take words of other programs", async () => {
+  const bundle = await runtime.bundle(["sleep", "1000"]);
+  await runtime.detached("run", "behind", "-d", "-b", bundle);
+  await runtime.detached("create", "waits", "--bundle", bundle);
+  await runtime.ok("update", "behind", "--pids-limit", "50");
+  const stats = JSON.parse(await runtime.ok("events", "behind", "--stats"));
+  assertEquals(stats.data.pids.limit, 50);
+  await runtime.ok("kill", "behind", "0", "--all");
+  assertEquals(await runtime.ok("exec", "behind", "echo", "-d", "--cwd"), "-d --cwd");
+  assertMatch(
+    await runtime.ok("ps", "behind", "-eo", "pid,args"),
+    /^ *PID +COMMAND\n.*sleep 1000$/,
+  );
+  await runtime.fails(/"-f": there is none of that name/, "state", "behind", "-f");
+  await runtime.ok("delete", "behind", "-f");
+  await runtime.ok("delete", "--force", "--", "waits");
+  assertEquals(await runtime.ok("list", "-q"), "");
+});
+
 Deno.test("wrong commands, options and arguments are told", async () => {
   await runtime.fails(/"stat": there is none/, "stat");
   await runtime.fails(/the container's id is missing/, "state");

@@ -30,6 +30,8 @@ import { UPDATE_OPTIONS, updateCommand } from "./update.ts";
 interface Command {
   readonly usage: string;
   readonly options?: readonly OptionSpec[];
+  /** Whether what follows the id are the words of another program, with their own dashes. */
+  readonly takesWords?: boolean;
   run(args: Arguments, global: GlobalOptions): number | Promise<number>;
 }
 
@@ -74,6 +76,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exec: {
     usage: "exec [OPTIONS] ID COMMAND    run one more process in a container",
     options: EXEC_OPTIONS,
+    takesWords: true,
     run: execCommand,
   },
   list: {
@@ -84,6 +87,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ps: {
     usage: "ps [-f table|json] ID        list the processes of a container",
     options: PS_OPTIONS,
+    takesWords: true,
     run: psCommand,
   },
   update: {
@@ -124,9 +128,9 @@ export function runRuntimeCommand(
       hint: near === undefined ? undefined : `Did you mean ${near}?`,
     });
   }
-  const { options = [], run } = COMMANDS[word];
+  const { options = [], takesWords, run } = COMMANDS[word];
   const help: OptionSpec = { name: "help", alias: "h" };
-  const args = parseArguments([...options, help], rest);
+  const args = parseArguments([...options, help], rest, takesWords ? "first" : "anywhere");
   if (args.flag("help")) {
     console.log(`Usage: gocontainer ${COMMANDS[word].usage}\n\n${describeOptions(options)}`);
     return 0;
