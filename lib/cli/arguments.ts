@@ -88,19 +88,15 @@ export function parseArguments(
 }
 
 function readSwitch(name: string, value: string | undefined): boolean | undefined {
-  switch (value) {
-    case undefined:
-      return undefined;
-    case "true":
-    case "1":
-      return true;
-    case "false":
-    case "0":
-      return false;
-    default:
-      throw new UsageError(`read the option "-${name}=${value}": it is true or false`);
-  }
+  if (value === undefined) return undefined;
+  if (TRUE.includes(value)) return true;
+  if (FALSE.includes(value)) return false;
+  throw new UsageError(`read the option "-${name}=${value}": it is true or false`);
 }
+
+/** The words for it in the command lines of other runtimes. */
+const TRUE = ["true", "1", "t", "T", "True", "TRUE"];
+const FALSE = ["false", "0", "f", "F", "False", "FALSE"];
 
 function unknownOption(word: string, options: readonly OptionSpec[]): UsageError {
   const names = options.filter(({ help }) => help !== undefined).map(({ name }) => name);

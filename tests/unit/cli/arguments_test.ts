@@ -49,6 +49,14 @@ Deno.test("numbers stay text", () => {
 Deno.test("switches take true and false", () => {
   assertEquals(parse("-t", "i").flag("t"), true);
   assertEquals(parse("-t=false", "i").flag("t"), false);
+  for (const word of ["1", "t", "T", "TRUE", "true", "True"]) {
+    assertEquals(parse(`-t=${word}`, "i").flag("t"), true);
+  }
+  for (const word of ["0", "f", "F", "FALSE", "false", "False"]) {
+    assertEquals(parse(`-t=${word}`, "i").flag("t"), false);
+  }
+  assertThrows(() => parse("-t=tRUE", "i").flag("t"), UsageError, `"-t=tRUE"`);
+  assertThrows(() => parse("-t=", "i").flag("t"), UsageError, `"-t="`);
   assertEquals(parse("i").flag("t"), undefined);
   assertThrows(() => parse("-t=maybe", "i").flag("t"), UsageError, `"-t=maybe"`);
 });
