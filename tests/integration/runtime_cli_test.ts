@@ -408,6 +408,10 @@ Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, priv
   assertEquals((await runtime.run(["exec", "ex", "sh", "-c", "kill -9 $$"])).code, 137);
   assertEquals((await runtime.run(["exec", "ex", "cat"], { stdin: "fed" })).stdout, "fed");
   assertEquals(await exec("--cwd", "/tmp", "ex", "pwd"), ["/tmp"]);
+  assertEquals(await exec("--cwd", "", "ex", "pwd"), ["/"]);
+  for (const user of ["1000:1000:1", "1000:", ":1000"]) {
+    await runtime.fails(/read "--user .*": not a whole number/, "exec", "-u", user, "ex", "true");
+  }
   const variables = ["--env", "A=b", "-e", "FROM=exec"];
   assertEquals(await exec(...variables, "ex", "sh", "-c", "echo $A $FROM"), ["b exec"]);
   const user = ["--user", "1000:1001", "--additional-gids", "2000", "-g", "2001"];
@@ -898,7 +902,7 @@ Deno.test("options may stand after the id, but for exec and ps, which take words
   await runtime.fails(/"-f": there is none of that name/, "state", "behind", "-f");
   await runtime.ok("delete", "behind", "-f");
   await runtime.ok("delete", "--force", "--", "waits");
-  assertEquals(await runtime.ok("list", "-q"), "");
+  for (const id of ["behind", "waits"]) assert(!exists(`${runtime.root}/${id}`));
 });
 
 Deno.test("wrong commands, options and arguments are told", async () => {

@@ -104,7 +104,7 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
     ...own,
     terminal: args.flag("tty") ?? false,
     args: command,
-    cwd: args.text("cwd") ?? own.cwd,
+    cwd: args.text("cwd") || own.cwd,
     env: [...own.env ?? [], ...args.texts("env")],
     user: readUser(args, own),
     noNewPrivileges: args.flag("no-new-privs") ?? own.noNewPrivileges,
@@ -131,7 +131,8 @@ function readUser(args: Arguments, own: Process): Process["user"] {
   if (text === undefined) {
     return { ...user, additionalGids: more.length > 0 ? more : user.additionalGids };
   }
-  const [uid, id] = text.split(":");
+  const [uid] = text.split(":", 1);
+  const id = uid === text ? undefined : text.slice(uid.length + 1);
   const gid = id === undefined ? user.gid : parseWhole(id, "--user", 0, 2 ** 31 - 1);
   // The groups of the container's own user are not this one's (CVE-2022-36109).
   const additionalGids = [gid, ...more];
