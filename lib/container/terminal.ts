@@ -18,6 +18,7 @@ const STDIN = 0;
 const STDOUT = 1;
 /** As much as a pipe takes at once whenever it takes anything (PIPE_BUF), so that a write never blocks. */
 const CHUNK = 4096;
+const NEWLINE = 0x0a;
 
 /**
  * The way between the user's terminal and the container's pty. Neither side is read before the other
@@ -32,6 +33,7 @@ export class TerminalRelay implements Disposable {
   #input: Uint8Array<ArrayBuffer> = alloc(0);
   #output: Uint8Array<ArrayBuffer> = alloc(0);
   #inputEnded = false;
+  #inLine = false;
   #outputEnded = false;
 
   /** @param master the pty's master side. The user's terminal is raw until the relay is disposed. */
@@ -111,12 +113,15 @@ export class TerminalRelay implements Disposable {
     const bytes = readOrEnd(STDIN);
     if (bytes.length > 0) {
       this.#input = bytes;
+      this.#inLine = bytes.at(-1) !== NEWLINE;
       return this.#typedSignal(bytes);
     }
     this.#inputEnded = true;
-    // End of input is the character for it: the program reads an end of file.
+    // End of input is the character for it: the program reads an end of file. Within a line it only
+    // ends what is read at once (termios(3)), so that it takes another one.
     const VEOF = 4;
-    this.#input = getTerminal(this.#master).slice(C_CC + VEOF, C_CC + VEOF + 1);
+    const end = getTerminal(this.#master)[C_CC + VEOF];
+    this.#input = Uint8Array.from(this.#inLine ? [end, end] : [end]);
     return undefined;
   }
 

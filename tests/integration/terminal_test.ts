@@ -21,6 +21,11 @@ async function runShown(
   return { outcome, shown: terminal.shown.replaceAll("\r\n", "\n") };
 }
 
+async function sha256(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 const TTYS = "tty; for fd in 0 1 2; do test -t $fd && echo $fd; done; exit 6";
 
 Deno.test("in a terminal a program gets one of its own, the first of its instance", async () => {
@@ -64,6 +69,16 @@ Deno.test("-t with pipes: the end of input ends what reads", async () => {
   const { stdout, code } = await workspace.run(["-t", ...run, "cat"], { stdin: "a\nb\n" });
   assertEquals(code, 0);
   assertMatch(stdout.replaceAll("\r\n", "\n"), /^(a\nb\n|a\na\nb\nb\n|a\nb\na\nb\n)/);
+});
+
+Deno.test("-t with pipes: so does one within a line, and all that comes before it arrives", async () => {
+  const script = "stty -echo; echo ready; sha256sum";
+  const running = workspace.start(["-t", ...sh(script)], { stdin: "piped" });
+  await running.says(/ready/);
+  const typed = "a line of what is piped\n".repeat(4000) + "the last one";
+  await running.feed(typed);
+  const { code, stdout } = await running.end();
+  assertEquals([code, stdout], [0, `ready\r\n${await sha256(typed)}  -\r\n`]);
 });
 
 for (const redirect of ["< /dev/null", "> /dev/null"]) {
@@ -110,11 +125,7 @@ Deno.test("20000 typed lines arrive, none lost or changed", async () => {
   const lines = Array.from({ length: 20000 }, (_, i) => `line ${i} of what is pasted\n`).join("");
   await terminal.type(lines);
   await running.end();
-  const hash = new Uint8Array(
-    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines)),
-  );
-  const digest = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  assertEquals(terminal.shown, `ready\r\n${digest}  -\r\n`);
+  assertEquals(terminal.shown, `ready\r\n${await sha256(lines)}  -\r\n`);
 });
 
 Deno.test("all output of a short-lived program is shown, 40 times", async () => {
