@@ -44,10 +44,17 @@ export function isTerminal(fd: number): boolean {
   return trySyscall("ioctl", fd, TCGETS2, alloc(termios2.size)) !== -1;
 }
 
+const OPOST = 0o1;
+
+/** Whether the terminal makes of each newline the beginning of a line (OPOST, termios(3)), as a raw one does not. */
+export function isProcessed(fd: number): boolean {
+  return (termios2.get(getTerminal(fd), "c_oflag") & OPOST) !== 0;
+}
+
 /** cfmakeraw(3): every byte goes through as it is. */
 export function makeRaw(settings: Termios): Termios {
   const IGNBRK = 0o1, BRKINT = 0o2, PARMRK = 0o10, ISTRIP = 0o40, INLCR = 0o100;
-  const IGNCR = 0o200, ICRNL = 0o400, IXON = 0o2000, OPOST = 0o1;
+  const IGNCR = 0o200, ICRNL = 0o400, IXON = 0o2000;
   const ECHO = 0o10, ECHONL = 0o100, ICANON = 0o2, ISIG = 0o1, IEXTEN = 0o100000;
   const CSIZE = 0o60, PARENB = 0o400, CS8 = 0o60;
   const raw = settings.slice();

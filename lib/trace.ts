@@ -1,4 +1,7 @@
+import { isProcessed } from "../ffi/tty.ts";
 import { visible } from "./quote.ts";
+
+const STDERR = 2;
 
 /** A step as it is told to the user: what is done, the call behind it and how to check it by hand. */
 export interface StepInfo {
@@ -56,10 +59,16 @@ export function beginStep(told: StepInfo): () => void {
  */
 export function tell(text: string): void {
   try {
-    console.error(Deno.stderr.isTerminal() ? text.split("\n").map(visible).join("\n") : text);
+    console.error(Deno.stderr.isTerminal() ? onTerminal(text) : text);
   } catch {
     // There is nobody left to tell.
   }
+}
+
+function onTerminal(text: string): string {
+  const lines = text.split("\n").map(visible);
+  // A raw one, as it is while a program has it, goes to the beginning of a line only when it is told to.
+  return isProcessed(STDERR) ? lines.join("\n") : `${lines.join("\r\n")}\r`;
 }
 
 /** Prints a warning, one line on stderr. Warnings never change what happens. */

@@ -52,6 +52,7 @@ export interface Followed {
 export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): ExitStatus {
   const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
+  relay?.begin();
   let killedFor: number | undefined;
   const deliver = (signal: number) => {
     if (signal === SIGNALS.SIGWINCH && relay) relay.resize();

@@ -34,19 +34,28 @@ export class TerminalRelay implements Disposable {
   #output: Uint8Array<ArrayBuffer> = alloc(0);
   #inputEnded = false;
   #inLine = false;
+  #begun = false;
   #outputEnded = false;
 
-  /** @param master the pty's master side. The user's terminal is raw until the relay is disposed. */
+  /** @param master the pty's master side. */
   constructor(master: number) {
     this.#master = master;
     this.#pty = { fd: master, events: 0, revents: 0 };
     this.resize();
+  }
+
+  /**
+   * The program runs: from now on the user's terminal is its own, raw. What was typed before is still there
+   * to be read, for the settings change without a flush.
+   */
+  begin(): void {
     if (this.#saved) setTerminal(STDIN, makeRaw(this.#saved));
+    this.#begun = true;
   }
 
   /** Gives the terminal back as it was. */
   [Symbol.dispose](): void {
-    if (this.#saved === undefined) return;
+    if (this.#saved === undefined || !this.#begun) return;
     try {
       setTerminal(STDIN, this.#saved);
     } catch (error) {

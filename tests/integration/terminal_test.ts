@@ -1,6 +1,6 @@
 /** A terminal of its own: what the user sees, types, and gets back at the end. */
 
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertNotMatch } from "@std/assert";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
 import type { Outcome } from "./support/process.ts";
 import { Terminal } from "./support/terminal.ts";
@@ -113,6 +113,16 @@ Deno.test("what is typed ahead is not lost", async () => {
   using terminal = new Terminal();
   await terminal.type("early\n");
   const running = terminal.start(workspace, sh('read line; echo "<$line>"'));
+  await running.end();
+  assertMatch(terminal.shown, /<early>\r\n$/);
+});
+
+Deno.test("nor is the beginning of a line", async () => {
+  using terminal = new Terminal();
+  await terminal.type("ear");
+  const running = terminal.start(workspace, sh('echo ready; read line; echo "<$line>"'));
+  await terminal.shows(/ready/);
+  await terminal.type("ly\r");
   await running.end();
   assertMatch(terminal.shown, /<early>\r\n$/);
 });
@@ -282,6 +292,13 @@ for (const { name, args, code, end } of WAYS) {
     assertEquals(terminal.settings, before);
   });
 }
+
+Deno.test("steps told in a terminal stand at the beginning of lines, all of them", async () => {
+  using terminal = new Terminal();
+  await terminal.start(workspace, ["-explain", ...sh("echo hi")]).end();
+  assertMatch(terminal.shown, /\d+\. \[container\] run [^]*\r\nhi\r\n[^]*\d+\. \[host\] remove/);
+  assertNotMatch(terminal.shown, /[^\r]\n/);
+});
 
 Deno.test("errors in a terminal stand at the beginning of lines", async () => {
   using terminal = new Terminal();
