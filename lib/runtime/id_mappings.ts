@@ -39,6 +39,15 @@ export function hostId(id: number, mappings: readonly IDMapping[] = []): number 
   return undefined;
 }
 
+/** The mappings of user ids of the user namespace that a process is in, with the ids that this process sees as the host's. */
+export function uidMappingsOf(pid: number): IDMapping[] {
+  const lines = Deno.readTextFileSync(`/proc/${pid}/uid_map`).trim().split("\n");
+  return lines.map((line) => {
+    const [containerID, hostID, size] = line.trim().split(/ +/).map(Number);
+    return { containerID, hostID, size };
+  });
+}
+
 /** The ids of the host that mappings use, for a container's record. */
 export function hostIdsOf(mappings: readonly IDMapping[] | undefined): IdRange[] | undefined {
   return mappings?.map(({ hostID, size }) => ({ first: hostID, size }));

@@ -21,6 +21,8 @@ import {
 import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { HookCall, Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
+import { giveAwayPipes } from "../init/steps/credentials.ts";
+import { hostId, uidMappingsOf } from "./id_mappings.ts";
 import { canBeLaunched, LaunchedProcess } from "./launched_process.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
 import { StartContainerHooks } from "./hooks.ts";
@@ -124,6 +126,8 @@ export class Spawned implements Disposable {
    */
   awaitReady(): void {
     if (!this.#listen()) throw new DiedEarly(waitid(this.pid));
+    const { plan, namespaces } = this.#options;
+    if (namespaces.has("user")) giveAwayPipesFromOutside(plan, this.pid);
   }
 
   /**
@@ -249,6 +253,17 @@ export class Spawned implements Disposable {
     this.#pid = pid;
     this.#pidfd = new Fd(pidfd_open(pid));
   }
+}
+
+/**
+ * The pipes of the host are nothing that root of a user namespace may give away, nor open by a name such as
+ * /dev/stdout: who is on the host does it, for root in there as for others.
+ */
+function giveAwayPipesFromOutside(plan: Plan, pid: number): void {
+  const user = plan.find((step) => step.do === "become user");
+  if (user === undefined || plan.some((step) => step.do === "terminal")) return;
+  const owner = hostId(user.uid, uidMappingsOf(pid));
+  if (owner !== undefined) giveAwayPipes(owner);
 }
 
 /** What hears of a process that becomes its program. */

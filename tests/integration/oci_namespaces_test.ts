@@ -207,6 +207,23 @@ Deno.test("in a user namespace root is somebody else on the host, and what root 
   assert(Number(entries) > 0);
 });
 
+Deno.test("in a user namespace standard output and error are opened by name, by exec too", async () => {
+  const script = "echo out > /dev/stdout; echo err > /dev/stderr";
+  for (const uid of [0, 99]) {
+    const { code, stdout, stderr } = await bundles.run(script, (spec) => {
+      mapUsers(spec);
+      spec.process.user = { uid, gid: uid };
+    });
+    assertEquals([code, stdout, stderr], [0, "out\n", "err\n"], `${uid}`);
+  }
+  await bundles.during(mapUsers, async (id) => {
+    for (const user of ["0", "99"]) {
+      const told = await bundles.command(["exec", "-u", user, id, "sh", "-c", script]);
+      assertEquals([told.code, told.stdout, told.stderr], [0, "out\n", "err\n"], user);
+    }
+  });
+});
+
 Deno.test("the bundle of a user namespace may lie where its root cannot look", async () => {
   const bundle = await bundles.make("cat /etc/alpine-release; cat /mnt/secret", (spec) => {
     mapUsers(spec);

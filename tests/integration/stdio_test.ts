@@ -55,6 +55,39 @@ Deno.test("they are pipes inside too", async () => {
   assertEquals(stdout, "fifo\nfifo\nfifo\n");
 });
 
+const USERS: readonly (readonly string[])[] = [
+  [],
+  ["-u", "99"],
+  ["-userns", "auto"],
+  ["-userns", "auto", "-u", "99"],
+];
+
+for (const options of USERS) {
+  Deno.test(`they can be opened by name: ${options.join(" ") || "as root"}`, async () => {
+    const script = "cat /dev/stdin > /dev/stdout; echo err > /dev/stderr";
+    const { code, stdout, stderr } = await workspace.run(
+      [...options, ...run, "/bin/sh", "-c", script],
+      { stdin: "in\n" },
+    );
+    assertEquals([code, stdout, stderr], [0, "in\n", "err\n"]);
+  });
+}
+
+Deno.test("files and devices stay their owner's", async () => {
+  const [input, output] = ["mine", "mine too"].map((name) => workspace.path(name));
+  await Deno.writeTextFile(input, "in\n");
+  const through = ["sh", "-c", '"$@" < "$0" > "$OUTPUT" 2> /dev/null', input];
+  const owner = (path: string) => Deno.statSync(path).uid;
+  for (const options of USERS) {
+    const told = await workspace.run([...options, ...run, "cat"], {
+      through,
+      env: { OUTPUT: output },
+    });
+    assertEquals([told.code, await Deno.readTextFile(output)], [0, "in\n"]);
+    assertEquals([input, output, "/dev/null"].map(owner), [0, 0, 0]);
+  }
+});
+
 Deno.test("the end of input arrives, before anything and in between", async () => {
   assertEquals((await workspace.run([...run, "wc", "-c"])).stdout, "0\n");
   const running = workspace.start([...run, "/bin/sh", "-c", "read a; echo $a; wc -c"], {

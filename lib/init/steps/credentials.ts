@@ -36,7 +36,8 @@ function setGroups({ groups, gid }: CredentialsStep): void {
 
 /**
  * Pipes that are standard input or output become the user's, who could not open /dev/stdout
- * otherwise. The caller's files and terminals stay the caller's.
+ * otherwise. The caller's files and terminals stay the caller's: they outlast the program, which as their
+ * owner could do more to them than with what it was given, such as write to its input.
  */
 export function giveAwayPipes(uid: number): void {
   for (const fd of [0, 1, 2]) {
