@@ -13,6 +13,7 @@ import {
   setWindowSize,
   termios2,
 } from "../../ffi/tty.ts";
+import { warn } from "../trace.ts";
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -35,6 +36,7 @@ export class TerminalRelay implements Disposable {
   #inputEnded = false;
   #inLine = false;
   #begun = false;
+  #lost = false;
   #outputEnded = false;
 
   /** @param master the pty's master side. */
@@ -119,7 +121,8 @@ export class TerminalRelay implements Disposable {
   }
 
   #readInput(): number | undefined {
-    const bytes = readOrEnd(STDIN);
+    const bytes = readInput();
+    if (bytes === undefined) return undefined;
     if (bytes.length > 0) {
       this.#input = bytes;
       this.#inLine = bytes.at(-1) !== NEWLINE;
@@ -158,16 +161,33 @@ export class TerminalRelay implements Disposable {
     try {
       this.#output = this.#output.subarray(write(STDOUT, this.#output));
     } catch (error) {
-      // Nobody reads any more: the program goes on, its output goes nowhere.
-      if (!(error instanceof SysError && (error.code === "EPIPE" || error.code === "EIO"))) {
-        throw error;
-      }
+      if (!(error instanceof SysError)) throw error;
+      if (error.code === "EAGAIN") return;
+      // The program goes on, its output goes nowhere.
       this.#output = alloc(0);
+      this.#loses(error);
     }
+  }
+
+  /** Tells once that output is lost; of a reader who has gone away there is nothing to tell. */
+  #loses(error: SysError): void {
+    if (error.code === "EPIPE" || error.code === "EIO" || this.#lost) return;
+    this.#lost = true;
+    warn(`write the program's output: ${error.message}: what cannot be written is lost`);
   }
 }
 
 const C_CC = 17;
+
+/** Reads what there is; empty at the end, as where nothing can be read; undefined where there is nothing after all. */
+function readInput(): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return read(STDIN, alloc(CHUNK));
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return error.code === "EAGAIN" ? undefined : alloc(0);
+  }
+}
 
 /** Reads what there is; empty at the end, which a pty's master tells by EIO once all slaves are closed. */
 function readOrEnd(fd: number): Uint8Array<ArrayBuffer> {

@@ -81,6 +81,32 @@ Deno.test("-t with pipes: so does one within a line, and all that comes before i
   assertEquals([code, stdout], [0, `ready\r\n${await sha256(typed)}  -\r\n`]);
 });
 
+Deno.test("-t with an output that takes nothing: it is told once, and the program goes on", async () => {
+  const script = "seq 1 3000; sleep 0.1; seq 1 3000; exit 3";
+  const through = ["sh", "-c", '"$@" > /dev/full', "sh"];
+  const { code, stderr } = await workspace.run(["-t", ...sh(script)], { through });
+  const lost = "gocontainer: warning: write the program's output: write 1: ENOSPC " +
+    "(No space left on device): what cannot be written is lost\n";
+  assertEquals([code, stderr], [3, lost]);
+});
+
+Deno.test("in a terminal that is told at the beginning of a line, and what follows too", async () => {
+  using terminal = new Terminal();
+  const args = ["-t", ...sh("echo; read line; exit 3")];
+  const running = terminal.start(workspace, args, { redirect: "> /dev/full" });
+  await terminal.shows(/is lost\r\n$/);
+  await terminal.type("\r");
+  assertEquals((await running.end()).code, 3);
+});
+
+for (const redirect of ["< /", "0> /dev/null"]) {
+  Deno.test(`-t with an input that cannot be read: it is at its end (${redirect})`, async () => {
+    const through = ["sh", "-c", `"$@" ${redirect}`, "sh"];
+    const told = await workspace.run(["-t", ...sh("cat; echo end")], { through });
+    assertEquals([told.code, told.stdout, told.stderr], [0, "end\r\n", ""]);
+  });
+}
+
 for (const redirect of ["< /dev/null", "> /dev/null"]) {
   Deno.test(`none by itself when only one side is a terminal: ${redirect}`, async () => {
     using terminal = new Terminal();
