@@ -39,7 +39,10 @@ export function poll(fds: readonly PollFd[], timeout?: number): number {
     8,
   );
   if (ready === -1) {
-    if (errnoName(errno()) === "EINTR") return 0;
+    if (errnoName(errno()) === "EINTR") {
+      for (const entry of fds) entry.revents = 0;
+      return 0;
+    }
     throw new SysError("ppoll", errno());
   }
   fds.forEach((entry, i) => entry.revents = view.getInt16(i * 8 + 6, true));
