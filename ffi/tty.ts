@@ -69,6 +69,14 @@ export function makeRaw(settings: Termios): Termios {
   return raw;
 }
 
+/** The settings with Ctrl-C and its like sending signals (ISIG, termios(3)). */
+export function sendSignals(settings: Termios): Termios {
+  const ISIG = 0o1;
+  const sending = settings.slice();
+  termios2.set(sending, "c_lflag", (termios2.get(sending, "c_lflag") | ISIG) >>> 0);
+  return sending;
+}
+
 /** A terminal's size in characters. */
 export interface WindowSize {
   rows: number;

@@ -28,6 +28,14 @@ const FORWARDED: readonly number[] = [
   ...Array.from({ length: LAST_REAL_TIME - FIRST_REAL_TIME + 1 }, (_, i) => FIRST_REAL_TIME + i),
 ];
 
+/** Those of them by which a user ends what runs. */
+const ENDING: readonly number[] = [
+  SIGNALS.SIGINT,
+  SIGNALS.SIGTERM,
+  SIGNALS.SIGHUP,
+  SIGNALS.SIGQUIT,
+];
+
 /**
  * Signals sent to gocontainer from now on wait to be read, so that none is lost while the container
  * is being made. To be called before the first process is made, which sets its own mask.
@@ -45,7 +53,8 @@ export interface Followed {
 
 /**
  * Follows a running container to its end: one poll(2) loop that hands on signals and, with a
- * terminal, input and output. All output there is has been written when it returns.
+ * terminal, input and output. All output there is has been written when it returns, unless a signal
+ * ended the wait for who reads it.
  *
  * @param signals what {@link holdSignals} gave.
  */
@@ -54,7 +63,9 @@ export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): E
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
   relay?.begin();
   let killedFor: number | undefined;
+  let ending: number | undefined;
   const deliver = (signal: number) => {
+    if (ENDING.includes(signal)) ending = signal;
     if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
     else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };
@@ -70,9 +81,31 @@ export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): E
     if (onEnd.revents) break;
   }
   const status = waitid(process.pid)!;
-  relay?.drain();
+  const given = relay && drain(relay, signals, ending);
+  if (given !== undefined) return { signal: given };
   // What was killed in a signal's stead ended by that signal.
   return killedFor !== undefined && "signal" in status ? { signal: killedFor } : status;
+}
+
+/**
+ * Hands on the output that is still on the way. A signal ends the wait for a reader who stands still; one
+ * that came before leaves him some time for each piece.
+ *
+ * @returns the signal for which output was given up.
+ */
+function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | undefined {
+  const GRACE = 1000;
+  const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
+  relay.end();
+  for (let fds = relay.remaining(); fds.length > 0; fds = relay.remaining()) {
+    const ready = poll([onSignal, ...fds], ending === undefined ? undefined : GRACE);
+    if (ready === 0 && ending !== undefined) return ending;
+    const received = onSignal.revents === 0 ? [] : readSignals(signals);
+    const given = received.find((signal) => ENDING.includes(signal));
+    if (given !== undefined) return given;
+    relay.move(fds);
+  }
+  return undefined;
 }
 
 function readSignals(signals: Fd): number[] {

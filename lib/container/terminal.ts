@@ -1,7 +1,7 @@
 import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { read, write } from "../../ffi/file.ts";
-import { poll, POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
+import { POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
 import { alloc } from "../../ffi/struct.ts";
 import {
   getForegroundGroup,
@@ -9,8 +9,10 @@ import {
   getWindowSize,
   isTerminal,
   makeRaw,
+  sendSignals,
   setTerminal,
   setWindowSize,
+  type Termios,
   termios2,
 } from "../../ffi/tty.ts";
 import { warn } from "../trace.ts";
@@ -51,15 +53,23 @@ export class TerminalRelay implements Disposable {
    * to be read, for the settings change without a flush.
    */
   begin(): void {
-    if (this.#saved) setTerminal(STDIN, makeRaw(this.#saved));
     this.#begun = true;
+    if (this.#saved) this.#set(makeRaw(this.#saved));
+  }
+
+  /** The program has ended: the characters for signals are gocontainer's again, or Ctrl-C could not end it. */
+  end(): void {
+    if (this.#saved) this.#set(sendSignals(makeRaw(this.#saved)));
   }
 
   /** Gives the terminal back as it was. */
   [Symbol.dispose](): void {
-    if (this.#saved === undefined || !this.#begun) return;
+    if (this.#saved && this.#begun) this.#set(this.#saved);
+  }
+
+  #set(settings: Termios): void {
     try {
-      setTerminal(STDIN, this.#saved);
+      setTerminal(STDIN, settings);
     } catch (error) {
       // A terminal that has gone away needs nothing any more.
       if (!(error instanceof SysError && error.code === "EIO")) throw error;
@@ -106,18 +116,11 @@ export class TerminalRelay implements Disposable {
     return signal;
   }
 
-  /** After the program's end: hands on all output that is still on the way. */
-  drain(): void {
-    while (!this.#outputEnded || this.#output.length > 0) {
-      if (this.#output.length > 0) {
-        poll([this.#toUser]);
-        this.#writeOutput();
-      } else {
-        this.#pty.events = POLLIN;
-        poll([this.#pty]);
-        this.#readOutput();
-      }
-    }
+  /** What to wait for once the program has ended: output that is still on the way; nothing when there is none. */
+  remaining(): PollFd[] {
+    if (this.#output.length > 0) return [this.#toUser];
+    this.#pty.events = POLLIN;
+    return this.#outputEnded ? [] : [this.#pty];
   }
 
   #readInput(): number | undefined {

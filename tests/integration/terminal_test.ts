@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertNotMatch } from "@std/assert";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
+import { exists, host } from "./support/project.ts";
 import type { Outcome } from "./support/process.ts";
 import { Terminal } from "./support/terminal.ts";
 import { until } from "./support/wait.ts";
@@ -106,6 +107,57 @@ for (const redirect of ["< /", "0> /dev/null"]) {
     assertEquals([told.code, told.stdout, told.stderr], [0, "end\r\n", ""]);
   });
 }
+
+/** A pipe by name that is full, and that nobody reads. */
+async function fullPipe(): Promise<{ path: string } & Disposable> {
+  const path = workspace.path("full");
+  await host("mkfifo", path);
+  const pipe = Deno.openSync(path, { read: true, write: true });
+  pipe.writeSync(new Uint8Array(65536));
+  return {
+    path,
+    [Symbol.dispose]() {
+      pipe.close();
+      Deno.removeSync(path);
+    },
+  };
+}
+
+Deno.test("-t with a reader who stands still: SIGTERM ends the program and the wait", async () => {
+  using full = await fullPipe();
+  const through = ["sh", "-c", 'exec "$@" > "$0"', full.path];
+  const running = workspace.start(["-t", ...run, "yes"], { through });
+  await running.becomes("yes");
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 143);
+});
+
+Deno.test("-t with a reader who stands still: SIGTERM ends the wait for him alone, too", async () => {
+  using full = await fullPipe();
+  const through = ["sh", "-c", 'exec "$@" > "$0"', full.path];
+  const running = workspace.start(["-t", ...sh("read line; seq 1 1000")], {
+    through,
+    stdin: "piped",
+  });
+  const { init } = await running.record();
+  await running.feed("\n");
+  await until("the program has ended", () => !exists(`/proc/${init.pid}`));
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 143);
+});
+
+Deno.test("-t with a reader who stands still: so does Ctrl-C once the program has ended", async () => {
+  using full = await fullPipe();
+  using terminal = new Terminal();
+  const running = terminal.start(workspace, ["-t", ...sh("read line; seq 1 1000")], {
+    redirect: `> ${full.path}`,
+  });
+  const { init } = await running.record();
+  await terminal.type("\r");
+  await until("the program has ended", () => !exists(`/proc/${init.pid}`));
+  await terminal.type("\x03");
+  assertEquals((await running.end()).code, 130);
+});
 
 for (const redirect of ["< /dev/null", "> /dev/null"]) {
   Deno.test(`none by itself when only one side is a terminal: ${redirect}`, async () => {
