@@ -19,11 +19,17 @@ function sigset(signals: Iterable<number>): Uint8Array<ArrayBuffer> {
 }
 
 const SIG_BLOCK = 0;
+const SIG_UNBLOCK = 1;
 const SIG_SETMASK = 2;
 
 /** sigprocmask(2) SIG_BLOCK for this thread. */
 export function blockSignals(signals: Iterable<number>): void {
   syscall("rt_sigprocmask", "block", SIG_BLOCK, sigset(signals), null, 8);
+}
+
+/** sigprocmask(2) SIG_UNBLOCK for this thread; what has come meanwhile arrives before this returns. */
+export function unblockSignals(signals: Iterable<number>): void {
+  syscall("rt_sigprocmask", "unblock", SIG_UNBLOCK, sigset(signals), null, 8);
 }
 
 /** sigprocmask(2) SIG_SETMASK for this thread: exactly these are blocked afterwards. */

@@ -122,6 +122,16 @@ export function openPtyPeer(master: number): number {
   return syscall("ioctl", "TIOCGPTPEER", master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
+/**
+ * Whether this process is a job in the background of that terminal, and would be stopped if it read there
+ * (SIGTTIN, termios(3)). Of a terminal that is not its controlling one nobody is.
+ */
+export function isInBackground(fd: number): boolean {
+  const front = alloc(4);
+  if (trySyscall("ioctl", fd, TIOCGPGRP, front) === -1) return false;
+  return new DataView(front.buffer).getInt32(0, true) !== syscall("getpgid", "", 0);
+}
+
 /** tcgetpgrp(3): the process group in front, numbered as this process sees it; 0 when it is not seen from here. */
 export function getForegroundGroup(fd: number): number {
   const group = alloc(4);

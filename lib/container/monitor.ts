@@ -5,25 +5,27 @@ import { poll, type PollFd, POLLIN } from "../../ffi/poll.ts";
 import { type ExitStatus, pidfd_send_signal, waitid } from "../../ffi/process.ts";
 import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
 import { alloc } from "../../ffi/struct.ts";
+import type { Cgroup } from "../cgroup/cgroup.ts";
 import { defaultActionOf } from "./disposition.ts";
+import { stop } from "./job.ts";
 import type { TerminalRelay } from "./terminal.ts";
 
-/** Not for the program: what cannot be held, faults, children and sockets, and the shell's job control. */
+/** Not for the program: what cannot be held, faults, children and sockets, and a terminal that is another job's. */
 const OWN: readonly number[] = [
   ...[SIGNALS.SIGKILL, SIGNALS.SIGSTOP],
   ...[SIGNALS.SIGSEGV, SIGNALS.SIGBUS, SIGNALS.SIGILL, SIGNALS.SIGFPE],
   ...[SIGNALS.SIGCHLD, SIGNALS.SIGURG],
-  ...[SIGNALS.SIGTSTP, SIGNALS.SIGTTIN, SIGNALS.SIGTTOU],
+  ...[SIGNALS.SIGTTIN, SIGNALS.SIGTTOU],
 ];
 
 /** 32 and 33 are the C library's own. */
 const FIRST_REAL_TIME = 34, LAST_REAL_TIME = 64;
 
 /**
- * The signals that are meant for the program. Where gocontainer itself fails, by SIGTRAP or abort(3), it ends
- * all the same: the kernel does not let a fault be blocked, nor the C library an abort.
+ * The signals that are meant for the program, not for gocontainer alone. Where gocontainer itself fails, by SIGTRAP
+ * or abort(3), it ends all the same: the kernel does not let a fault be blocked, nor the C library an abort.
  */
-const FORWARDED: readonly number[] = [
+const HELD: readonly number[] = [
   ...Object.values(SIGNALS).filter((signal) => !OWN.includes(signal)),
   ...Array.from({ length: LAST_REAL_TIME - FIRST_REAL_TIME + 1 }, (_, i) => FIRST_REAL_TIME + i),
 ];
@@ -41,14 +43,22 @@ const ENDING: readonly number[] = [
  * is being made. To be called before the first process is made, which sets its own mask.
  */
 export function holdSignals(): Fd {
-  blockSignals(FORWARDED);
-  return new Fd(signalfd(FORWARDED));
+  blockSignals(HELD);
+  return new Fd(signalfd(HELD));
 }
 
 /** The container's first process, as the monitor needs it. */
 export interface Followed {
   readonly pid: number;
   readonly pidfd: number;
+}
+
+/** What belongs to a container that is followed. */
+export interface FollowOptions {
+  /** The way to its terminal, where it has one. */
+  readonly relay?: TerminalRelay;
+  /** The cgroup that stands still while gocontainer is stopped. */
+  readonly cgroup?: Cgroup;
 }
 
 /**
@@ -58,7 +68,11 @@ export interface Followed {
  *
  * @param signals what {@link holdSignals} gave.
  */
-export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): ExitStatus {
+export function follow(
+  process: Followed,
+  signals: Fd,
+  { relay, cgroup }: FollowOptions = {},
+): ExitStatus {
   const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
   relay?.begin();
@@ -66,7 +80,8 @@ export function follow(process: Followed, signals: Fd, relay?: TerminalRelay): E
   let ending: number | undefined;
   const deliver = (signal: number) => {
     if (ENDING.includes(signal)) ending = signal;
-    if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
+    if (signal === SIGNALS.SIGTSTP) stop(cgroup);
+    else if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
     else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };
   for (;;) {
@@ -101,6 +116,7 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
     const ready = poll([onSignal, ...fds], ending === undefined ? undefined : GRACE);
     if (ready === 0 && ending !== undefined) return ending;
     const received = onSignal.revents === 0 ? [] : readSignals(signals);
+    if (received.includes(SIGNALS.SIGTSTP)) stop();
     const given = received.find((signal) => ENDING.includes(signal));
     if (given !== undefined) return given;
     relay.move(fds);

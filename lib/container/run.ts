@@ -18,6 +18,7 @@ import { makeConfig } from "./config.ts";
 import { ContainerFolder, removeContainerFolder } from "./folder.ts";
 import { collectGarbage, tellFailures } from "./gc.ts";
 import { type ImageDefaults, obtainImage, type ReadyImage } from "./image.ts";
+import { leaveTerminalToFront } from "./job.ts";
 import { follow, holdSignals } from "./monitor.ts";
 import { type Network, prepareNetwork } from "./network.ts";
 import type { RunOptions } from "./options.ts";
@@ -136,6 +137,7 @@ function runFrom(
   folder.writeConfig(spec);
 
   const cgroup = makeCgroup(spec, options, parts);
+  if (!options.terminal) leaveTerminalToFront();
   const container = parts.use(create({
     state,
     spec,
@@ -151,7 +153,7 @@ function runFrom(
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
   container.start();
-  const status = follow(container, signals, relay);
+  const status = follow(container, signals, { relay, cgroup });
   return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };
 }
 

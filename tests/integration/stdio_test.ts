@@ -1,6 +1,9 @@
-/** Standard input and output without a terminal: pipes stay pipes, byte for byte. */
+/** Standard input and output without a terminal of its own: pipes stay pipes, byte for byte. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { BINARY } from "./support/project.ts";
+import { Terminal } from "./support/terminal.ts";
+import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -156,4 +159,59 @@ Deno.test("output comes while the program runs, not only at its end", async () =
   await running.says(/^early\n$/);
   await running.feed("go\n");
   assertMatch((await running.end()).stdout, /^early\nlate\n$/);
+});
+
+/** A shell with job control, and what it takes to run the binary there. */
+function startShell(terminal: Terminal): { gocontainer: string; end(): Promise<unknown> } {
+  const running = terminal.start(workspace, ["--norc", "--noediting"], { binary: "/bin/bash" });
+  return {
+    gocontainer: `${BINARY} -rm -t=false ${run.join(" ")}`,
+    end: async () => {
+      await terminal.type("exit\r");
+      return await running.end();
+    },
+  };
+}
+
+const reads = (path: string) => {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+};
+
+Deno.test("a container in the background has no input, and leaves the terminal to the shell", async () => {
+  using terminal = new Terminal();
+  const shell = startShell(terminal);
+  await terminal.type(
+    `${shell.gocontainer} sh -c 'wc -c; exit 7' > job & wait $!; echo ended-$?\r`,
+  );
+  await terminal.shows(/ended-7\r\n/);
+  await shell.end();
+  assertEquals(reads(workspace.path("job")), "0\n");
+});
+
+Deno.test("one in front has the terminal; Ctrl-Z stops it, until it is in front again", async () => {
+  using terminal = new Terminal();
+  const shell = startShell(terminal);
+  const output = workspace.path("front");
+  // Who reads is not the first process.
+  await terminal.type(`${shell.gocontainer} sh -c 'cat; exit 7' > front\r`);
+  await terminal.type("one\r");
+  await until("the first line has arrived", () => reads(output) === "one\n");
+  await terminal.type("\x1a");
+  await terminal.shows(/Stopped/);
+  for (let i = 1; i <= 5; i++) {
+    await terminal.type(`echo shell-$((i=${i}))\r`);
+    await terminal.shows(new RegExp(`\\nshell-${i}\\r`));
+  }
+  await terminal.type("fg\r");
+  await terminal.shows(/# fg\r\n[^\n]*gocontainer /);
+  await terminal.type("two\r");
+  await until("the second line has arrived", () => reads(output) === "one\ntwo\n");
+  await terminal.type("\x04");
+  await terminal.type("echo ended-$?\r");
+  await terminal.shows(/ended-7\r\n/);
+  await shell.end();
 });

@@ -9,6 +9,7 @@ import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
+import { tell } from "../../trace.ts";
 
 /** The options of `create`, as runc has them. */
 export const CREATE_OPTIONS: readonly OptionSpec[] = [
@@ -61,11 +62,11 @@ export async function runBundleCommand(args: Arguments, global: GlobalOptions): 
   writePidFile(args, container.pid);
   container.start();
   startHooks(state, spec);
-  const status = follow(container, signals, relay);
+  const status = follow(container, signals, { relay, cgroup });
   const { kills, limit } = cgroup.oom();
   const code = "code" in status ? status.code : 128 + status.signal;
   if (code === 137 && kills > 0 && limit !== undefined) {
-    console.error(`gocontainer: killed: out of memory (limit ${formatBytes(limit)})`);
+    tell(`gocontainer: killed: out of memory (limit ${formatBytes(limit)})`);
   }
   if (args.flag("keep")) made.detach();
   else {

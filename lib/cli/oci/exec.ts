@@ -1,5 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
 import { follow, holdSignals } from "../../container/monitor.ts";
+import { leaveTerminalToFront } from "../../container/job.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
 import { UsageError } from "../../errors.ts";
 import { loadProcess } from "../../oci/load.ts";
@@ -63,6 +64,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   const spec = configOf(state);
   const seccomp = await containerFilter(spec.linux?.seccomp);
   using signals = holdSignals();
+  if (!process.terminal) leaveTerminalToFront();
   using spawned = execInContainer({
     state,
     process,
@@ -84,7 +86,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
     spawned.release();
     return 0;
   }
-  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, relay);
+  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, { relay });
   return "code" in status ? status.code : 128 + status.signal;
 }
 
