@@ -9,7 +9,7 @@ import type { ChildObserver } from "../runtime/spawn.ts";
 import { formatBytes } from "../runtime/format.ts";
 import { hostIdsOf } from "../runtime/id_mappings.ts";
 import { identify } from "../runtime/process_identity.ts";
-import { checkId, type ContainerState, StateRoot } from "../runtime/state.ts";
+import { checkId, type ContainerRecord, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
 import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
@@ -113,7 +113,7 @@ function runFrom(
   // Whatever happens, nothing that was begun goes on when this is over.
   using begun = new DisposableStack();
   begun.defer(() => wire?.[Symbol.dispose]());
-  const hostname = options.hostname ?? options.name ?? record.id;
+  const hostname = options.hostname ?? defaultHostname(record);
   const spec = makeConfig(options, {
     id: record.id,
     hostname,
@@ -193,6 +193,11 @@ function register(
     removeBundle: options.remove,
   });
   return { state, network, mappings };
+}
+
+/** The name; the id where that is longer than the kernel takes (HOST_NAME_MAX). */
+function defaultHostname({ id, name }: ContainerRecord): string {
+  return name.length <= 64 ? name : id;
 }
 
 function makeCgroup(spec: Spec, { pids }: RunOptions, undo: DisposableStack): Cgroup {

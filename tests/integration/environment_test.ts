@@ -85,6 +85,17 @@ Deno.test("-name gives the hostname, but not the id", async () => {
   assertEquals(workspace.ids().includes("web.1"), false);
 });
 
+Deno.test("a name that is too long for a hostname leaves that to the id", async () => {
+  for (const [length, isName] of [[64, true], [65, false], [128, false]] as const) {
+    const name = "n".repeat(length);
+    const options = ["-net=none", "-name", name];
+    const { code, stdout, stderr } = await workspace.run([...options, "alpine", "hostname"]);
+    assertEquals([code, stderr], [0, ""]);
+    if (isName) assertEquals(stdout, `${name}\n`);
+    else assert(workspace.ids().includes(stdout.trim()), stdout);
+  }
+});
+
 Deno.test("-hostname goes before -name", async () => {
   const options = ["-net=none", "-name", "web2", "-hostname", "www.example.org"];
   const { stdout } = await workspace.run(
