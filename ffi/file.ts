@@ -242,6 +242,23 @@ export function pwriteAll(fd: number, bytes: Uint8Array<ArrayBuffer>, offset: nu
   }
 }
 
+/**
+ * copy_file_range(2): copies from the offset of one file to that of another; where the file system can,
+ * they share the blocks then. Returns the number of bytes; 0 at the end of the file, undefined where
+ * the kernel cannot copy between these two.
+ */
+export function copyFileRange(from: number, to: number, length: number): number | undefined {
+  for (;;) {
+    // More bytes at a time could be more than the result of a call tells.
+    const most = Math.min(length, 2 ** 30);
+    const count = trySyscall("copy_file_range", from, null, to, null, most, 0);
+    if (count !== -1) return count;
+    const code = errnoName(errno());
+    if (["EXDEV", "EOPNOTSUPP", "EINVAL", "ENOSYS"].includes(code)) return undefined;
+    if (code !== "EINTR") throw new SysError("copy_file_range", errno(), `${from} => ${to}`);
+  }
+}
+
 /** ftruncate(2): sets the size in bytes; what is added reads as zeros and takes no space. */
 export function ftruncate(fd: number, size: number): void {
   syscall("ftruncate", `${fd}`, fd, size);

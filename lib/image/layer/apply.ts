@@ -38,9 +38,10 @@ export async function applyLayer(
 ): Promise<void> {
   const { diffId, into, below } = target;
   settleUnlisted(into);
-  using writer = new TreeWriter(into, new LayersView([into, ...below]));
-  const sink = new LayerSink(writer);
   const budget = new Budget(into);
+  const view = new LayersView([into, ...below]);
+  using writer = new TreeWriter(into, view, (entry) => budget.count(entry));
+  const sink = new LayerSink(writer);
   const reader = new TarReader({
     entry(entry) {
       target.member?.(entry.name);

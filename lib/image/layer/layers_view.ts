@@ -14,7 +14,7 @@ import { fgetxattr } from "../../../ffi/xattr.ts";
 import { SysError } from "../../errors.ts";
 import { type ByteString, toCString } from "../tar/bytes.ts";
 import { type Attributes, folderAttributes } from "../tree/attributes.ts";
-import { join, type Place, split } from "../tree/place.ts";
+import { split } from "../tree/place.ts";
 import type { View } from "../tree/view.ts";
 import { isWhiteout, OPAQUE } from "../tree/writer.ts";
 
@@ -45,10 +45,11 @@ export class LayersView implements View {
       : undefined;
   }
 
-  holderOf(place: Place): Fd | undefined {
-    const found = this.#lookUp(join(place));
-    if (found === undefined || isFolder(found.status)) return undefined;
-    return new Fd(openBeneath(found.root, place.folder, O_PATH | O_DIRECTORY));
+  file(path: ByteString): Fd | undefined {
+    const found = this.#lookUp(path);
+    return found === undefined || isFolder(found.status)
+      ? undefined
+      : new Fd(openBeneath(found.root, path, O_PATH | O_NOFOLLOW));
   }
 
   #lookUp(path: ByteString): { root: number; status: FileStatus } | undefined {

@@ -23,6 +23,7 @@ import {
 import { alloc } from "../../../ffi/struct.ts";
 import { fgetxattr, flistxattr } from "../../../ffi/xattr.ts";
 import { type ByteString, toByteString, toCString } from "../tar/bytes.ts";
+import { identityOf } from "./member.ts";
 import { isWhiteout } from "./writer.ts";
 
 /** Bytes of a file that are read at a time. */
@@ -37,13 +38,14 @@ export interface Difference {
 
 /**
  * Compares two trees to the first difference: names, types, modes, owners, device numbers, link targets,
- * numbers of names, times of all but folders and whiteouts, extended attributes and content. Nothing is followed.
+ * which names are of one file, times of all but folders and whiteouts, extended attributes and content. Nothing is followed.
  *
  * @param a descriptor of a folder, which stays the caller's
  * @param b likewise
  */
 export function firstDifference(a: number, b: number): Difference | undefined {
   const left: ByteString[] = ["."];
+  const links = new HardLinks();
   for (let path = left.pop(); path !== undefined; path = left.pop()) {
     using one = openFolder(a, path);
     using other = openFolder(b, path);
@@ -53,25 +55,62 @@ export function firstDifference(a: number, b: number): Difference | undefined {
     const what = attributesDiffer(one.number, other.number);
     if (what !== undefined) return { path, what };
     for (const name of names) {
-      const kind = compareEntry(one.number, other.number, name);
-      if (kind === "folder") left.push(join(path, name));
-      else if (kind !== undefined) return { path: join(path, name), what: kind };
+      const full = join(path, name);
+      const kind = compareEntry(
+        one.number,
+        other.number,
+        name,
+        (a, b) => links.areSame(full, a, b),
+      );
+      if (kind === "folder") left.push(full);
+      else if (kind !== undefined) return { path: full, what: kind };
     }
   }
   return undefined;
 }
 
+/**
+ * Which names of a tree are of one file. Not counted by the kernel, as a tree may have files in common
+ * with others.
+ */
+class HardLinks {
+  readonly #first = [new Map<string, ByteString>(), new Map<string, ByteString>()] as const;
+
+  /** Whether a path is another name of the same path in both trees, or of none in both. */
+  areSame(path: ByteString, a: FileStatus, b: FileStatus): boolean {
+    const [one, other] = this.#first;
+    return firstName(one, path, a) === firstName(other, path, b);
+  }
+}
+
+function firstName(
+  names: Map<string, ByteString>,
+  path: ByteString,
+  status: FileStatus,
+): ByteString {
+  if (status.nlink < 2) return path;
+  const identity = identityOf(status);
+  const first = names.get(identity);
+  if (first === undefined) names.set(identity, path);
+  return first ?? path;
+}
+
 /** What differs; `folder` for two folders, of which more is to be compared. */
-function compareEntry(a: number, b: number, name: ByteString): string | undefined {
+function compareEntry(
+  a: number,
+  b: number,
+  name: ByteString,
+  areSameLinks: (a: FileStatus, b: FileStatus) => boolean,
+): string | undefined {
   const path = toCString(name);
   const one = tryStatx(a, path, AT_SYMLINK_NOFOLLOW);
   const other = tryStatx(b, path, AT_SYMLINK_NOFOLLOW);
   if (one === undefined || other === undefined) return "is in one of them only";
   const what = statusDiffers(one, other);
   if (what !== undefined) return what;
+  if ((one.mode & S_IFMT) === S_IFDIR) return "folder";
+  if (!areSameLinks(one, other)) return "is a name of another file";
   switch (one.mode & S_IFMT) {
-    case S_IFDIR:
-      return "folder";
     case S_IFLNK:
       return isEqual(readlinkatBytes(a, path), readlinkatBytes(b, path))
         ? undefined
@@ -94,7 +133,6 @@ function statusDiffers(a: FileStatus, b: FileStatus): string | undefined {
   // What a folder is depends on its file system, and its time on what was put into it.
   if ((a.mode & S_IFMT) === S_IFDIR || isWhiteout(a)) return undefined;
   if (a.size !== b.size) return "has another size";
-  if (a.nlink !== b.nlink) return "has another number of names";
   return a.mtime === b.mtime ? undefined : "has another time";
 }
 

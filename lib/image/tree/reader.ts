@@ -1,38 +1,20 @@
-import {
-  AT_FDCWD,
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_PATH,
-  O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from "../../../ffi/constants.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../../../ffi/constants.ts";
 import { getdents64 } from "../../../ffi/directory.ts";
-import {
-  Fd,
-  type FileStatus,
-  lseek,
-  openat,
-  read,
-  readlinkatBytes,
-  SEEK_SET,
-  statx,
-} from "../../../ffi/file.ts";
+import { Fd, type FileStatus, lseek, openat, read, SEEK_SET, statx } from "../../../ffi/file.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
 import { ContainerError, SysError } from "../../errors.ts";
-import { mayHaveHoles } from "../../init/holes.ts";
 import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
-import { type EntryType, type TarEntry, timestampOf } from "../tar/entry.ts";
 import { END_MARK, padding, storedSize, tarHeader } from "../tar/writer.ts";
 import { keptXattrs } from "./attributes.ts";
-import { dataRegions } from "./sparse.ts";
+import {
+  fileMember,
+  identityOf,
+  openContent,
+  plainMember,
+  specialMember,
+  typeOf,
+} from "./member.ts";
 import { isWhiteout, OPAQUE } from "./writer.ts";
 
 /** Bytes of a file that are read at a time. */
@@ -65,15 +47,6 @@ export function* treeArchive(
   yield END_MARK;
 }
 
-const TYPES: Readonly<Record<number, EntryType>> = {
-  [S_IFREG]: "file",
-  [S_IFDIR]: "folder",
-  [S_IFLNK]: "symbolic link",
-  [S_IFCHR]: "character device",
-  [S_IFBLK]: "block device",
-  [S_IFIFO]: "fifo",
-};
-
 /** Image-spec, layer.md: what comes before the name of what is gone, and what stands for all in a folder. */
 const WHITEOUT_PREFIX = ".wh.";
 const OPAQUE_WHITEOUT = ".wh..wh..opq";
@@ -91,7 +64,7 @@ class TreeReader {
     using folder = new Fd(openat(fd, ".", O_RDONLY | O_DIRECTORY));
     const name = path === "" ? "./" : `${path}/`;
     const xattrs = keptXattrs(folder.number, "folder");
-    yield tarHeader({ ...common(name, "folder", status), xattrs });
+    yield tarHeader({ ...plainMember(name, "folder", status), xattrs });
     const prefix = path === "" ? "" : name;
     if (this.#options.layer) assertWhole(folder.number, name);
     const opaque = this.#options.layer && fgetxattr(folder.number, OPAQUE) !== undefined;
@@ -109,7 +82,7 @@ class TreeReader {
     // Who lives in the tree may have removed it since it was listed.
     if (place === undefined) return;
     const status = statx(place.number);
-    const type = TYPES[status.mode & S_IFMT];
+    const type = typeOf(status);
     if (type === undefined || this.#options.leaveOut?.(path, status)) return;
     if (this.#options.layer && isWhiteout(status)) {
       yield whiteout(`${prefix}${WHITEOUT_PREFIX}${leaf}`);
@@ -122,27 +95,19 @@ class TreeReader {
     }
     const first = this.#firstName(path, status);
     if (first !== path) {
-      yield tarHeader({ ...common(path, "hard link", status), linkname: first });
+      yield tarHeader({ ...plainMember(path, "hard link", status), linkname: first });
     } else if (type === "file") {
-      // By its name there may be another one by now, and to open a device may be to set it going.
-      const itself = `/proc/self/fd/${place.number}`;
-      using file = new Fd(openat(AT_FDCWD, itself, O_RDONLY | O_NONBLOCK));
+      using file = openContent(place.number);
       if (this.#options.layer) assertWhole(file.number, path);
-      yield* fileMember(file.number, path);
+      yield* wholeFile(file.number, path);
     } else {
-      const linkname = type === "symbolic link"
-        ? toByteString(readlinkatBytes(place.number, ""))
-        : "";
-      const { rdev } = status;
-      const device = type.endsWith("device") ? rdev : { major: 0, minor: 0 };
-      yield tarHeader({ ...common(path, type, status), linkname, ...device });
+      yield tarHeader(specialMember(place.number, path, status));
     }
   }
 
   #firstName(path: ByteString, status: FileStatus): ByteString {
     if (status.nlink < 2) return path;
-    const { dev, ino } = status;
-    const identity = `${dev.major}:${dev.minor}:${ino}`;
+    const identity = identityOf(status);
     const first = this.#names.get(identity);
     if (first === undefined) this.#names.set(identity, path);
     return first ?? path;
@@ -169,17 +134,10 @@ function assertWhole(fd: number, path: ByteString): void {
   });
 }
 
-function* fileMember(fd: number, path: ByteString): Generator<Uint8Array<ArrayBuffer>> {
-  const status = statx(fd);
-  const { size } = status;
-  const entry: TarEntry = {
-    ...common(path, "file", status),
-    size,
-    xattrs: keptXattrs(fd, "file"),
-    ...mayHaveHoles(status) ? { sparse: dataRegions(fd, size) } : {},
-  };
+function* wholeFile(fd: number, path: ByteString): Generator<Uint8Array<ArrayBuffer>> {
+  const entry = fileMember(fd, path);
   yield tarHeader(entry);
-  for (const { offset, length } of entry.sparse ?? [{ offset: 0, length: size }]) {
+  for (const { offset, length } of entry.sparse ?? [{ offset: 0, length: entry.size }]) {
     if (entry.sparse !== undefined) lseek(fd, offset, SEEK_SET);
     yield* content(fd, length, path);
   }
@@ -201,22 +159,6 @@ function* content(
     left -= piece.length;
     yield piece;
   }
-}
-
-function common(name: ByteString, type: EntryType, status: FileStatus): TarEntry {
-  return {
-    type,
-    name,
-    linkname: "",
-    mode: status.mode & 0o7777,
-    uid: status.uid,
-    gid: status.gid,
-    mtime: timestampOf(status.mtime),
-    size: 0,
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
-  };
 }
 
 function whiteout(name: ByteString): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,6 @@
 import type { Fd } from "../../../ffi/file.ts";
 import type { ByteString } from "../tar/bytes.ts";
 import type { Attributes } from "./attributes.ts";
-import type { Place } from "./place.ts";
 
 /** How a tree shows that is a layer: laid over others, some of which it hides. */
 export interface View {
@@ -9,9 +8,6 @@ export interface View {
   rootBelow(): Attributes | undefined;
   /** The attributes of the folder that shows at a path; undefined where none does. */
   folder(path: ByteString): Attributes | undefined;
-  /**
-   * Opens the folder that has the file which shows at a place, in the layer that has it; undefined
-   * where nothing shows, or a folder.
-   */
-  holderOf(place: Place): Fd | undefined;
+  /** The file that shows at a path, as O_PATH; undefined where none does, or a folder. */
+  file(path: ByteString): Fd | undefined;
 }

@@ -45,6 +45,8 @@ import { type ByteString, quoteName, toCString } from "../tar/bytes.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarSink } from "../tar/reader.ts";
 import { type Attributes, setAttributes, settleUnlisted, setXattrs } from "./attributes.ts";
+import { copyContent } from "./copy.ts";
+import { fileMember, identityOf, openContent, specialMember, typeOf } from "./member.ts";
 import { hostile, isWithin, join, type Place, placeOf, split } from "./place.ts";
 import type { View } from "./view.ts";
 
@@ -66,13 +68,18 @@ export const OPAQUE = "trusted.overlay.opaque";
  * a folder changes its time, and may take over its group and access control list.
  *
  * Where the tree is a layer, folders that it has without being told of them look as they do below,
- * hard links may lead to files below, and what takes the place of something hides all of it.
+ * hard links may lead to files below, which are copied, and what takes the place of something hides all of it.
  */
 export class TreeWriter implements TarSink, Disposable {
   readonly #root: number;
   readonly #view: View | undefined;
   readonly #open = new Map<ByteString, number>();
   readonly #folders = new Map<ByteString, Attributes>();
+  /** Where the copies of files below were made, by what tells those from others. */
+  readonly #copies = new Map<string, ByteString>();
+  /** Of which file below a path is a copy. */
+  readonly #copied = new Map<ByteString, string>();
+  readonly #onCopy: ((entry: TarEntry) => void) | undefined;
   /** Permission bits that new files do not get. */
   readonly #umask: number;
   #entry: TarEntry | undefined;
@@ -84,10 +91,12 @@ export class TreeWriter implements TarSink, Disposable {
    * @param root descriptor of the folder, which stays the caller's; it is root's, so that what is made
    *   in it is too
    * @param view how the tree shows, where it is a layer that is laid over others
+   * @param onCopy is told of each file that is copied from below, before it is
    */
-  constructor(root: number, view?: View) {
+  constructor(root: number, view?: View, onCopy?: (entry: TarEntry) => void) {
     this.#root = root;
     this.#view = view;
+    this.#onCopy = onCopy;
     this.#umask = umask(0o022);
     umask(this.#umask);
     const attributes = view?.rootBelow();
@@ -342,38 +351,73 @@ export class TreeWriter implements TarSink, Disposable {
     const target = placeOf(linkname, this.#entry!.name, "is a hard link that ");
     const path = join(target);
     if (target.leaf === "") throw hostile(this.#entry!.name, "is a hard link to the root");
-    const folder = this.#holderOf(target, linkname);
+    const folder = this.#holderOf(target);
+    if (folder === undefined) {
+      using below = this.#view?.file(path);
+      if (below === undefined) throw this.#brokenLink(`${quoteName(linkname)}, which is not there`);
+      if (this.#isOther(path, place)) this.#copy(below.number, parent, place, leaf);
+      return;
+    }
     try {
-      if (path === join(place)) return;
-      if (isWithin(path, join(place))) {
-        throw new ArchiveFault(
-          `is broken: ${quoteName(this.#entry!.name)} is a hard link to what it takes the place of`,
-        );
-      }
+      if (!this.#isOther(path, place)) return;
       this.#anew(parent, place, () => linkat(folder, toCString(target.leaf), parent, leaf));
     } finally {
       if (folder !== this.#root) close(folder);
     }
   }
 
-  /** A descriptor of the folder that has the target of a hard link. */
-  #holderOf(target: Place, linkname: ByteString): number {
+  /** Whether the target of a hard link is another file than the link. */
+  #isOther(target: ByteString, place: Place): boolean {
+    const path = join(place);
+    if (target !== path && isWithin(target, path)) {
+      throw this.#brokenLink("what it takes the place of");
+    }
+    return target !== path;
+  }
+
+  #brokenLink(target: string): ArchiveFault {
+    return new ArchiveFault(
+      `is broken: ${quoteName(this.#entry!.name)} is a hard link to ${target}`,
+    );
+  }
+
+  /**
+   * Makes a hard link to a file of a layer below: a copy of that, which all such links of this layer
+   * share. A link to the file itself would make the layers share it, and others see that in its count.
+   */
+  #copy(file: number, parent: number, place: Place, leaf: Uint8Array<ArrayBuffer>): void {
+    const status = statx(file);
+    const identity = identityOf(status);
+    const path = join(place);
+    const known = this.#copies.get(identity);
+    if (known !== undefined && this.#copied.get(known) === identity && !isWithin(known, path)) {
+      return this.#link(parent, place, leaf, known);
+    }
+    const link = this.#entry!;
+    using content = typeOf(status) === "file" ? openContent(file) : undefined;
+    const entry = content === undefined
+      ? specialMember(file, link.name, status)
+      : fileMember(content.number, link.name);
+    this.#onCopy?.(entry);
+    this.entry(entry);
+    if (content !== undefined) copyContent(content.number, this.#file, entry);
+    this.end();
+    this.#copies.set(identity, path);
+    this.#copied.set(path, identity);
+  }
+
+  /** A descriptor of the folder that has the target of a hard link; undefined where the tree has none. */
+  #holderOf(target: Place): number | undefined {
     const folder = target.folder === "" ? this.#root : this.#tryOpen(target.folder);
     const there = folder === undefined
       ? undefined
       : tryStatx(folder, toCString(target.leaf), AT_SYMLINK_NOFOLLOW);
     const isFolder = there !== undefined && (there.mode & S_IFMT) === S_IFDIR;
     const isOwn = there !== undefined && !(this.#view !== undefined && isWhiteout(there));
-    if (isOwn && !isFolder) return folder!;
+    if (isOwn && !isFolder) return folder;
     if (folder !== undefined && folder !== this.#root) close(folder);
     if (isFolder) throw hostile(this.#entry!.name, "is a hard link to a folder");
-    const below = this.#view?.holderOf(target);
-    if (below !== undefined) return below.release();
-    throw new ArchiveFault(
-      `is broken: ${quoteName(this.#entry!.name)} is a hard link to ${
-        quoteName(linkname)
-      }, which is not there`,
-    );
+    return undefined;
   }
 
   /** Makes something; where there is something already, that is removed first. */
@@ -388,14 +432,18 @@ export class TreeWriter implements TarSink, Disposable {
   }
 
   #remove(parent: number, place: Place): void {
+    const path = join(place);
+    this.#copied.delete(path);
     try {
       unlinkat(parent, toCString(place.leaf));
     } catch (error) {
       if (!(error instanceof SysError && error.code === "EISDIR")) throw error;
-      const path = join(place);
       this.#forget(path);
       for (const folder of this.#folders.keys()) {
         if (isWithin(folder, path)) this.#folders.delete(folder);
+      }
+      for (const copy of this.#copied.keys()) {
+        if (isWithin(copy, path)) this.#copied.delete(copy);
       }
       removeTree(parent, toCString(place.leaf));
     }
