@@ -145,6 +145,39 @@ const SAME: Readonly<Record<string, readonly (readonly Member[])[]>> = {
     [ROOT, folder("d/"), file("d/a"), folder("d/e/"), file("d/e/f")],
     [ROOT, folder("d/"), file("d/b"), file("d/c"), file("d/.wh..wh..opq", "")],
   ],
+  "whiteouts in a folder that has nothing below it": [
+    [ROOT, file("a")],
+    [
+      ROOT,
+      folder("nd/"),
+      file("nd/.wh.nothing", ""),
+      file("nd/x"),
+      folder("nd/e/"),
+      file("nd/e/.wh.f", ""),
+    ],
+  ],
+  "whiteouts in the lowest layer": [[ROOT, file(".wh.a", ""), folder("d/"), file("d/.wh.b", "")]],
+  "whiteouts in an opaque folder": [
+    [ROOT, folder("d/"), file("d/f"), folder("d/e/"), file("d/e/g")],
+    [
+      ROOT,
+      folder("d/"),
+      file("d/.wh..wh..opq", ""),
+      file("d/.wh.f", ""),
+      folder("d/e/"),
+      file("d/e/.wh.g", ""),
+      file("d/e/h"),
+    ],
+  ],
+  "whiteouts in a folder made after its own": [
+    [ROOT, folder("d/"), file("d/f"), file("d/g")],
+    [ROOT, file(".wh.d", ""), folder("d/"), file("d/.wh.f", ""), file("d/x")],
+  ],
+  "a whiteout of what a layer between hides": [
+    [ROOT, folder("d/"), file("d/f"), file("g")],
+    [ROOT, folder("d/"), file("d/.wh..wh..opq", ""), file("d/x"), file(".wh.g", "")],
+    [ROOT, file("d/.wh.f", ""), file(".wh.g", "")],
+  ],
   "an opaque folder that only lower layers list": [
     [ROOT, folder("d/", { mode: 0o1777, uid: 7, mtime: 7 }), file("d/a")],
     [ROOT, file("d/.wh..wh..opq", "")],
@@ -288,6 +321,29 @@ const OTHERWISE: Readonly<
   "a hard link to a file whose name is gone later": [
     [[ROOT, file("a", "text")], [ROOT, hard("b", "a"), file(".wh.a", "")]],
     { ".": /^40755/, "./b": /size=4 digest/ },
+  ],
+  // umoci takes the mark for one of what the layer itself has, too.
+  "whiteouts in an opaque folder whose mark comes last": [
+    [
+      [ROOT, folder("d/"), file("d/f"), folder("d/e/"), file("d/e/g"), file("d/h")],
+      [
+        ROOT,
+        file("d/.wh.f", ""),
+        file("d/.wh.h", ""),
+        folder("d/e/"),
+        file("d/e/.wh.g", ""),
+        file("d/h"),
+        file("d/.wh..wh..opq", ""),
+      ],
+    ],
+    { ".": /^40755/, "./d": /^40755/, "./d/e": /^40755 0:0 5000000000$/, "./d/h": /size=3/ },
+  ],
+  "a whiteout in a folder that becomes opaque as the layer hides what it lies on": [
+    [
+      [ROOT, folder("d/"), folder("d/e/"), file("d/e/g")],
+      [ROOT, folder("d/"), folder("d/e/"), file("d/e/.wh.g", ""), file(".wh.d", "")],
+    ],
+    { ".": /^40755/, "./d": /^40755/, "./d/e": /^40755 0:0 5000000000$/ },
   ],
   // docker leaves it out as well.
   "the bookkeeping of aufs": [

@@ -45,6 +45,10 @@ export class LayersView implements View {
       : undefined;
   }
 
+  shows(path: ByteString): boolean {
+    return this.#lookUp(path) !== undefined;
+  }
+
   file(path: ByteString): Fd | undefined {
     const found = this.#lookUp(path);
     return found === undefined || isFolder(found.status)

@@ -8,6 +8,8 @@ export interface View {
   rootBelow(): Attributes | undefined;
   /** The attributes of the folder that shows at a path; undefined where none does. */
   folder(path: ByteString): Attributes | undefined;
+  /** Whether anything shows at a path. */
+  shows(path: ByteString): boolean;
   /** The file that shows at a path, as O_PATH; undefined where none does, or a folder. */
   file(path: ByteString): Fd | undefined;
 }

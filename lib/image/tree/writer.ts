@@ -75,6 +75,9 @@ export class TreeWriter implements TarSink, Disposable {
   readonly #view: View | undefined;
   readonly #open = new Map<ByteString, number>();
   readonly #folders = new Map<ByteString, Attributes>();
+  /** What was hidden, and the folders that hide all below, of which some may have come later. */
+  readonly #whiteouts = new Set<ByteString>();
+  readonly #opaque = new Set<ByteString>();
   /** Where the copies of files below were made, by what tells those from others. */
   readonly #copies = new Map<string, ByteString>();
   /** Of which file below a path is a copy. */
@@ -180,19 +183,24 @@ export class TreeWriter implements TarSink, Disposable {
 
   /**
    * Hides what lies below at a path (image-spec, layer.md#whiteouts). What the tree itself has there
-   * stays, whichever comes first.
+   * stays, whichever comes first. Where nothing shows from below nothing is made: overlayfs lists a
+   * folder that lies on no other one as it is, whiteouts too.
    *
    * @param entry the member that says so
    */
   hide(path: ByteString, entry: TarEntry): void {
     this.#entry = entry;
     const place = placeOf(path, entry.name);
-    const folder = this.#folderToHideIn(place.folder);
-    if (folder === undefined) return;
     const leaf = toCString(place.leaf);
-    const there = tryStatx(folder, leaf, AT_SYMLINK_NOFOLLOW);
-    if (there === undefined) mknodat(folder, leaf, S_IFCHR, 0, 0);
-    else if ((there.mode & S_IFMT) === S_IFDIR) this.#makeOpaque(join(place));
+    const folder = this.#findFolder(place.folder);
+    const there = folder === undefined ? undefined : tryStatx(folder, leaf, AT_SYMLINK_NOFOLLOW);
+    const clean = join(place);
+    if (there !== undefined) {
+      if ((there.mode & S_IFMT) === S_IFDIR) this.#makeOpaque(clean);
+    } else if (this.#view?.shows(clean)) {
+      mknodat(this.#folder(place.folder), leaf, S_IFCHR, 0, 0);
+      this.#whiteouts.add(clean);
+    }
   }
 
   /**
@@ -203,11 +211,20 @@ export class TreeWriter implements TarSink, Disposable {
   hideContents(folder: ByteString, entry: TarEntry): void {
     this.#entry = entry;
     const path = join(placeOf(folder === "" ? "." : folder, entry.name));
-    if (this.#folderToHideIn(path) !== undefined) this.#makeOpaque(path);
+    if (this.#findFolder(path) === undefined) {
+      if (this.#view?.folder(path) === undefined) return;
+      this.#folder(path);
+    }
+    this.#makeOpaque(path);
   }
 
   /** Settles the folders. To be called once, after the last member. */
   finish(): void {
+    for (const path of this.#whiteouts) {
+      if (!this.#isInOpaque(path) || !isWhiteout(this.#tryStatus(path))) continue;
+      const { folder, leaf } = split(path);
+      unlinkat(this.#folder(folder), toCString(leaf));
+    }
     for (const [path, attributes] of this.#folders) {
       const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       try {
@@ -236,10 +253,7 @@ export class TreeWriter implements TarSink, Disposable {
 
   /** A descriptor of a folder of the tree, made with its parents where there is none. */
   #folder(path: ByteString): number {
-    if (path === "") return this.#root;
-    const known = this.#open.get(path);
-    if (known !== undefined) return known;
-    return this.#keep(path, this.#tryOpen(path) ?? this.#makeMissing(path));
+    return this.#findFolder(path) ?? this.#keep(path, this.#makeMissing(path));
   }
 
   #keep(path: ByteString, folder: number): number {
@@ -331,15 +345,25 @@ export class TreeWriter implements TarSink, Disposable {
     } finally {
       close(folder);
     }
+    this.#opaque.add(path);
   }
 
-  /** The folder in which something is to be hidden; undefined where nothing shows from below. */
-  #folderToHideIn(path: ByteString): number | undefined {
+  /** A folder that the tree has; undefined where it has none. */
+  #findFolder(path: ByteString): number | undefined {
     if (path === "") return this.#root;
-    if (this.#open.has(path)) return this.#open.get(path);
+    const known = this.#open.get(path);
+    if (known !== undefined) return known;
     const there = this.#tryOpen(path);
-    if (there !== undefined) return this.#keep(path, there);
-    return this.#view?.folder(path) === undefined ? undefined : this.#folder(path);
+    return there === undefined ? undefined : this.#keep(path, there);
+  }
+
+  /** Whether a folder on the way to a path hides all below it, so that nothing else has to. */
+  #isInOpaque(path: ByteString): boolean {
+    for (let at = path; at !== "";) {
+      at = split(at).folder;
+      if (this.#opaque.has(at)) return true;
+    }
+    return false;
   }
 
   #link(
