@@ -1,8 +1,9 @@
 /** A tree becomes an archive, and the archive the same tree again: by GNU tar, and by what extracts layers. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
+import { ContainerError } from "../../lib/errors.ts";
 import { treeArchive } from "../../lib/image/tree/reader.ts";
 import { concat } from "../unit/image/tar_builder.ts";
 import { difference, manifest, run, setAttribute, sh, TrialFolder } from "./image_lab.ts";
@@ -102,5 +103,23 @@ Deno.test({
     assertEquals(difference(merged, found), []);
   } finally {
     run("umount", [`${trial.path}/merged`]);
+  }
+});
+
+Deno.test({
+  name: "image tree: what would be a whiteout without being one becomes no layer",
+  ignore: Deno.uid() !== 0,
+}, () => {
+  for (const name of [".wh.home", "d/.wh..wh..opq", "d/.wh.", "d/.wh.x/y", ".wh..wh.plnk"]) {
+    using trial = new TrialFolder();
+    const tree = trial.folder("tree");
+    sh(`mkdir -p "$(dirname ${name})"; echo 1 > ${name}`, tree);
+    assertThrows(
+      () => archiveOf(tree, true),
+      ContainerError,
+      `read "${name.replace("/y", "")}": in a layer a name that begins with ".wh."`,
+    );
+    const file = trial.file("tree.tar", archiveOf(tree));
+    assert(run("tar", ["-tf", file]).split("\n").includes(name), "an archive may have it");
   }
 });

@@ -36,7 +36,8 @@ export interface TreeOptions {
  * @param root descriptor of the folder, which stays the caller's
  * What comes and goes meanwhile is in it or is not.
  *
- * @throws {ContainerError} when a file gets shorter while it is read
+ * @throws {ContainerError} when a file gets shorter while it is read; Unsupported for a layer that cannot
+ *   say what is there
  * @throws {SysError}
  */
 export function* treeArchive(
@@ -84,6 +85,7 @@ class TreeReader {
     const status = statx(place.number);
     const type = typeOf(status);
     if (type === undefined || this.#options.leaveOut?.(path, status)) return;
+    if (this.#options.layer && leaf.startsWith(WHITEOUT_PREFIX)) throw ambiguous(path);
     if (this.#options.layer && isWhiteout(status)) {
       yield whiteout(`${prefix}${WHITEOUT_PREFIX}${leaf}`);
       return;
@@ -132,6 +134,15 @@ function assertWhole(fd: number, path: ByteString): void {
     code: "Unsupported",
     hint: "Load the kernel's module overlay with redirect_dir=off and metacopy=off",
   });
+}
+
+function ambiguous(path: ByteString): ContainerError {
+  return new ContainerError(
+    `read ${
+      quoteName(path)
+    }: in a layer a name that begins with ".wh." stands for a file that is gone`,
+    { code: "Unsupported", hint: "Rename or remove it first" },
+  );
 }
 
 function* wholeFile(fd: number, path: ByteString): Generator<Uint8Array<ArrayBuffer>> {
