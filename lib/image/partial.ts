@@ -115,8 +115,8 @@ export class PartialFolder implements Disposable {
  * @param parent the same, open
  */
 export function removePartials(path: string, parent: number): void {
-  for (const { name } of Deno.readDirSync(path)) {
-    if (!name.startsWith(".") || !name.endsWith(PARTIAL)) continue;
+  for (const { name, isDirectory } of Deno.readDirSync(path)) {
+    if (!isDirectory || !name.startsWith(".") || !name.endsWith(PARTIAL)) continue;
     using partial = tryOpenFolder(parent, name);
     if (partial === undefined || !tryFlock(partial.number, LOCK_EX)) continue;
     if (isStill(partial.number, parent, name)) removeTree(parent, name);

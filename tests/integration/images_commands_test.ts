@@ -732,3 +732,48 @@ test("every command tells its usage, and what it does not understand", async () 
     assertMatch(wrong.stderr, new RegExp(`^Usage: gocontainer ${command}\\b`, "m"));
   }
 });
+
+test("what lies in the store and is none of its own stops nothing, and is told of", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const store = workspace.path(`${images}/.store`);
+  const digest = "0".repeat(64);
+  sh(
+    `touch blobs/file layers/abcdef layers/${digest} layers/.x.partial; mkdir leases/d partial/d
+     mkdir blobs/sha256/${digest} removed/d; ln -s / partial/l; ln -s / layers/l; ln -s / leases/l
+     ln -s / blobs/l; ln -s / removed/l; mkfifo partial/p layers/p leases/p removed/p; ln -s / layers/.y.partial`,
+    store,
+  );
+  const strays = () =>
+    sh("find blobs layers leases partial -maxdepth 1 -mindepth 1 -printf '%p\n' | sort", store)
+      .split("\n").filter((path) => !/^$|^blobs\/sha256$|^layers\/[0-9a-f]{64}$/.test(path));
+  const before = strays();
+  assertEquals(before.length, 13);
+  await says(images, "df");
+  await says(images, "df", "-v");
+  await says(images, "images");
+  assertEquals(await says(images, "prune"), "Freed 0 B\n");
+  for (const options of [["-layers"], ["-layers", "-repair"]]) {
+    const { code, stdout, stderr } = await run(images, "images check", ...options);
+    assertEquals([code, stderr], [2, ""], stdout);
+    for (const path of [...before, `layers/${digest}`]) {
+      assertMatch(stdout, new RegExp(`file "${path}" +is (?:none of the store's|no blob)`));
+    }
+    assertMatch(stdout, new RegExp(`blob sha256:${digest} +is not a regular file`));
+  }
+  assertEquals(exists(`${store}/blobs/sha256/${digest}`), false);
+  assertMatch(await says(images, "prune", "-a"), /^Untagged: a:1\n/);
+  assertEquals([strays(), entriesOf(`${store}/removed`)], [before, []]);
+});
+
+test("a file in the place of an extracted layer gives way to it", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  using store = ImageStore.open(workspace.path(images));
+  const image = await resolveImage(store, "a:1");
+  const [top = ""] = await ensureLayers(store, image);
+  const layer = top.replace(/\/diff$/, "");
+  sh(`rm -r ${layer}; touch ${layer}`);
+  await ensureLayers(store, image);
+  assertEquals(exists(top), true);
+});

@@ -4,6 +4,7 @@ import { Fd, flock, LOCK_EX, openat, tryFlock, unlinkat, writeAll } from "../../
 import { SysError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
+import { listLeases } from "./inventory.ts";
 import { LEASES } from "./layout.ts";
 import { lockStore } from "./lock.ts";
 import { storeError } from "./room.ts";
@@ -98,7 +99,7 @@ const FOR = "for ";
  */
 export function heldByAll(root: number, folder: string, own?: Lease): HeldBy[] {
   const held: HeldBy[] = [];
-  for (const { name } of Deno.readDirSync(`${folder}/${LEASES}`)) {
+  for (const name of listLeases(folder)) {
     if (name === own?.name) continue;
     const path = `${LEASES}/${name}`;
     try {

@@ -179,9 +179,13 @@ function removeLeft(root: number, path: string): void {
 
 /** Removes what has lost its name, also what others began to. */
 function purge(root: number, folder: string): void {
-  for (const { name } of Deno.readDirSync(`${folder}/${REMOVED}`)) {
+  for (const { name, isDirectory } of Deno.readDirSync(`${folder}/${REMOVED}`)) {
     const path = `${REMOVED}/${name}`;
     try {
+      if (!isDirectory) {
+        unlinkat(root, path);
+        continue;
+      }
       using tree = new Fd(openat(root, path, O_RDONLY | O_NOFOLLOW));
       if (tryFlock(tree.number, LOCK_EX)) removeTree(root, path);
     } catch (error) {

@@ -1,10 +1,10 @@
 import { S_IFMT, S_IFREG } from "../../../../ffi/constants.ts";
-import { read, statx, unlinkat } from "../../../../ffi/file.ts";
+import { read, renameat2, statx, unlinkat } from "../../../../ffi/file.ts";
 import { alloc } from "../../../../ffi/struct.ts";
 import { ContainerError, SysError } from "../../../errors.ts";
 import { quote } from "../../../quote.ts";
 import { type Digest, isDigest, Verifier } from "../../digest.ts";
-import { BLOBS } from "../layout.ts";
+import { BLOBS, REMOVED } from "../layout.ts";
 import { tryOpen } from "../read_file.ts";
 import type { ImageStore } from "../store.ts";
 import type { Fault } from "./fault.ts";
@@ -37,10 +37,19 @@ export async function checkBlobs(
       progress(done / total);
     });
     if (what === undefined) continue;
-    if (repair) unlinkat(store.root, path);
+    if (repair) remove(store.root, path);
     faults.push({ where: `blob ${digest}`, what, ...repair && { repair: "removed" } });
   }
   return files.length;
+}
+
+function remove(root: number, path: string): void {
+  try {
+    unlinkat(root, path);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "EISDIR")) throw error;
+    renameat2(root, path, root, `${REMOVED}/${crypto.randomUUID()}`);
+  }
 }
 
 /** A file below `blobs`, by its path in the store. */

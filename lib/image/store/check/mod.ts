@@ -1,3 +1,5 @@
+import { quote } from "../../../quote.ts";
+import { listStrays } from "../inventory.ts";
 import type { ImageStore } from "../store.ts";
 import { checkBlobs } from "./blobs.ts";
 import type { Fault } from "./fault.ts";
@@ -41,6 +43,12 @@ export async function checkStore(store: ImageStore, options: CheckOptions): Prom
     { ...options, content: options.content && hasIndex },
     faults,
   );
+  for (const path of listStrays(store.path)) {
+    faults.push({
+      where: `file ${quote(path)}`,
+      what: "is none of the store's: remove it by hand",
+    });
+  }
   const images = hasIndex ? await checkImages(store, options.repair, faults) : 0;
   return { faults, blobs, images, layers };
 }
