@@ -8,6 +8,7 @@ import {
   object,
   oneOf,
   required,
+  requiredList,
   type Rule,
 } from "../oci/validate/schema.ts";
 import { anyText } from "../oci/validate/texts.ts";
@@ -95,7 +96,7 @@ const processConfig = object<ProcessConfig>(() => ({
 
 const rootfs = object<RootfsConfig>(() => ({
   type: required(oneOf(["layers"])),
-  diff_ids: required(listOf(digest)),
+  diff_ids: requiredList(digest),
 }));
 
 const history = object<HistoryEntry>(() => ({

@@ -2,7 +2,7 @@ import { ContainerError } from "../errors.ts";
 import { parseJSON } from "../json.ts";
 import { Place } from "../oci/validate/place.ts";
 import { integer } from "../oci/validate/integers.ts";
-import { listOf, object, required, type Rule } from "../oci/validate/schema.ts";
+import { object, required, requiredList, type Rule } from "../oci/validate/schema.ts";
 import { quote } from "../quote.ts";
 import { annotations, type Descriptor, descriptor, mediaType } from "./descriptor.ts";
 import { isImageConfig, isIndex, isManifest, isSchema1 } from "./media_type.ts";
@@ -40,7 +40,7 @@ const manifest = object<ImageManifest>(() => ({
   mediaType,
   artifactType: (value, place) => value === "" ? undefined : mediaType(value, place),
   config: required(descriptor),
-  layers: required(listOf(descriptor)),
+  layers: requiredList(descriptor),
   subject: descriptor,
   annotations,
 }));
@@ -49,7 +49,7 @@ const index = object<ImageIndex>(() => ({
   schemaVersion: required(schemaVersion),
   mediaType,
   artifactType: (value, place) => value === "" ? undefined : mediaType(value, place),
-  manifests: required(listOf(descriptor)),
+  manifests: requiredList(descriptor),
   subject: descriptor,
   annotations,
 }));

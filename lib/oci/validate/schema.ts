@@ -11,6 +11,8 @@ export type Rule<T> = (value: unknown, place: Place) => T;
 /** A member that has to be there. */
 export interface Required<T> {
   readonly required: Rule<T>;
+  /** What null says; without it, as much as nothing. */
+  readonly ofNull?: () => T;
 }
 
 /**
@@ -24,6 +26,11 @@ export type Fields<T> = {
 /** Makes a member one that has to be there. */
 export function required<T>(rule: Rule<T>): Required<T> {
   return { required: rule };
+}
+
+/** A list that has to be there; null is an empty one, as Go writes a list that nothing was put into. */
+export function requiredList<T>(rule: Rule<T | undefined>): Required<T[]> {
+  return { required: listOf(rule), ofNull: () => [] };
 }
 
 /**
@@ -53,7 +60,12 @@ export function object<T extends object>(
         checkMember(members, name, typeof row === "function" ? row : row.required, place);
         continue;
       }
-      if (typeof row !== "function") place.refuse("required but missing", name);
+      if (typeof row !== "function") {
+        const value = member === null ? row.ofNull?.() : undefined;
+        if (value === undefined) place.refuse("required but missing", name);
+        members[name] = value;
+        continue;
+      }
       if (member === null) delete members[name];
     }
     // What was checked row by row is a T now.

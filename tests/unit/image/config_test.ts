@@ -25,6 +25,13 @@ const minimal = {
   rootfs: { type: "layers", diff_ids: [A] },
 };
 
+Deno.test("a config whose list of layers is null has none, one without a list is refused", () => {
+  const rootfs = (diff_ids: unknown) => ({ ...minimal, rootfs: { type: "layers", diff_ids } });
+  assertEquals(parse(rootfs(null), layers()).rootfs.diff_ids, []);
+  const { message } = assertThrows(() => parse(rootfs(undefined), layers()), ContainerError);
+  assertEquals(message, "c: rootfs.diff_ids: required but missing");
+});
+
 Deno.test("a config is read; null says as much as nothing", () => {
   const config = parse({
     ...minimal,

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ContainerError } from "../../../lib/errors.ts";
 import { isImageIndex, parseImageManifest, parseManifest } from "../../../lib/image/manifest.ts";
 import {
@@ -53,6 +53,12 @@ Deno.test("manifests and indexes of OCI and docker are read", () => {
   assert(
     isImageIndex(parseManifest(bytes({ ...index, mediaType: DOCKER_INDEX }), DOCKER_INDEX, "m")),
   );
+  for (const [value, name] of [[manifest, "layers"], [index, "manifests"]] as const) {
+    // Go writes a list that nothing was put into as null.
+    const empty = parseManifest(bytes({ ...value, [name]: null }), value.mediaType, "m");
+    assertEquals((empty as unknown as Record<string, unknown>)[name], []);
+    assertMatch(refusal({ ...value, [name]: undefined }).message, /: required but missing$/);
+  }
   // The type may be told by either, and members that are null count as not there.
   const silent = { ...manifest, mediaType: undefined, manifests: null, annotations: null };
   assert(!isImageIndex(parseManifest(bytes(silent), OCI_MANIFEST, "m")));
