@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
+import { digestOf } from "../../lib/image/digest.ts";
+import { OCI_CONFIG, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { type Member } from "../unit/image/tar_builder.ts";
 import { run, sh } from "./image_lab.ts";
@@ -80,6 +82,75 @@ test("an archive is loaded from standard input, compressed in whatever way", asy
     await loadsAndRuns(["-"], undefined, Deno.readFileSync(`${file}.${program}`));
     await loadsAndRuns([`${file}.${program}`]);
   }
+});
+
+/** Loads into a new folder; gives what is said, and the names that are there then. */
+async function loadsAs(file: string): Promise<[stdout: string, stderr: string, names: string]> {
+  const images = workspace.path(`loaded-${++count}`);
+  const { code, stdout, stderr } = await workspace.run(["load", "-i", images, file]);
+  assertEquals(code, 0, stderr);
+  const names = sh(
+    `grep -o '"org.opencontainers.image.ref.name":"[^"]*"' ${images}/.store/index.json || true`,
+  );
+  return [stdout, stderr, names];
+}
+
+test("names of a layout that are no references are left out, not the images", async () => {
+  const { file } = await saved("layout", "");
+  sh(
+    `sed -i 's/"io.containerd.image.name":"[^"]*",//; s/registry.test.box:1/v1+x/' index.json`,
+    file,
+  );
+  const [stdout, stderr, names] = await loadsAs(file);
+  assertMatch(stdout, /^sha256:[0-9a-f]{64}\n$/);
+  assertMatch(stderr, /^gocontainer: warning: an image is loaded without the name "v1\+x", which/);
+  assertEquals(names, "");
+});
+
+test("names of docker's list that are no references are left out, not the images", async () => {
+  const { file } = await saved("docker");
+  const folder = `${file}.files`;
+  sh(`mkdir ${folder}; cd ${folder}; tar -xf ${file}; rm index.json oci-layout`);
+  const list = Deno.readTextFileSync(`${folder}/manifest.json`);
+  const named = async (tags: string[] | null) => {
+    const [image] = JSON.parse(list);
+    Deno.writeTextFileSync(
+      `${folder}/manifest.json`,
+      JSON.stringify([{ ...image, RepoTags: tags }]),
+    );
+    sh(`tar -cf ${file} -C ${folder} .`);
+    return await loadsAs(file);
+  };
+  for (const tags of [null, [], ["<none>:<none>"]]) {
+    const [stdout, stderr, names] = await named(tags);
+    assertMatch(stdout, /^sha256:[0-9a-f]{64}\n$/);
+    assertEquals([stderr, names], ["", ""]);
+  }
+  const [stdout, stderr] = await named(["UPPER", "good:1"]);
+  assertEquals(stdout, "good:1\n");
+  assertMatch(stderr, /warning: an image is loaded without the name "UPPER"/);
+});
+
+test("an image whose list of layers is null is loaded with the others", async () => {
+  const { file } = await saved("layout", "");
+  const index = JSON.parse(Deno.readTextFileSync(`${file}/index.json`));
+  const put = (value: unknown) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(value));
+    const digest = digestOf(bytes);
+    Deno.writeFileSync(`${file}/blobs/${digest.replace(":", "/")}`, bytes);
+    return { digest, size: bytes.length };
+  };
+  const rootfs = { type: "layers", diff_ids: null };
+  const config = {
+    mediaType: OCI_CONFIG,
+    ...put({ os: "linux", architecture: "amd64", rootfs }),
+  };
+  const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: null };
+  index.manifests.unshift({ mediaType: OCI_MANIFEST, ...put(manifest) });
+  Deno.writeTextFileSync(`${file}/index.json`, JSON.stringify(index));
+  const [stdout, stderr] = await loadsAs(file);
+  assertMatch(stdout, /^sha256:[0-9a-f]{64}\nregistry.test\/box:1\n$/);
+  assertEquals(stderr, "");
 });
 
 test("an archive given as docker's -i FILE is told how to be given", async () => {

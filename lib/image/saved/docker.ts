@@ -11,10 +11,10 @@ import {
   OCI_LAYER_ZSTD,
   OCI_MANIFEST,
 } from "../media_type.ts";
-import { parseReference } from "../reference.ts";
 import type { ImageStore } from "../store/store.ts";
 import type { SavedFiles } from "./files.ts";
 import type { LoadedImage } from "./load.ts";
+import { referencesOf } from "./names.ts";
 
 /** The list of images that `docker save` writes. */
 export const DOCKER_LIST = "manifest.json";
@@ -33,9 +33,9 @@ export async function loadDocker(store: ImageStore, files: SavedFiles): Promise<
   const images: LoadedImage[] = [];
   for (const { Config, RepoTags, Layers } of readList(files)) {
     const descriptor = await putImage(store, files, Config, Layers);
-    const names = RepoTags ?? [];
-    if (names.length === 0) images.push({ descriptor });
-    for (const name of names) images.push({ reference: parseReference(name), descriptor });
+    const references = referencesOf(RepoTags ?? []);
+    if (references.length === 0) images.push({ descriptor });
+    for (const reference of references) images.push({ reference, descriptor });
   }
   return images;
 }

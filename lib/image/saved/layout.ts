@@ -9,12 +9,13 @@ import {
   parseManifest,
 } from "../manifest.ts";
 import { isIndex, isManifest, OCI_INDEX } from "../media_type.ts";
-import { parseReference, type Reference } from "../reference.ts";
+import type { Reference } from "../reference.ts";
 import { BLOBS, INDEX, REF_NAME } from "../store/layout.ts";
 import type { ImageStore } from "../store/store.ts";
 import { namesByConfig } from "./docker.ts";
 import type { SavedFiles } from "./files.ts";
 import type { LoadedImage } from "./load.ts";
+import { referencesOf } from "./names.ts";
 
 /** The annotation in which containerd and docker keep the whole name, and the other one only the tag. */
 export const CONTAINERD_NAME = "io.containerd.image.name";
@@ -110,14 +111,14 @@ function namesOf(
   byConfig: ReadonlyMap<string, readonly string[]>,
 ): Reference[] {
   const whole = descriptor.annotations?.[CONTAINERD_NAME];
-  if (whole !== undefined) return [parseReference(whole)];
+  if (whole !== undefined) return referencesOf([whole]);
   const config = isManifest(descriptor.mediaType)
     ? readDocument(files, pathOf(descriptor), descriptor.mediaType)
     : undefined;
   const listed = config === undefined || isImageIndex(config)
     ? undefined
     : byConfig.get(pathOf(config.config));
-  if (listed !== undefined) return listed.map(parseReference);
+  if (listed !== undefined) return referencesOf(listed);
   const name = descriptor.annotations?.[REF_NAME];
-  return name === undefined ? [] : [parseReference(name)];
+  return referencesOf(name === undefined ? [] : [name]);
 }
