@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { ContainerError } from "../../lib/errors.ts";
 import type { Descriptor } from "../../lib/image/descriptor.ts";
 import { digestOf } from "../../lib/image/digest.ts";
-import { OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { checkStore } from "../../lib/image/store/check/mod.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
@@ -352,6 +352,44 @@ test("a name that leads elsewhere leaves its image without one", async ({ store 
   assertEquals(entries().map(([name]) => name), [A, B, "docker.io/library/c:latest"]);
   assertEquals(store.removeReference(parseReference("c"))?.digest, one.digest);
   assertEquals(store.removeReference(parseReference("c")), undefined);
+});
+
+test("what else the list of references says stays when one changes", async ({ store }) => {
+  const put = (seed: number) => store.addBlob(OCI_LAYER, bytesOf(seed, 10));
+  const [one, two] = [await put(1), await put(2)];
+  const path = `${store.path}/index.json`;
+  const more = { urls: ["http://example.test/"], data: "e30=", other: { a: [1] } };
+  const descriptors = [
+    {
+      ...one,
+      ...more,
+      annotations: { a: "b", "org.opencontainers.image.ref.name": "one.test/a:1" },
+    },
+    { ...two, ...more },
+  ];
+  const top = { annotations: { c: "d" }, artifactType: "application/x", other: "e" };
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, ...top, manifests: descriptors };
+  // No number of JavaScript's.
+  const text = JSON.stringify(index).replace('"e"', "12345678901234567890");
+  await Deno.writeTextFile(path, text);
+  const members = () => {
+    const found = Deno.readTextFileSync(path);
+    assert(found.includes('"other":12345678901234567890'), found);
+    const { manifests, ...others } = JSON.parse(found);
+    assertEquals(others, JSON.parse(JSON.stringify({ ...JSON.parse(text), manifests: undefined })));
+    return manifests;
+  };
+  store.setReference(parseReference("new.test/b:1"), await put(3));
+  assertEquals(members().slice(0, 2), descriptors);
+  // Set anew, to the same image.
+  store.setReference(parseReference("one.test/a:1"), one);
+  assertEquals(members()[0], descriptors[1]);
+  assertEquals(members()[2].other, more.other);
+  // What comes from outside brings nothing along that could be of any size.
+  store.setReference(parseReference("new.test/c:1"), { ...await put(4), ...more });
+  assertEquals(Object.keys(members()[3]).sort(), ["annotations", "digest", "mediaType", "size"]);
+  store.removeReference(parseReference("new.test/b:1"));
+  assertEquals(members().length, 3);
 });
 
 test("skopeo reads the store, and writes into it", async ({ store, images, trial }) => {

@@ -2,6 +2,7 @@ import { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } from "../../../ffi/constants.t
 import { cstring } from "../../../ffi/cstring.ts";
 import { Fd, fsync, openat, renameat2, writeAll } from "../../../ffi/file.ts";
 import { ContainerError } from "../../errors.ts";
+import { stringifyJSON } from "../../json.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type ImageIndex, isImageIndex, parseManifest } from "../manifest.ts";
 import { OCI_INDEX } from "../media_type.ts";
@@ -81,24 +82,50 @@ function tryParse(name: string): Reference | undefined {
  * @param root the open store, whose lock the caller has, exclusive
  */
 export function writeReferences(root: number, entries: readonly ReferenceEntry[]): void {
-  replaceFile(root, INDEX, indexOf(entries));
+  replaceFile(root, INDEX, indexOf(entries, tryIndex(root)));
   fsync(root);
 }
 
-/** The content of an `index.json`. */
-export function indexOf(entries: readonly ReferenceEntry[]): string {
-  const manifests = entries.map(({ name, descriptor }) => ({
-    mediaType: descriptor.mediaType,
-    digest: descriptor.digest,
-    size: descriptor.size,
-    ...withoutEmpty("annotations", {
-      ...descriptor.annotations,
-      [REF_NAME]: name,
-    }),
-    ...descriptor.artifactType && { artifactType: descriptor.artifactType },
-    ...descriptor.platform && { platform: descriptor.platform },
+/** The `index.json` as it is; undefined where there is none, or none that can be read. */
+function tryIndex(root: number): ImageIndex | undefined {
+  try {
+    const bytes = tryReadFile(root, INDEX, INDEX_LIMIT);
+    const index = bytes && parseManifest(bytes, OCI_INDEX, INDEX, INDEX_LIMIT);
+    return index && isImageIndex(index) ? index : undefined;
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What a new reference takes over of a descriptor that came from outside. The other members could be of
+ * any size, and the file has a limit.
+ */
+export function listed(descriptor: Descriptor): Descriptor {
+  const { mediaType, digest, size, annotations, artifactType, platform } = descriptor;
+  return {
+    mediaType,
+    digest,
+    size,
+    ...annotations && { annotations },
+    ...artifactType && { artifactType },
+    ...platform && { platform },
+  };
+}
+
+/**
+ * The content of an `index.json`.
+ *
+ * @param before the one that it takes the place of: what else that says stays, as other programs write
+ *   into layouts what they like
+ */
+export function indexOf(entries: readonly ReferenceEntry[], before?: ImageIndex): string {
+  const manifests = entries.map(({ name, descriptor: { annotations, ...others } }) => ({
+    ...others,
+    ...withoutEmpty("annotations", { ...annotations, [REF_NAME]: name }),
   }));
-  return JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  return stringifyJSON({ ...before, schemaVersion: 2, mediaType: OCI_INDEX, manifests });
 }
 
 function withoutEmpty(

@@ -33,6 +33,7 @@ import { storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
 import {
   indexOf,
+  listed,
   readReferences,
   type ReferenceEntry,
   replaceFile,
@@ -182,12 +183,16 @@ export class ImageStore implements Disposable {
           : entry.name !== name
       );
       const before = entries.find((entry) => entry.name === name)?.descriptor;
+      const same = entries.find((entry) =>
+        entry.descriptor.digest === descriptor.digest &&
+        (entry.name === name || entry.name === undefined)
+      )?.descriptor;
       const isLost = before !== undefined && before.digest !== descriptor.digest &&
         others.every((entry) => entry.descriptor.digest !== before.digest);
       return [
         ...others,
         ...isLost ? [{ descriptor: before }] : [],
-        { name, reference, descriptor },
+        { name, reference, descriptor: { ...same, ...listed(descriptor) } },
       ];
     });
   }
@@ -198,7 +203,7 @@ export class ImageStore implements Disposable {
     this.changeReferences((entries) =>
       entries.some((entry) => entry.descriptor.digest === descriptor.digest)
         ? undefined
-        : [...entries, { descriptor }]
+        : [...entries, { descriptor: listed(descriptor) }]
     );
   }
 
