@@ -777,3 +777,13 @@ test("a file in the place of an extracted layer gives way to it", async () => {
   await ensureLayers(store, image);
   assertEquals(exists(top), true);
 });
+
+test("formats know docker's names for what images and their history have", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const format = "{{.VirtualSize}} {{.Containers}} {{.SharedSize}} {{.UniqueSize}}";
+  assertMatch(await says(images, "images", "--format", format), /^\d+ N\/A N\/A N\/A$/m);
+  const steps = (await says(images, "history", "--format", "{{.ID}}", "a:1")).trim().split("\n");
+  assertEquals(new Set(steps.slice(1)), new Set(steps.length > 1 ? ["<missing>"] : []));
+  assert((await says(images, "images")).includes(steps[0]!), `${steps}`);
+});

@@ -7,6 +7,7 @@ import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { rfc3339 } from "../format/time.ts";
+import { shortId } from "./images.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
 /** Characters of a step that a table has room for. */
@@ -30,7 +31,7 @@ export const command: Command = {
     const platform = args.text("platform");
     using store = ImageStore.find(imagesFolderOf(args));
     if (store === undefined) notFound(name);
-    const { config, manifest } = await resolveImage(
+    const { config, manifest, id } = await resolveImage(
       store,
       name,
       platform === undefined ? {} : { platform: parsePlatform(platform) },
@@ -55,6 +56,8 @@ export const command: Command = {
       { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
       { header: "COMMENT", cell: ({ Comment }) => shorten(Comment) },
     ], {
+      // The steps before the last one made no image that anybody has.
+      ID: (row) => row === rows[0] ? shortId(id) : "<missing>",
       CreatedAt: ({ Created }) => Created,
       CreatedSince: ({ Created }) => Created === null ? "" : formatAge(Date.parse(Created)),
     });

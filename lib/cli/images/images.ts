@@ -69,6 +69,11 @@ const DOCKERS_NAMES: OtherNames<Row> = {
   ID: ({ Id }) => Id === null ? NONE : shortId(Id),
   CreatedAt: ({ Created }) => Created,
   CreatedSince: ({ Created }) => Created === null ? NONE : age(Created),
+  VirtualSize: ({ Size }) => Size,
+  // docker too measures them elsewhere: in its df.
+  Containers: () => "N/A",
+  SharedSize: () => "N/A",
+  UniqueSize: () => "N/A",
 };
 
 function sourceOf({ Source, ArtifactType, Fault }: Row): string {

@@ -55,7 +55,11 @@ async function printFound(text: string, args: Arguments): Promise<void> {
     { header: "STARS", cell: ({ Stars }) => Stars === null ? "-" : String(Stars) },
     { header: "OFFICIAL", cell: ({ Official }) => Official ? "yes" : "-" },
     { header: "DESCRIPTION", cell: ({ Description }) => shorten(Description ?? "-") },
-  ]);
+  ], {
+    StarCount: ({ Stars }) => Stars,
+    IsOfficial: ({ Official }) => Official ? "[OK]" : "",
+    IsAutomated: () => "",
+  });
 }
 
 async function printTags(text: string, args: Arguments): Promise<void> {

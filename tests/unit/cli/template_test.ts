@@ -75,6 +75,10 @@ Deno.test("the actions and functions that docker's templates have", () => {
     '{{eq .Name "a" "nginx:1.27"}} {{and .Ready .Name}} {{or .Created "-"}}': "true nginx:1.27 -",
     "a {{- /* nothing */ -}} b": "ab",
     "a\n  {{- .Size -}}  \n b": "a1234567b",
+    '{{printf "%-12s|%5d|%05d" .Name .Size 42}}': "nginx:1.27  |1234567|00042",
+    '{{printf "%.5s %q %v %t %x %.2f %%" .Name "a" .Layers .Ready 255 1.5}}':
+      'nginx "a" ["a","b"] true ff 1.50 %',
+    '{{.Size | printf "%d %s"}} {{printf "%d" .Name}}': "1234567 %!s(MISSING) %!d(nginx:1.27)",
     "{{true}}{{false}}{{nil}}{{-3}}": "truefalse-3",
   };
   for (const [template, expected] of Object.entries(cases)) {
@@ -87,6 +91,7 @@ Deno.test("what would control a terminal is escaped where the text goes to one",
   assertEquals(say(template), "c\u001b[2J\n|");
   assertEquals(say(template, true), "c\\u001b[2J\\n|");
   assertEquals(say("{{.Name}}\\n", true), "nginx:1.27\n");
+  assertEquals(say('{{printf "%s\\n" (index .Config.Labels "a.b")}}', true), "c\\u001b[2J\\n\n");
   // What is the template's own controls what it likes.
   const own = '{{join .Layers "\\n"}}{{range .Config.Labels}}{{println .}}{{end}}';
   assertEquals(say(own, true), "a\nbc\\u001b[2J\\n\np\n");
@@ -114,7 +119,8 @@ Deno.test("templates that make no sense are refused with what was meant", () => 
     ["{{len .Name)}}", /is none of what can stand there$/],
     ["{{.Name % 2}}", /is none of what can stand there$/],
     ['{{.Name "a\\q"}}', /is none of what can stand there$/],
-    ["{{printf .Name}}", /there is no function "printf"$/],
+    ["{{slice .Name}}", /there is no function "slice"$/],
+    ["{{printf}}", /"printf" is given too few arguments$/],
     ["{{constructor .Name}}", /there is no function "constructor"$/],
     ["{{json}}", /"json" is given too few arguments$/],
     ["{{.Name | truncate}}", /"truncate" is given too few arguments$/],

@@ -1,4 +1,5 @@
 import { visible } from "../../../quote.ts";
+import { printf } from "./printf.ts";
 import { bare, plain, say, type Scope, Text } from "./scope.ts";
 
 /** A function of templates. */
@@ -29,6 +30,9 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   }),
   println: atLeast(0, (args, scope) => {
     return new Text(`${args.map((value) => say(value, scope)).join(" ")}\n`);
+  }),
+  printf: atLeast(1, ([format, ...values], scope) => {
+    return new Text(printf(say(format, scope), values, scope));
   }),
   len: exactly(1, ([value]) => lengthOf(bare(value))),
   index: atLeast(1, ([value, ...keys]) => lookUp(value, keys)),
