@@ -11,6 +11,7 @@ import {
   S_IFREG,
 } from "../../../ffi/constants.ts";
 import { Fd, type FileStatus, openat, readlinkatBytes, statx } from "../../../ffi/file.ts";
+import { mayHaveHoles } from "../../init/holes.ts";
 import { type ByteString, toByteString } from "../tar/bytes.ts";
 import { type EntryType, type TarEntry, timestampOf } from "../tar/entry.ts";
 import { keptXattrs } from "./attributes.ts";
@@ -55,13 +56,12 @@ export function plainMember(name: ByteString, type: EntryType, status: FileStatu
 /** An open regular file as a member, its content left to be read. */
 export function fileMember(fd: number, name: ByteString): TarEntry {
   const status = statx(fd);
-  const { size, diskSize } = status;
-  const mayHaveHoles = diskSize < size;
+  const { size } = status;
   return {
     ...plainMember(name, "file", status),
     size,
     xattrs: keptXattrs(fd, "file"),
-    ...mayHaveHoles ? { sparse: dataRegions(fd, size) } : {},
+    ...mayHaveHoles(status) ? { sparse: dataRegions(fd, size) } : {},
   };
 }
 
