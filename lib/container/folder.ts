@@ -1,5 +1,5 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { Fd, mkdirat, openat, replaceFile, writeFile } from "../../ffi/file.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
@@ -56,7 +56,10 @@ export function removeContainerFolder(path: string): void {
   const slash = path.lastIndexOf("/");
   try {
     using above = new Fd(openat(AT_FDCWD, path.slice(0, slash + 1), O_PATH | O_DIRECTORY));
-    removeTree(above.number, path.slice(slash + 1));
+    const name = path.slice(slash + 1);
+    // Where nothing can be written, that is all that unlinkat(2) tells.
+    if (tryStatx(above.number, name, AT_SYMLINK_NOFOLLOW) === undefined) return;
+    removeTree(above.number, name);
   } catch (cause) {
     if (cause instanceof SysError && cause.code === "ENOENT") return;
     throw new ContainerError(
