@@ -33,7 +33,9 @@ export async function pullForRun(
     if (!(error instanceof ContainerError) || !isMissing) throw error;
     throw new ContainerError(`${missing.message}, and to ${error.message}`, {
       code: error.code,
-      hint: meantImage(imagesFolder, name) === undefined ? error.hint : missing.hint,
+      hint: meantImage(imagesFolder, name) === undefined
+        ? error.hint ?? missing.hint
+        : missing.hint,
       cause: error,
     });
   }

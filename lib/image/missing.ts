@@ -34,7 +34,12 @@ export function noSuchImage(imagesFolder: string, name: string): ContainerError 
 
 /** The image of the folder, or in the binary, that a name was most likely meant to be. */
 export function meantImage(imagesFolder: string, name: string): string | undefined {
-  return nearest(name, namesIn(imagesFolder));
+  return isAlpineReplaced(name) ? "busybox" : nearest(name, namesIn(imagesFolder));
+}
+
+/** Whether it is Alpine, in whose place the binary brings what was to be had when it was built. */
+function isAlpineReplaced(name: string): boolean {
+  return name === "alpine" && readEmbeddedImage()?.name === "busybox";
 }
 
 function namesIn(imagesFolder: string): string[] {
@@ -64,8 +69,7 @@ function whatIsThere(imagesFolder: string, name: string): string {
     : meant === undefined
     ? `There are: ${shown}${more}`
     : `Did you mean ${JSON.stringify(meant)}? There are: ${shown}${more}`;
-  const embedded = readEmbeddedImage();
-  return name === "alpine" && embedded?.name === "busybox"
+  return isAlpineReplaced(name)
     ? `Alpine was not to be had when gocontainer was built, so it brings busybox instead. ${there}`
     : there;
 }

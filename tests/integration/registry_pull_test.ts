@@ -186,6 +186,10 @@ testWith(NEEDS, "run pulls an image that is not there, and takes its command fro
     absent.stderr,
     /use image ".*": there is no such image in ".*", and to pull ".*": there is no such tag or digest/,
   );
+  // Where the registry has nothing to advise, what is there is told.
+  const nowhere = await workspace.run(["run", ...args, "registry.invalid/other:1", "true"]);
+  assertEquals(nowhere.code, 125);
+  assertMatch(nowhere.stderr, /look up the host registry\.invalid: .*\nThere are: .*\/image:1"/);
 });
 
 testWith(
