@@ -70,9 +70,14 @@ function takeBack(state: ContainerState, live: readonly ContainerState[]): void 
     cgroup.kill();
     cgroup.remove();
   }
-  // Usually it went with its network namespace; that may be another's by now, who has joined it.
-  const isShared = live.some(({ record }) => record.network?.veth === network?.veth);
-  if (network !== undefined && !isShared && vethExists(network.veth)) removeVeth(network.veth);
+  // Usually it went with its network namespace. Another one who has joined that still needs it.
+  if (network !== undefined && !isUsed(network.veth, live) && vethExists(network.veth)) {
+    removeVeth(network.veth);
+  }
   if (removeBundle || !started) removeContainerFolder(bundle);
   state.remove();
+}
+
+function isUsed(veth: string, live: readonly ContainerState[]): boolean {
+  return live.some(({ record }) => record.network?.veth === veth);
 }
