@@ -1,6 +1,7 @@
 /** lib/image against GNU tar and the kernel: what is extracted, by whom, and what is left. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ContainerError } from "../../lib/errors.ts";
 import { extractRootfs } from "../../lib/image/extract.ts";
 import { findRootfs } from "../../lib/image/rootfs.ts";
 import { BINARY } from "./support/project.ts";
@@ -213,7 +214,7 @@ test("xz is undone whatever options it was made with", async (trial) => {
   const options = [
     "-0",
     "-9e",
-    "-T2 --block-size=1MiB --check=sha256",
+    "-T2 --block-size=1MiB --check=crc64",
     "--check=none --lzma2=preset=6,dict=4KiB,lc=0,lp=4,pb=4",
     "--check=crc32 --lzma2=preset=1,dict=1536KiB,lc=1,lp=3,pb=0",
   ];
@@ -221,6 +222,12 @@ test("xz is undone whatever options it was made with", async (trial) => {
     sh(`xz -c ${option} tree.tar > images/i${index}.tar.xz`, trial.path);
     assertSameTree(expected, await manifest(await extract(images, `i${index}`)));
   }
+  sh("xz -c --check=sha256 tree.tar > images/sha.tar.xz", trial.path);
+  await assertRejects(
+    () => extract(images, "sha"),
+    ContainerError,
+    "has a filter or checksum of xz that is not known here",
+  );
 }, !isInstalled("xz"));
 
 test("the built binary undoes every compression", (trial) => {

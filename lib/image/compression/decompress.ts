@@ -20,7 +20,7 @@ export async function decompress(
     case "gzip":
       return (await import("./gzip.ts")).gunzip(compressed);
     case "xz":
-      return (await import("./xz/container.ts")).unxz(compressed);
+      return (await import("./xz.ts")).unxz(compressed);
     case "zstd":
       return await (await import("./zstd.ts")).unzstd(compressed);
   }

@@ -1,7 +1,7 @@
+import { crc32 as crc32Of } from "node:zlib";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decompress } from "../../../lib/image/compression/decompress.ts";
 import { type Compression, compressionOf } from "../../../lib/image/compression/kind.ts";
-import { Crc32 } from "../../../lib/image/compression/xz/check.ts";
 import { ArchiveFault } from "../../../lib/image/fault.ts";
 import { concat } from "./tar_builder.ts";
 
@@ -140,7 +140,7 @@ Deno.test("xz: filters and dictionaries that are not undone are named", async ()
   await assertRejects(
     () => undo(withHeader("0200040021010600"), "xz"),
     ArchiveFault,
-    "has a filter of xz that is not known here",
+    "has a filter or checksum of xz that is not known here",
   );
   await assertRejects(
     () => undo(withHeader("020021011d000000"), "xz"),
@@ -151,9 +151,9 @@ Deno.test("xz: filters and dictionaries that are not undone are named", async ()
 
 /** CRC-32 as it stands in a file. */
 function crc32(bytes: Uint8Array): Uint8Array {
-  const crc = new Crc32();
-  crc.update(bytes);
-  return crc.digest();
+  const checksum = new Uint8Array(4);
+  new DataView(checksum.buffer).setUint32(0, crc32Of(bytes), true);
+  return checksum;
 }
 
 Deno.test("zstd: frames to be skipped and frames without content take no harm", async () => {
