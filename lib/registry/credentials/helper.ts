@@ -16,6 +16,9 @@ export function keyOf(registry: string): string {
 /** A helper waits for a person at times, but not for ever. In milliseconds. */
 const PATIENCE = 120_000;
 
+/** The most bytes of an answer. */
+const LIMIT = 64 * 1024;
+
 /** What a helper says when it has nothing. */
 const NOTHING = /credentials not found/i;
 
@@ -25,15 +28,20 @@ const NOTHING = /credentials not found/i;
  */
 export class CredentialHelper {
   readonly #name: string;
+  readonly #patience: number;
 
-  /** @throws {ContainerError} InvalidArgument when the name could be a path */
-  constructor(name: string) {
+  /**
+   * @param patience how long it is waited for, in milliseconds
+   * @throws {ContainerError} InvalidArgument when the name could be a path
+   */
+  constructor(name: string, patience: number = PATIENCE) {
     if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/.test(name)) {
       throw new ContainerError(`use the credential helper ${quote(name)}: this is no name`, {
         code: "InvalidArgument",
       });
     }
     this.#name = name;
+    this.#patience = patience;
   }
 
   /** The credentials for a registry; undefined when there are none. */
@@ -44,7 +52,7 @@ export class CredentialHelper {
       throw this.#failure("get", said);
     }
     const what = `the answer of docker-credential-${this.#name}`;
-    const value = parseJSON(said, { what, maxBytes: 64 * 1024, code: "Failed" });
+    const value = parseJSON(said, { what, maxBytes: LIMIT, code: "Failed" });
     const { Username, Secret } = (value ?? {}) as Record<string, unknown>;
     if (typeof Username === "string" && typeof Secret === "string") {
       return Secret === "" ? undefined : credentialsFrom(Username, Secret);
@@ -87,16 +95,35 @@ export class CredentialHelper {
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
-      stderr: "null",
+      // What it has to say to people.
+      stderr: "inherit",
     }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+    const reader = child.stdout.getReader();
+    let fault: string | undefined;
+    const end = (reason: string) => {
+      fault = reason;
+      kill(child);
+      // Its own children may hold its output open.
+      reader.cancel().catch(() => {});
+    };
+    const timer = setTimeout(
+      () => end(`it gave no answer for ${Math.round(this.#patience / 1000)} s`),
+      this.#patience,
+    );
     try {
       const writer = child.stdin.getWriter();
       // One that does not read its input says why in its answer.
       await writer.write(new TextEncoder().encode(input)).catch(() => {});
       await writer.close().catch(() => {});
-      const { success, stdout } = await child.output();
-      return { success, said: new TextDecoder().decode(stdout).trim() };
+      const decoder = new TextDecoder();
+      let said = "";
+      for (let one = await reader.read(); !one.done; one = await reader.read()) {
+        said += decoder.decode(one.value, { stream: true });
+        if (said.length > LIMIT) end(`it said more than ${LIMIT} bytes`);
+      }
+      const { success } = await child.status;
+      if (fault !== undefined) throw this.#failure(command, fault);
+      return { success, said: said.trim() };
     } finally {
       clearTimeout(timer);
     }
@@ -105,5 +132,14 @@ export class CredentialHelper {
   #failure(command: string, said: string): ContainerError {
     const reason = said === "" ? "it failed" : printable(said);
     return new ContainerError(`run docker-credential-${this.#name} ${command}: ${reason}`);
+  }
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    // It has ended by itself.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }
