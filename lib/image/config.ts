@@ -15,6 +15,7 @@ import { anyText } from "../oci/validate/texts.ts";
 import { annotations, digest } from "./descriptor.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import type { ImageManifest } from "./manifest.ts";
+import { hostPlatform } from "./platform.ts";
 
 /** What an image is and how it wants to be run (image-spec, config.md; docker's is the same). */
 export interface ImageConfig {
@@ -107,11 +108,16 @@ const history = object<HistoryEntry>(() => ({
   empty_layer: boolean,
 }));
 
-const imageConfig = object<ImageConfig>(() => ({
+/** What some programs leave out, or write nothing for. */
+type OftenLeftOut = "os" | "architecture";
+
+const imageConfig = object<
+  Omit<ImageConfig, OftenLeftOut> & Partial<Pick<ImageConfig, OftenLeftOut>>
+>(() => ({
   created: anyText,
   author: anyText,
-  architecture: required(anyText),
-  os: required(anyText),
+  architecture: anyText,
+  os: anyText,
   variant: anyText,
   "os.version": anyText,
   "os.features": listOf(anyText),
@@ -122,7 +128,7 @@ const imageConfig = object<ImageConfig>(() => ({
 
 /**
  * Reads an image's config. Members that are null count as not there; others that the specification
- * does not know stay.
+ * does not know stay. One that does not say what it is for is for this machine, as to docker and podman.
  *
  * @param manifest the manifest that names it: as many layers have to be in both
  * @param what what errors call it
@@ -134,7 +140,12 @@ export function parseConfig(
   what: string,
 ): ImageConfig {
   const value = parseJSON(bytes, { what, maxBytes: CONFIG_LIMIT, code: "InvalidArchive" });
-  const config = imageConfig(value, new Place(what, "InvalidArchive"));
+  const read = imageConfig(value, new Place(what, "InvalidArchive"));
+  const host = hostPlatform();
+  const config = Object.assign(read, {
+    os: read.os || host.os,
+    architecture: read.architecture || host.architecture,
+  });
   const [told, there] = [config.rootfs.diff_ids.length, manifest.layers.length];
   if (told === there) return config;
   throw new ContainerError(`${what}: it has ${told} layers, but the manifest has ${there}`, {

@@ -5,6 +5,7 @@ import type { Descriptor } from "../../../lib/image/descriptor.ts";
 import { type Digest, digestOf } from "../../../lib/image/digest.ts";
 import { historyOf } from "../../../lib/image/history.ts";
 import type { ImageManifest } from "../../../lib/image/manifest.ts";
+import { hostPlatform } from "../../../lib/image/platform.ts";
 
 const A: Digest = `sha256:${"a".repeat(64)}`;
 const B: Digest = `sha256:${"b".repeat(64)}`;
@@ -30,6 +31,16 @@ Deno.test("a config whose list of layers is null has none, one without a list is
   assertEquals(parse(rootfs(null), layers()).rootfs.diff_ids, []);
   const { message } = assertThrows(() => parse(rootfs(undefined), layers()), ContainerError);
   assertEquals(message, "c: rootfs.diff_ids: required but missing");
+});
+
+Deno.test("a config that does not say what it is for is for this machine", () => {
+  const { os, architecture } = hostPlatform();
+  for (const nothing of [undefined, null, ""]) {
+    const config = parse({ ...minimal, os: nothing, architecture: nothing });
+    assertEquals([config.os, config.architecture], [os, architecture]);
+  }
+  const config = parse({ ...minimal, os: "windows", architecture: undefined });
+  assertEquals([config.os, config.architecture], ["windows", architecture]);
 });
 
 Deno.test("a config is read; null says as much as nothing", () => {
@@ -72,7 +83,7 @@ Deno.test("a config whose members are wrong is refused, naming them", () => {
       "c: it has 2 layers, but the manifest has 1",
     ],
     [{ rootfs: { type: "layers", diff_ids: [] } }, "c: it has 0 layers, but the manifest has 1"],
-    [{ os: undefined }, "c: os: required but missing"],
+    [{ os: 1 }, "c: os: expected a string, got 1"],
     [{ config: { Env: "A=b" } }, 'c: config.Env: expected an array, got "A=b"'],
     [{ config: { Cmd: [1] } }, "c: config.Cmd[0]: expected a string, got 1"],
   ];
