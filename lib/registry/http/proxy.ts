@@ -1,3 +1,4 @@
+import { BlockList, isIP } from "node:net";
 import { ContainerError } from "../../errors.ts";
 import { isLoopback } from "./loopback.ts";
 
@@ -49,15 +50,29 @@ function basic(user: string): string {
   return `Basic ${new TextEncoder().encode(user).toBase64()}`;
 }
 
-/** NO_PROXY: `*`, hosts, domains with all below them, each with or without a port. */
+/** NO_PROXY: `*`, hosts, domains with all below them, each with or without a port; addresses and networks of them. */
 function isExcepted(url: URL, exceptions: string): boolean {
   const host = url.hostname.toLowerCase();
+  const address = host.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
   return exceptions.toLowerCase().split(",").map((one) => one.trim()).some((one) => {
     if (one === "*") return true;
+    const [net = "", prefix] = one.split("/");
+    if (isIP(address) !== 0 && isIP(net) !== 0) return isWithin(address, net, prefix);
     const match = /^\*?\.?(\[[^\]]*\]|[^:]+)(?::([0-9]+))?$/.exec(one);
     if (match === null || (match[2] !== undefined && match[2] !== port)) return false;
     const name = match[1]!;
     return host === name || host.endsWith(`.${name}`);
   });
+}
+
+/** Whether an address is in a network, or without a prefix the very same. */
+function isWithin(address: string, net: string, prefix = isIP(net) === 4 ? "32" : "128"): boolean {
+  if (isIP(net) !== isIP(address)) return false;
+  const family = isIP(net) === 4 ? "ipv4" : "ipv6";
+  const bits = Number(prefix);
+  if (!/^[0-9]+$/.test(prefix) || bits > (family === "ipv4" ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(net, bits, family);
+  return list.check(address, family);
 }
