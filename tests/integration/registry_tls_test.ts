@@ -202,14 +202,13 @@ testWith(
     const proxy = `http://user:pass@127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
     const host = `registry.example:${registry.port}`;
     const ca = Deno.readTextFileSync(`${trial.path}/ca.crt`);
+    const images = () => ["-i", `${trial.path}/${crypto.randomUUID()}`];
+    // The name is known to the proxy alone.
+    const hosts = { "nsswitch.conf": "hosts: files\n" };
     const pull = (env: Record<string, string>) =>
-      workspace.run(["pull", "-i", `${trial.path}/${crypto.randomUUID()}`, `${host}/image:1`], {
+      workspace.run(["pull", ...images(), `${host}/image:1`], {
         env,
-        through: withEtc(trial.path, {
-          [`docker/certs.d/${host}/ca.crt`]: ca,
-          // The name is known to the proxy alone.
-          "nsswitch.conf": "hosts: files\n",
-        }),
+        through: withEtc(trial.path, { [`docker/certs.d/${host}/ca.crt`]: ca, ...hosts }),
       });
     for (const name of ["HTTPS_PROXY", "https_proxy"]) {
       const pulled = await pull({ [name]: proxy });
@@ -225,6 +224,15 @@ testWith(
     assertEquals(without.code, 125);
     assertMatch(without.stderr, /look up the host registry\.example/);
     assertEquals(asked.length, count);
+    const unverified = await workspace.run(
+      ["pull", ...images(), "-tls-verify=false", `${host}/image:1`],
+      { env: { HTTPS_PROXY: proxy }, through: withEtc(trial.path, hosts) },
+    );
+    assertEquals(unverified.code, 125);
+    assertMatch(
+      unverified.stderr,
+      /: by a proxy, certificates are verified and none is shown\nReach it without the proxy: NO_PROXY=registry\.example\n/,
+    );
     const socks = await pull({ HTTPS_PROXY: "socks5://127.0.0.1:1" });
     assertMatch(socks.stderr, /use the proxy of HTTPS_PROXY: socks5 is not spoken here/);
     listener.close();

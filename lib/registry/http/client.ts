@@ -1,3 +1,4 @@
+import { ContainerError } from "../../errors.ts";
 import { DenoConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
 import { exchange, type Line } from "./exchange.ts";
@@ -39,6 +40,7 @@ export class HttpClient implements Disposable {
    * Sends a request and reads the head of the answer.
    *
    * @throws {ExchangeFault}, and whatever the request's content throws
+   * @throws {ContainerError} Unsupported for what no proxy is used for
    */
   async send(request: Request): Promise<Answer> {
     const { url } = request;
@@ -97,9 +99,12 @@ export class HttpClient implements Disposable {
       if (trust.verify && trust.identity === undefined) {
         return await secure(url, trust, tcp, connect);
       }
-      throw new ExchangeFault(
-        "untrusted",
+      throw new ContainerError(
         `connect to ${url.host}: by a proxy, certificates are verified and none is shown`,
+        {
+          code: "Unsupported",
+          hint: `Reach it without the proxy: NO_PROXY=${url.hostname}`,
+        },
       );
     };
     const connection = await open();
