@@ -1,4 +1,5 @@
 import type { Descriptor } from "../image/descriptor.ts";
+import { ContainerError } from "../errors.ts";
 import { errorOf, readFault } from "./answers.ts";
 import type { Answer, Content } from "./http/message.ts";
 import { hintsFor, pushing, type Task } from "./manifests.ts";
@@ -40,8 +41,11 @@ export async function uploadBlob(
   options: UploadOptions = {},
 ): Promise<Uploaded> {
   if (await isThere(session, task, blob)) return "there";
-  const begun = await begin(session, task, blob, options.from);
-  if (begun === undefined) return "mounted";
+  const taken = options.from === undefined
+    ? undefined
+    : await takeOver(session, task, blob, options.from);
+  if (taken === "mounted") return "mounted";
+  const begun = taken ?? await begin(session, task);
   await send(session, task, blob, begun, options);
   return "sent";
 }
@@ -67,32 +71,50 @@ interface Begun {
   readonly least: number;
 }
 
-/** Begins an upload; undefined when the registry takes the blob over from another repository. */
-async function begin(
+/**
+ * Asks for a blob to be taken over from another repository; an upload that was begun instead where the registry
+ * would rather have it sent. Undefined where it does neither: it may not know how, or not let us read there.
+ */
+async function takeOver(
   session: RegistrySession,
-  { action, repository }: Task,
+  { repository }: Task,
   { digest }: Source,
-  from?: string,
-): Promise<Begun | undefined> {
-  const query = from === undefined
-    ? ""
-    : `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  from: string,
+): Promise<Begun | "mounted" | undefined> {
+  const query = `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
   const { scopes } = pushing(repository);
+  try {
+    using answer = await session.request({
+      method: "POST",
+      target: `/v2/${repository}/blobs/uploads/${query}`,
+      repository,
+      scopes: [...scopes, `repository:${from}:pull`],
+    });
+    if (answer.status === 201) return "mounted";
+    return answer.status === 202 ? await begunBy(session, answer) : undefined;
+  } catch (error) {
+    if (error instanceof ContainerError && error.code === "NotAllowed") return undefined;
+    throw error;
+  }
+}
+
+/** Begins an upload. */
+async function begin(session: RegistrySession, { action, repository }: Task): Promise<Begun> {
   using answer = await session.request({
     method: "POST",
-    target: `/v2/${repository}/blobs/uploads/${query}`,
-    repository,
-    scopes: from === undefined ? scopes : [...scopes, `repository:${from}:pull`],
+    target: `/v2/${repository}/blobs/uploads/`,
+    ...pushing(repository),
   });
-  if (answer.status === 201 && from !== undefined) return undefined;
-  if (answer.status === 202) {
-    const least = answer.fields.get("oci-chunk-min-length") ?? "";
-    return {
-      location: await session.ownUrl(locationOf(answer), answer.url),
-      least: /^[0-9]{1,12}$/.test(least) ? Math.max(LEAST, Number(least)) : LEAST,
-    };
-  }
+  if (answer.status === 202) return await begunBy(session, answer);
   throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+}
+
+async function begunBy(session: RegistrySession, answer: Answer): Promise<Begun> {
+  const least = answer.fields.get("oci-chunk-min-length") ?? "";
+  return {
+    location: await session.ownUrl(locationOf(answer), answer.url),
+    least: /^[0-9]{1,12}$/.test(least) ? Math.max(LEAST, Number(least)) : LEAST,
+  };
 }
 
 async function send(

@@ -95,6 +95,8 @@ class Taker implements AsyncDisposable {
   #patches = 0;
   /** The smallest part that it takes; the last one may be smaller. */
   leastPart = 0;
+  /** How it refuses to take a blob over from another repository; by token, it gives none for that. */
+  refusesMounts: number | "by token" | undefined;
   /** Whether it hangs up when it has got everything, and knows nothing of the upload any more. */
   losesAnswers = false;
 
@@ -127,7 +129,20 @@ class Taker implements AsyncDisposable {
     const range = () => ({ Range: `0-${upload.length - 1}` });
     const bytes = async (count: number) =>
       Array.from(await body(count), (character) => character.charCodeAt(0));
+    if (url.pathname === "/v2/" && this.refusesMounts === "by token") {
+      return await told(401, { "WWW-Authenticate": `Bearer realm="http://${this.host}/token"` });
+    }
     if (url.pathname === "/v2/") return await told(200);
+    if (url.pathname === "/token") {
+      if (url.searchParams.getAll("scope").includes("repository:other:pull")) {
+        return await told(403);
+      }
+      const answer = '{"token":"t"}';
+      return await say(conn, headOf(200, { "Content-Length": String(answer.length) }) + answer);
+    }
+    if (typeof this.refusesMounts === "number" && url.searchParams.has("mount")) {
+      return await told(this.refusesMounts, { "WWW-Authenticate": "Basic" });
+    }
     if (method === "HEAD") {
       return await told(this.blobs.has(url.pathname.split("/").at(-1)!) ? 200 : 404);
     }
@@ -286,6 +301,25 @@ Deno.test("a damaged image beside it stops no push", async () => {
   }
   assertEquals(await push(trial, name, `${taker.host}/image:1`), []);
   assertEquals([...taker.manifests.keys()], ["1"]);
+});
+
+Deno.test("what the registry does not take over from another repository is sent", async () => {
+  for (const refusal of [400, 401, 403, 404, 405, "by token"] as const) {
+    await using taker = new Taker();
+    await using origin = new TestRegistry();
+    using trial = new PullTrial();
+    taker.refusesMounts = refusal;
+    const name = `${origin.host}/image:1`;
+    origin.addImage("1", [layerOf("a", 1000)]);
+    await trial.pull(name);
+    {
+      using store = ImageStore.open(trial.images);
+      const { descriptor } = await requireTarget(store, name);
+      store.setReference(parseReference(`${taker.host}/other:1`), descriptor);
+    }
+    await push(trial, name, `${taker.host}/image:1`);
+    assertEquals([taker.blobs.size, [...taker.manifests.keys()]], [2, ["1"]]);
+  }
 });
 
 Deno.test("what is pushed has the digest that its name says, or is not pushed", async () => {
