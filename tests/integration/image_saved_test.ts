@@ -153,6 +153,21 @@ test("an image whose list of layers is null is loaded with the others", async ()
   assertEquals(stderr, "");
 });
 
+test("a layer of no bytes at all changes nothing", async () => {
+  const images = workspace.path(`images-${++count}`);
+  Deno.mkdirSync(images);
+  const name = "registry.test/box:1";
+  const nothing = new Uint8Array(0);
+  await putImage(images, name, [nothing, ALPINE, nothing, MORE], { config: CONFIG });
+  const file = workspace.path(`saved-${count}.tar`);
+  await says(["save", "-i", images, "-o", file, name]);
+  await loadsAndRuns([file]);
+  // By docker's own list.
+  sh(`mkdir ${file}.files; cd ${file}.files; tar -xf ${file}; rm index.json oci-layout`);
+  sh(`tar -cf ${file} -C ${file}.files .`);
+  await loadsAndRuns([file]);
+});
+
 test("an archive given as docker's -i FILE is told how to be given", async () => {
   const { file } = await saved("docker");
   const { code, stderr } = await workspace.run(["load", "-i", file]);

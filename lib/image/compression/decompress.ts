@@ -29,11 +29,16 @@ export async function decompress(
 /**
  * Undoes the compression that the first bytes tell of.
  *
+ * @param options.mayBeEmpty whether no bytes at all are an archive, of nothing
  * @throws {ArchiveFault} now or while it is read, when it is of another kind or broken
  */
-export async function unpack(archive: Iterable<Uint8Array<ArrayBuffer>>): Promise<Pieces> {
+export async function unpack(
+  archive: Iterable<Uint8Array<ArrayBuffer>>,
+  options: { mayBeEmpty?: boolean } = {},
+): Promise<Pieces> {
   const pieces = archive[Symbol.iterator]();
   const first = pieces.next().value ?? new Uint8Array(0);
+  if (first.length === 0 && options.mayBeEmpty) return [];
   const all = function* () {
     yield first;
     for (let next = pieces.next(); !next.done; next = pieces.next()) yield next.value;

@@ -61,7 +61,8 @@ export async function applyLayer(
       yield piece;
     }
   };
-  for await (const piece of await unpack(counted())) {
+  // Some that change nothing are no archive, not even its end mark.
+  for await (const piece of await unpack(counted(), { mayBeEmpty: true })) {
     unpacked += piece.length;
     budget.compare(unpacked, compressed);
     verifier.update(piece);

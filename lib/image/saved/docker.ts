@@ -69,7 +69,8 @@ async function putImage(
 }
 
 function layerType(files: SavedFiles, path: string): string {
-  const compression = compressionOf(files.beginning(path));
+  const beginning = files.beginning(path);
+  const compression = beginning.length === 0 ? "none" : compressionOf(beginning);
   switch (compression) {
     case "none":
       return OCI_LAYER;
