@@ -24,6 +24,17 @@ import {
 export const NFT_META_IIFNAME = 6;
 export const NFT_META_OIFNAME = 7;
 
+/** What `ct` loads: how a packet belongs to a connection, and what has become of that. */
+export const NFT_CT_STATE = 0;
+export const NFT_CT_STATUS = 2;
+
+/** NF_CT_STATE_BIT of IP_CT_ESTABLISHED and IP_CT_RELATED, linux/netfilter/nf_conntrack_common.h. */
+export const CT_ESTABLISHED = 2;
+export const CT_RELATED = 4;
+
+/** Of a connection's status: where it leads to has been changed. */
+export const IPS_DST_NAT = 0x20;
+
 /** What `payload` counts from: the IP header. */
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 
@@ -111,6 +122,16 @@ export function meta(key: number): NftExpression {
     "meta",
     attribute(NFTA_META_DREG, NFT_REG_1),
     attribute(NFTA_META_KEY, toBe32(key)),
+  );
+}
+
+/** `ct`: loads what the kernel knows of a packet's connection, NFT_CT_*, in the machine's order. */
+export function ct(key: number): NftExpression {
+  const NFTA_CT_DREG = 1, NFTA_CT_KEY = 2;
+  return expression(
+    "ct",
+    attribute(NFTA_CT_DREG, NFT_REG_1),
+    attribute(NFTA_CT_KEY, toBe32(key)),
   );
 }
 

@@ -10,9 +10,13 @@ import {
 import {
   bitwise,
   cmp,
+  ct,
+  CT_ESTABLISHED,
+  CT_RELATED,
   delTable,
   immediate,
   interfaceName,
+  IPS_DST_NAT,
   masq,
   meta,
   newChain,
@@ -20,6 +24,8 @@ import {
   newTable,
   NFT_CMP_EQ,
   NFT_CMP_NEQ,
+  NFT_CT_STATE,
+  NFT_CT_STATUS,
   NFT_META_IIFNAME,
   NFT_META_OIFNAME,
   NFT_PAYLOAD_NETWORK_HEADER,
@@ -32,6 +38,8 @@ import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";
 
 /** The one table that is gocontainer's; rules of others are not touched. */
 const TABLE = "gocontainer";
+/** Its chain for what passes through the host. */
+const FORWARD = "forward";
 
 /** A connection to the kernel's nftables, or undefined when the kernel has none. */
 export function openNftables(): NftSocket | undefined {
@@ -43,14 +51,17 @@ export function openNftables(): NftSocket | undefined {
   }
 }
 
-/** Whether the table is there, for this very subnet, with the rule that masquerades. */
+/** Whether the table is there, for this very subnet, with all its rules. */
 export function hasTable(nftables: NftSocket, subnet: Cidr): boolean {
-  return nftables.chain(NFPROTO_IPV4, TABLE, chainOf(subnet))?.use === 1;
+  const rules = (chain: string) => nftables.chain(NFPROTO_IPV4, TABLE, chain)?.use;
+  return rules(chainOf(subnet)) === 1 && rules(FORWARD) === 2;
 }
 
 /**
- * Makes the table anew, in one transaction: masquerading of what leaves the subnet by another interface, and no
- * forwarding of packets that only pretend to come from the subnet. To nft(8) it is what {@link rulesOf} says.
+ * Makes the table anew, in one transaction: masquerading of what leaves the subnet by another interface, no
+ * forwarding of packets that only pretend to come from the subnet, and none of what others begin with a container:
+ * since the host forwards, whoever is in one of its networks could reach what listens in there. What is led there
+ * by a rule of the host's own (dnat) passes. To nft(8) it is what {@link rulesOf} says.
  *
  * @throws {SysError} when the kernel refuses, for want of nftables or of one of the kinds of rules.
  */
@@ -72,15 +83,22 @@ export function makeTable(nftables: NftSocket, subnet: Cidr): void {
       ...bridge(NFT_META_OIFNAME, NFT_CMP_NEQ),
       masq(),
     ]),
-    newChain(NFPROTO_IPV4, TABLE, "forward", {
+    newChain(NFPROTO_IPV4, TABLE, FORWARD, {
       type: "filter",
       hook: NF_INET_FORWARD,
       priority: NF_IP_PRI_FILTER,
       policy: NF_ACCEPT,
     }),
-    newRule(NFPROTO_IPV4, TABLE, "forward", [
+    newRule(NFPROTO_IPV4, TABLE, FORWARD, [
       ...bridge(NFT_META_IIFNAME, NFT_CMP_EQ),
       ...source(NFT_CMP_NEQ, subnet),
+      immediate(NF_DROP),
+    ]),
+    newRule(NFPROTO_IPV4, TABLE, FORWARD, [
+      ...bridge(NFT_META_IIFNAME, NFT_CMP_NEQ),
+      ...bridge(NFT_META_OIFNAME, NFT_CMP_EQ),
+      ...isNone(NFT_CT_STATE, CT_ESTABLISHED | CT_RELATED),
+      ...isNone(NFT_CT_STATUS, IPS_DST_NAT),
       immediate(NF_DROP),
     ]),
   ]);
@@ -96,8 +114,9 @@ export function rulesOf(subnet: Cidr): string {
   return `table ip ${TABLE} { ` +
     `chain ${chainOf(subnet)} { type nat hook postrouting priority ${NF_IP_PRI_NAT_SRC}; ` +
     `ip saddr ${network} oifname != "${BRIDGE}" masquerade; }; ` +
-    `chain forward { type filter hook forward priority ${NF_IP_PRI_FILTER}; ` +
-    `iifname "${BRIDGE}" ip saddr != ${network} drop; }; }`;
+    `chain ${FORWARD} { type filter hook forward priority ${NF_IP_PRI_FILTER}; ` +
+    `iifname "${BRIDGE}" ip saddr != ${network} drop; ` +
+    `iifname != "${BRIDGE}" oifname "${BRIDGE}" ct state ! established,related ct status ! dnat drop; }; }`;
 }
 
 /** `ip saddr SUBNET` */
@@ -113,6 +132,15 @@ function source(op: number, { address, prefix }: Cidr): NftExpression[] {
 /** `iifname BRIDGE`, `oifname BRIDGE` */
 function bridge(key: number, op: number): NftExpression[] {
   return [meta(key), cmp(op, interfaceName(BRIDGE))];
+}
+
+/** `ct KEY ! FLAGS`: none of the flags is set. */
+function isNone(key: number, flags: number): NftExpression[] {
+  return [
+    ct(key),
+    bitwise(new Uint8Array(Uint32Array.of(flags).buffer)),
+    cmp(NFT_CMP_EQ, new Uint8Array(4)),
+  ];
 }
 
 /** The chains of others that drop what is forwarded unless a rule of theirs takes it: `inet filter forward`. */

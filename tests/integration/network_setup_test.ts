@@ -330,7 +330,7 @@ natTest("the rules are those that nft makes of the same words", nftMissing, ({ h
     host.do(() => prepareNat(address));
     const rules = host.run("nft list ruleset");
     assertEquals(rules, byHand.run("nft list ruleset"));
-    assertEquals(rules.match(/masquerade|drop/g), ["masquerade", "drop"]);
+    assertEquals(rules.match(/masquerade|drop/g), ["masquerade", "drop", "drop"]);
   }
 });
 
@@ -376,9 +376,8 @@ natTest("rules that stand are left alone, flushed ones are made again", nftMissi
     });
   made();
   assertEquals(made(), []);
-  for (
-    const flush of ["ruleset", "table ip gocontainer", "chain ip gocontainer from-10.10.10.0/24"]
-  ) {
+  const chains = ["from-10.10.10.0/24", "forward"].map((name) => `chain ip gocontainer ${name}`);
+  for (const flush of ["ruleset", "table ip gocontainer", ...chains]) {
     host.run(`nft flush ${flush}`);
     assertEquals(made().length, 1, flush);
     assertEquals(container.connect("192.0.2.1", 80), "connected");
@@ -412,6 +411,31 @@ natTest("packets with a made-up source are not forwarded", nftMissing, (labs) =>
   container.run("ip route replace default via 10.10.10.1 src 198.51.100.7");
   assertEquals(container.connect("192.0.2.1", 80), "connected", "nothing else is in the way");
 });
+
+natTest(
+  "nobody outside reaches a container, unless by a rule of the host's",
+  nftMissing,
+  (labs) => {
+    const { host, outside, container } = labs;
+    using inside = container.listen(80);
+    outside.run("ip route add 10.10.10.0/24 via 192.0.2.2");
+    host.run("sysctl -q net.ipv4.ip_forward=1");
+    assertEquals(outside.connect("10.10.10.2", 80), "connected", "nothing else is in the way");
+    assertEquals(inside.nextPeer(), "192.0.2.1");
+
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(outside.connect("10.10.10.2", 80, 300), "EINPROGRESS");
+    host.do(() =>
+      nft(
+        "table ip mine { chain in { type nat hook prerouting priority dstnat; " +
+          "ip daddr 192.0.2.2 tcp dport 8080 dnat to 10.10.10.2:80; }; }",
+      )
+    );
+    assertEquals(outside.connect("192.0.2.2", 8080), "connected");
+    assertEquals(inside.nextPeer(), "192.0.2.1");
+    assertEquals(host.connect("10.10.10.2", 80), "connected", "the host reaches it as ever");
+  },
+);
 
 for (const backend of ["nft", "legacy"]) {
   const missing = nftMissing || findProgram(`iptables-${backend}`) === undefined;

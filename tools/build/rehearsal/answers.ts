@@ -65,19 +65,29 @@ export function askedOfDevice(request: number, argument: number): number {
   return 0;
 }
 
-/** The sequence number of a netlink request. */
-export function sequenceOf(request: number): number {
-  return viewAt(request, 16).getUint32(8, true);
+/** A netlink request. */
+export interface Question {
+  readonly sequence: number;
+  /** How many rules the chain of nftables has that it asks for. */
+  readonly rules: number;
 }
 
-/** recvfrom(2) from nftables: the chain is there, with one rule. */
-export function chainWithOneRule(answer: number, sequence: number): number {
+export function questionOf(request: number, length: number): Question {
+  const text = new TextDecoder().decode(bytesAt(request, length));
+  return {
+    sequence: viewAt(request, 16).getUint32(8, true),
+    rules: text.includes("forward\0") ? 2 : 1,
+  };
+}
+
+/** recvfrom(2) from nftables: the chain is there, with all its rules. */
+export function chainWithRules(answer: number, { sequence, rules }: Question): number {
   const LENGTH = 28, NFTA_CHAIN_USE = 6;
   const view = viewAt(answer, LENGTH);
   view.setUint32(0, LENGTH, true);
   view.setUint32(8, sequence, true);
   view.setUint16(20, 8, true);
   view.setUint16(22, NFTA_CHAIN_USE, true);
-  view.setUint32(24, 1, false);
+  view.setUint32(24, rules, false);
   return LENGTH;
 }

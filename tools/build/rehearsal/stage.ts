@@ -19,12 +19,13 @@ import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
 import {
   allReady,
   askedOfDevice,
-  chainWithOneRule,
+  chainWithRules,
   ended,
   partOf,
+  type Question,
+  questionOf,
   received,
   sentFromBridge,
-  sequenceOf,
 } from "./answers.ts";
 import { textAt, viewAt } from "./memory.ts";
 import type { Props } from "./props.ts";
@@ -137,7 +138,7 @@ export class Stage implements Disposable {
   /** How much of what was said has been heard. */
   #heard = 0;
   /** Of the last question to netlink. */
-  #sequence = 0;
+  #question?: Question;
   #curtain?: Curtain;
 
   constructor(props: Props, act: Act) {
@@ -192,10 +193,10 @@ export class Stage implements Disposable {
       case "recvmsg":
         return received(args[1], this.#act.said[this.#heard++] ?? new Uint8Array());
       case "sendto":
-        this.#sequence = sequenceOf(args[1]);
+        this.#question = questionOf(args[1], args[2]);
         return args[2];
       case "recvfrom":
-        return chainWithOneRule(args[1], this.#sequence);
+        return chainWithRules(args[1], this.#question!);
       case "ppoll":
         return allReady(args[0], args[1]);
       case "ioctl":
