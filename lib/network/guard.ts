@@ -8,8 +8,9 @@ import { hardwareAddress } from "./mac.ts";
 
 /**
  * Lets nothing come out of a container but IPv4 and ARP under its own addresses: with raw packets, which
- * CAP_NET_RAW allows, it could speak for its neighbours and for the gateway (CVE-2020-13401). The filter stands
- * at the host's end of the cable, out of the container's reach, and goes with that.
+ * CAP_NET_RAW allows, it could speak for its neighbours and for the gateway (CVE-2020-13401). Nor does anything
+ * pass to 127.0.0.0/8, which a host with `route_localnet` takes for its own loopback (CVE-2020-8558). The filter
+ * stands at the host's end of the cable, out of the container's reach, and goes with that.
  *
  * @param hostVeth the host's end.
  */
@@ -39,6 +40,7 @@ const TC_ACT_SHOT = 2;
 const LOAD_LENGTH = 0x80; // BPF_LD | BPF_W | BPF_LEN
 const LOAD_WORD = 0x20; // BPF_LD | BPF_W | BPF_ABS
 const LOAD_HALF = 0x28; // BPF_LD | BPF_H | BPF_ABS
+const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const IF_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const IF_AT_LEAST = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 const RETURN = 0x06; // BPF_RET | BPF_K
@@ -48,7 +50,8 @@ const HAS_VLAN_TAG = 0xfffff000 + 48;
 
 const ETHERNET_SOURCE = 6, ETHERNET_TYPE = 12, ETHERNET_HEADER = 14;
 const ETH_P_IP = 0x0800, ETH_P_ARP = 0x0806;
-const IP_SOURCE = ETHERNET_HEADER + 12;
+const IP_SOURCE = ETHERNET_HEADER + 12, IP_DESTINATION = ETHERNET_HEADER + 16;
+const LOOPBACK_NETWORK = 0x7f000000, LOOPBACK_MASK = 0xff000000;
 const ARP_HARDWARE = ETHERNET_HEADER + 8, ARP_ADDRESS = ETHERNET_HEADER + 14;
 /** With less, a load would fail, which the kernel takes for a pass. */
 const SHORTEST = ETHERNET_HEADER + 20;
@@ -78,7 +81,10 @@ export function ownPackets({ address }: Pick<Cidr, "address">): Uint8Array<Array
     [IF_EQUAL, ETH_P_ARP, "arp"],
     [IF_EQUAL, ETH_P_IP, undefined, "drop"],
     [LOAD_WORD, IP_SOURCE],
-    [IF_EQUAL, address, "pass", "drop"],
+    [IF_EQUAL, address, undefined, "drop"],
+    [LOAD_WORD, IP_DESTINATION],
+    [AND, LOOPBACK_MASK],
+    [IF_EQUAL, LOOPBACK_NETWORK, "drop", "pass"],
     { label: "arp" },
     ...source(ARP_HARDWARE),
     [LOAD_WORD, ARP_ADDRESS],

@@ -77,6 +77,7 @@ const FRAMES = `
 
 static unsigned char own[6] = { 2, 0x67, 10, 10, 10, 77 }, gateway[6] = { 2, 0x67, 10, 10, 10, 1 };
 static unsigned char self[4] = { 10, 10, 10, 77 }, other[4] = { 10, 10, 10, 1 }, none[4];
+static unsigned char everybody[4] = { 255, 255, 255, 255 }, loopback[4] = { 127, 3, 2, 1 };
 
 static int on(const char *name) {
   int fd = socket(AF_PACKET, SOCK_RAW, htons(3));
@@ -95,15 +96,20 @@ static void frame(int fd, const char *mark, unsigned char *mac, int type, unsign
   if (write(fd, bytes, 14 + length + 40) < 0) perror("write");
 }
 
-static void ip(int fd, const char *mark, unsigned char *mac, unsigned char *address) {
-  unsigned char head[20] = { 0x45, 0, 0, 60, 0, 0, 0, 0, 1, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255 };
+static void ip_to(int fd, const char *mark, unsigned char *mac, unsigned char *address, unsigned char *to) {
+  unsigned char head[20] = { 0x45, 0, 0, 60, 0, 0, 0, 0, 1, 17 };
   memcpy(head + 12, address, 4);
+  memcpy(head + 16, to, 4);
   unsigned sum = 0;
   for (int i = 0; i < 20; i += 2) sum += head[i] << 8 | head[i + 1];
   sum = ~(sum + (sum >> 16));
   head[10] = sum >> 8;
   head[11] = sum;
   frame(fd, mark, mac, 0x0800, head, 20);
+}
+
+static void ip(int fd, const char *mark, unsigned char *mac, unsigned char *address) {
+  ip_to(fd, mark, mac, address, everybody);
 }
 
 static void arp(int fd, const char *mark, unsigned char *mac, unsigned char *sender, unsigned char *address) {
@@ -139,6 +145,7 @@ int main(int argc, char **argv) {
   ip(fd, "no source", own, none);
   ip(fd, "other hardware", gateway, self);
   ip(fd, "all of another", gateway, other);
+  ip_to(fd, "to the host's loopback", own, self, loopback);
   arp(fd, "own arp", own, own, self);
   arp(fd, "probe", own, own, none);
   arp(fd, "arp for another", own, own, other);
