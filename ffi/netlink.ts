@@ -182,16 +182,26 @@ export function attributes(
   bytes: Uint8Array<ArrayBuffer>,
   offset = 0,
 ): Map<number, Uint8Array<ArrayBuffer>> {
+  return new Map(eachAttribute(bytes, offset));
+}
+
+/** The values of a list, whose attributes are all of one type. */
+export function elements(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  return [...eachAttribute(bytes, 0)].map(([, value]) => value);
+}
+
+function* eachAttribute(
+  bytes: Uint8Array<ArrayBuffer>,
+  offset: number,
+): Generator<[type: number, value: Uint8Array<ArrayBuffer>], void> {
   const NLA_TYPE_MASK = 0x3fff;
-  const found = new Map<number, Uint8Array<ArrayBuffer>>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = offset; at + 4 <= bytes.length;) {
     const length = view.getUint16(at, true);
     if (length < 4) break;
-    found.set(view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + length));
+    yield [view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + length)];
     at += align(length);
   }
-  return found;
 }
 
 /** An unsigned 32-bit value in the machine's order, as rtnetlink has them. */

@@ -17,7 +17,15 @@ import {
   NFTA_CHAIN_NAME,
   NFTA_CHAIN_POLICY,
   NFTA_CHAIN_TABLE,
+  NFTA_DATA_VERDICT,
+  NFTA_EXPR_DATA,
+  NFTA_EXPR_NAME,
   NFTA_HOOK_HOOKNUM,
+  NFTA_IMMEDIATE_DATA,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_EXPRESSIONS,
+  NFTA_RULE_TABLE,
+  NFTA_VERDICT_CODE,
 } from "./nfnetlink.ts";
 
 /** What `meta` loads: the name of the interface that a packet came in or goes out by. */
@@ -106,7 +114,7 @@ export function newRule(
   chain: string,
   expressions: readonly NftExpression[],
 ): NetlinkRequest {
-  const NFT_MSG_NEWRULE = 6, NFTA_RULE_TABLE = 1, NFTA_RULE_CHAIN = 2, NFTA_RULE_EXPRESSIONS = 4;
+  const NFT_MSG_NEWRULE = 6;
   const flags = NLM_F_CREATE | NLM_F_APPEND;
   return change(`NFT_MSG_NEWRULE "${table} ${chain}"`, NFT_MSG_NEWRULE, flags, family, [
     attribute(NFTA_RULE_TABLE, cstring(table)),
@@ -179,8 +187,7 @@ export function masq(): NftExpression {
 
 /** `immediate`: the verdict, NF_ACCEPT or NF_DROP. */
 export function immediate(verdict: number): NftExpression {
-  const NFTA_IMMEDIATE_DREG = 1, NFTA_IMMEDIATE_DATA = 2;
-  const NFTA_DATA_VERDICT = 2, NFTA_VERDICT_CODE = 1;
+  const NFTA_IMMEDIATE_DREG = 1;
   return expression(
     "immediate",
     attribute(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT),
@@ -202,7 +209,7 @@ export function interfaceName(name: string): Uint8Array {
 const NFTA_DATA_VALUE = 1;
 
 function expression(name: string, ...data: Uint8Array[]): NftExpression {
-  const NFTA_LIST_ELEM = 1, NFTA_EXPR_NAME = 1, NFTA_EXPR_DATA = 2;
+  const NFTA_LIST_ELEM = 1;
   return nested(
     NFTA_LIST_ELEM,
     attribute(NFTA_EXPR_NAME, cstring(name)),

@@ -4,6 +4,7 @@ import {
   attribute,
   attributes,
   be32,
+  elements,
   NETLINK_NETFILTER,
   type NetlinkRequest,
   NetlinkSocket,
@@ -34,6 +35,7 @@ export const NF_ACCEPT = 1;
 export const NFNL_SUBSYS_NFTABLES = 10;
 
 const NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 4;
+const NFT_MSG_GETRULE = (NFNL_SUBSYS_NFTABLES << 8) | 7;
 /** Attributes of chains, linux/netfilter/nf_tables.h. */
 export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;
@@ -41,6 +43,15 @@ export const NFTA_CHAIN_HOOK = 4;
 export const NFTA_CHAIN_POLICY = 5;
 export const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_CHAIN_USE = 6;
+/** Attributes of rules and of what they consist of. */
+export const NFTA_RULE_TABLE = 1;
+export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_EXPR_NAME = 1;
+export const NFTA_EXPR_DATA = 2;
+export const NFTA_IMMEDIATE_DATA = 2;
+export const NFTA_DATA_VERDICT = 2;
+export const NFTA_VERDICT_CODE = 1;
 
 /** A chain of nftables, linux/netfilter/nf_tables.h. */
 export interface NftChain {
@@ -55,6 +66,15 @@ export interface NftChain {
   readonly use: number;
 }
 
+/** A rule of nftables, linux/netfilter/nf_tables.h. */
+export interface NftRule {
+  readonly chain: string;
+  /** Whether it takes every packet that comes to it, and lets none pass. */
+  readonly refusesAll: boolean;
+  /** All that it says, names of interfaces as they are. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** Messages around those of a transaction, linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
@@ -65,18 +85,31 @@ export class NftSocket implements Disposable {
 
   /** NFT_MSG_GETCHAIN: one chain, or undefined when it or its table is not there. */
   chain(family: number, table: string, name: string): NftChain | undefined {
-    return this.#ask(
+    const [chain] = this.#ask(
       `NFT_MSG_GETCHAIN "${table} ${name}"`,
+      NFT_MSG_GETCHAIN,
       0,
       family,
       attribute(NFTA_CHAIN_TABLE, cstring(table)),
       attribute(NFTA_CHAIN_NAME, cstring(name)),
-    )[0];
+    );
+    return chain && decodeChain(chain);
   }
 
   /** NFT_MSG_GETCHAIN: all chains of all families. */
   chains(): NftChain[] {
-    return this.#ask("NFT_MSG_GETCHAIN", NLM_F_DUMP, 0);
+    return this.#ask("NFT_MSG_GETCHAIN", NFT_MSG_GETCHAIN, NLM_F_DUMP, 0).map(decodeChain);
+  }
+
+  /** NFT_MSG_GETRULE: all rules of a table, those of a chain in their order. */
+  rules(family: number, table: string): NftRule[] {
+    return this.#ask(
+      `NFT_MSG_GETRULE "${table}"`,
+      NFT_MSG_GETRULE,
+      NLM_F_DUMP,
+      family,
+      attribute(NFTA_RULE_TABLE, cstring(table)),
+    ).map(decodeRule);
   }
 
   /**
@@ -95,18 +128,21 @@ export class NftSocket implements Disposable {
     ]);
   }
 
-  #ask(what: string, flags: number, family: number, ...parts: Uint8Array[]): NftChain[] {
+  #ask(
+    what: string,
+    type: number,
+    flags: number,
+    family: number,
+    ...parts: Uint8Array[]
+  ): Uint8Array<ArrayBuffer>[] {
     const header = nfgenmsg.encode({ nfgen_family: family });
-    const { errno, answers } = this.#socket.tryRequest(what, NFT_MSG_GETCHAIN, flags, [
-      header,
-      ...parts,
-    ]);
+    const { errno, answers } = this.#socket.tryRequest(what, type, flags, [header, ...parts]);
     // EINVAL and EOPNOTSUPP: the kernel has netfilter, but no nftables or not this family.
     const absent = ["ENOENT", "EINVAL", "EOPNOTSUPP", "EAFNOSUPPORT"];
     if (errno !== 0 && !absent.includes(errnoName(errno))) {
       throw new SysError("netlink", errno, what);
     }
-    return answers.map(({ payload }) => decodeChain(payload));
+    return answers.map(({ payload }) => payload);
   }
 
   [Symbol.dispose](): void {
@@ -125,4 +161,41 @@ function decodeChain(payload: Uint8Array<ArrayBuffer>): NftChain {
     drops: be32(found.get(NFTA_CHAIN_POLICY)) === NF_DROP,
     use: be32(found.get(NFTA_CHAIN_USE)) ?? 0,
   };
+}
+
+function decodeRule(payload: Uint8Array<ArrayBuffer>): NftRule {
+  const found = attributes(payload, nfgenmsg.size);
+  const expressions = elements(found.get(NFTA_RULE_EXPRESSIONS) ?? alloc(0))
+    .map((element) => attributes(element))
+    .filter((expression) => !["counter", "log"].includes(nameOf(expression)));
+  return {
+    chain: fromCString(found.get(NFTA_RULE_CHAIN) ?? alloc(0)),
+    refusesAll: expressions.length === 1 && refuses(expressions[0]),
+    bytes: payload,
+  };
+}
+
+type Attributes = ReadonlyMap<number, Uint8Array<ArrayBuffer>>;
+
+function nameOf(expression: Attributes): string {
+  return fromCString(expression.get(NFTA_EXPR_NAME) ?? alloc(0));
+}
+
+/** Whether it ends a packet's way: as nft(8) says it, or iptables(8). */
+function refuses(expression: Attributes): boolean {
+  const NFTA_TARGET_NAME = 1;
+  const data = attributes(expression.get(NFTA_EXPR_DATA) ?? alloc(0));
+  switch (nameOf(expression)) {
+    case "reject":
+      return true;
+    case "immediate": {
+      const value = attributes(data.get(NFTA_IMMEDIATE_DATA) ?? alloc(0));
+      const verdict = attributes(value.get(NFTA_DATA_VERDICT) ?? alloc(0));
+      return be32(verdict.get(NFTA_VERDICT_CODE)) === NF_DROP;
+    }
+    case "target":
+      return fromCString(data.get(NFTA_TARGET_NAME) ?? alloc(0)) === "REJECT";
+    default:
+      return false;
+  }
 }

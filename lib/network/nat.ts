@@ -1,10 +1,10 @@
 import type { NftSocket } from "../../ffi/nfnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
-import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, networkOf } from "./cidr.ts";
 import { acceptForwarding, findIptables, masquerade } from "./iptables.ts";
-import { droppingChains, hasTable, makeTable, openNftables, rulesOf } from "./nftables.ts";
+import { warnOfFirewalls } from "./firewalls.ts";
+import { hasTable, makeTable, openNftables, rulesOf } from "./nftables.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /**
@@ -63,7 +63,7 @@ function makeRules(nftables: NftSocket | undefined, subnet: Cidr): void {
     masqueradeByIptables(subnet, error);
     return;
   }
-  warnOfDroppingChains(nftables);
+  warnOfFirewalls(nftables);
 }
 
 /** @param refusal why nftables does not do it. */
@@ -76,15 +76,4 @@ function masqueradeByIptables(subnet: Cidr, refusal: Error): void {
     );
   }
   masquerade(iptables, formatCidr(subnet));
-}
-
-/** A chain of a firewall cannot be overruled from another table: only its owner can let packets pass. */
-function warnOfDroppingChains(nftables: NftSocket): void {
-  for (const chain of droppingChains(nftables)) {
-    warn(
-      `the nftables chain "${chain}" drops forwarded packets, also those of containers; let them ` +
-        `pass with: nft add rule ${chain} iifname ${BRIDGE} accept; ` +
-        `nft add rule ${chain} oifname ${BRIDGE} ct state established,related accept`,
-    );
-  }
 }

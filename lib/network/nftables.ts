@@ -37,7 +37,7 @@ import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";
 
 /** The one table that is gocontainer's; rules of others are not touched. */
-const TABLE = "gocontainer";
+export const TABLE = "gocontainer";
 /** Its chain for what passes through the host. */
 const FORWARD = "forward";
 
@@ -141,15 +141,6 @@ function isNone(key: number, flags: number): NftExpression[] {
     bitwise(new Uint8Array(Uint32Array.of(flags).buffer)),
     cmp(NFT_CMP_EQ, new Uint8Array(4)),
   ];
-}
-
-/** The chains of others that drop what is forwarded unless a rule of theirs takes it: `inet filter forward`. */
-export function droppingChains(nftables: NftSocket): string[] {
-  const families: Record<number, string> = { 1: "inet", 2: "ip" };
-  return nftables.chains()
-    .filter(({ family, forward, drops }) => forward && drops && families[family] !== undefined)
-    .filter(({ table, name }) => !(table === "filter" && name === "FORWARD"))
-    .map(({ family, table, name }) => `${families[family]} ${table} ${name}`);
 }
 
 /** The subnet stands in a chain's name, so that one question to the kernel tells this table from another subnet's. */

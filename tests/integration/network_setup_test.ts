@@ -1,6 +1,13 @@
 /** lib/network against the real kernel, in network namespaces of its own: the machine's stays as it is. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { SysError } from "../../ffi/errno.ts";
 import { masq, newChain, newRule, newTable } from "../../ffi/nf_tables.ts";
 import { NF_ACCEPT, NF_INET_FORWARD, NFPROTO_IPV4, NftSocket } from "../../ffi/nfnetlink.ts";
@@ -481,16 +488,60 @@ natTest(
   },
 );
 
-natTest("a firewall's own chain that drops is told, with what to do", nftMissing, (labs) => {
-  const { host, outside, container } = labs;
-  using _server = outside.listen(80);
-  host.run(
-    "nft table inet fw { chain forward { type filter hook forward priority 0; policy drop; }; }",
+for (
+  const [what, chain, rules] of [
+    ["drops", "inet fw forward", "policy drop"],
+    ["drops and has rules", "ip fw forward", "policy drop; ct state established accept"],
+    ["rejects at its end", "inet fw forward", "counter log reject with icmpx admin-prohibited"],
+    ["is iptables' own and drops at its end", "ip filter FORWARD", "counter drop"],
+  ] as const
+) {
+  natTest(`a firewall's chain that ${what} is told once, with what to do`, nftMissing, (labs) => {
+    const { host, outside, container } = labs;
+    using _server = outside.listen(80);
+    const [family, table, name] = chain.split(" ");
+    host.do(() =>
+      nft(
+        `table ${family} ${table} { ` +
+          `chain ${name} { type filter hook forward priority filter; ${rules}; }; }`,
+      )
+    );
+    const warnings = () => warningsOf(() => host.do(() => prepareNat(GATEWAY)));
+    const [warning, ...more] = warnings();
+    assertEquals(more, []);
+    assertStringIncludes(warning!, `the nftables chain "${chain}" refuses`);
+    assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
+    assertEquals(warnings(), []);
+
+    for (const command of warning!.split("let them pass with: ")[1]!.split("; ")) host.run(command);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+    host.run("nft delete table ip gocontainer");
+    assertEquals(warnings(), [], "who has done so is not told again");
+  });
+}
+
+natTest("a firewall that refuses nothing at its end is not told of", nftMissing, ({ host }) => {
+  host.do(() =>
+    nft(
+      "table inet fw { chain forward { type filter hook forward priority filter; " +
+        "ip daddr 198.51.100.1 drop; ct state invalid reject; accept; }; " +
+        "chain input { type filter hook input priority filter; policy drop; reject; }; }",
+    )
+  );
+  assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
+});
+
+natTest("of firewalld is told with its own command", nftMissing, ({ host }) => {
+  host.do(() =>
+    nft(
+      "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; " +
+        "reject with icmpx admin-prohibited; }; }",
+    )
   );
   const [warning, ...more] = warningsOf(() => host.do(() => prepareNat(GATEWAY)));
   assertEquals(more, []);
-  assertStringIncludes(warning!, 'the nftables chain "inet fw forward" drops');
-  assertEquals(container.connect("192.0.2.1", 80, 300), "EINPROGRESS");
-  for (const command of warning!.split("let them pass with: ")[1]!.split("; ")) host.run(command);
-  assertEquals(container.connect("192.0.2.1", 80), "connected");
+  assertStringIncludes(
+    warning!,
+    `firewall-cmd --permanent --zone=trusted --add-interface=${BRIDGE}`,
+  );
 });
