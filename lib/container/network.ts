@@ -5,7 +5,7 @@ import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
 import { type Cidr, formatCidr, parseCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
 import { hostnameFile, hostsFile, type NetworkMode, resolverFile } from "../network/resolver.ts";
-import { beginWire, hostVethName, type Wire } from "../network/veth.ts";
+import { beginWire, hostVethName, reconnect, type Wire } from "../network/veth.ts";
 import { configOf } from "../runtime/container.ts";
 import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
 import type { ContainerFolder } from "./folder.ts";
@@ -80,11 +80,18 @@ function bridged(
 /** Under the lock, since another container may be about to want another bridge address. */
 function prepareHost(root: StateRoot, id: string, address: Cidr): Bridge {
   using _lock = root.lock();
-  const bridge = readyBridge(address) ?? prepareBridge({
-    address,
-    leases: leasesOf(root.containers().filter(({ record }) => record.id !== id)),
-  });
+  const bridge = readyBridge(address) ?? makeBridge(root, id, address);
   prepareNat(address);
+  return bridge;
+}
+
+function makeBridge(root: StateRoot, id: string, address: Cidr): Bridge {
+  const others = root.containers().filter(({ record }) => record.id !== id);
+  const bridge = prepareBridge({ address, leases: leasesOf(others) });
+  const ofBridge = others.flatMap(({ record: { network } }) =>
+    network?.bridge === formatCidr(address) ? [network.veth] : []
+  );
+  reconnect(bridge, ofBridge);
   return bridge;
 }
 

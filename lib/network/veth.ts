@@ -97,6 +97,28 @@ function namespaceFile({ number }: Fd): string {
   return `/proc/self/fd/${number}`;
 }
 
+/**
+ * Connects host ends that hang loose to the bridge: whoever deleted the one before has cut off the containers that
+ * were there.
+ */
+export function reconnect(bridge: Bridge, hostVeths: readonly string[]): void {
+  using socket = new RouteSocket();
+  for (const name of hostVeths) {
+    const link = socket.link(name);
+    if (link?.kind !== "veth" || link.master !== undefined) continue;
+    try {
+      runIp([{
+        label: `connect ${name}, whose bridge was deleted, to the new one`,
+        line: `link set ${name} master ${bridge.name}`,
+        check: `ip link show master ${bridge.name}`,
+      }]);
+    } catch (error) {
+      // Its container may have ended meanwhile.
+      if (vethExists(name)) throw error;
+    }
+  }
+}
+
 /** Whether a host end is still there. */
 export function vethExists(name: string): boolean {
   using socket = new RouteSocket();

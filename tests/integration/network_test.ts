@@ -210,6 +210,23 @@ Deno.test("-bridge-addr does not take the network from a live container, which i
   await sh("true", ["-bridge-addr", "10.77.2.1/24"], within(lab));
 });
 
+Deno.test("a bridge that was deleted is made again, and who was at it is reached as before", async () => {
+  using lab = new Lab();
+  const options = ["-bridge-addr", "10.77.1.1/24"];
+  const serve = "echo ready; while true; do echo hello | nc -l -p 80; done";
+  const server = workspace.start(script(serve, ...options), { through: within(lab) });
+  await server.says(/ready/);
+  const { network } = await server.record();
+  const [address] = network.address.split("/");
+  await until("the server listens", () => lab.connect(address, 80) === "connected");
+  lab.run("ip link delete goContainers0");
+  const ask = `for i in 1 2 3 4 5; do nc -w 1 ${address} 80 && break; sleep 0.1; done`;
+  assertEquals(await sh(ask, options, within(lab)), "hello");
+  assertStringIncludes(lab.run("ip link show master goContainers0"), network.veth);
+  server.kill("SIGKILL");
+  await server.end();
+});
+
 Deno.test("-container-addr is had, and refused while a live container has it", async () => {
   using lab = new Lab();
   const options = ["-bridge-addr", "10.77.1.1/24", "-container-addr", "10.77.1.77/24"];
