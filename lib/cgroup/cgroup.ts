@@ -252,10 +252,15 @@ export class Cgroup {
     const [freezer, folder] = chosen;
     step(() => ({
       label: "freeze the processes of the cgroup",
-      call: freezer === freezerV2
-        ? `write("${folder}/cgroup.freeze", "1")`
-        : `write("${folder}/freezer.state", "FROZEN")`,
-      check: `grep . ${folder}/{cgroup.events,freezer.state}`,
+      ...freezer === freezerV2
+        ? {
+          call: `write("${folder}/cgroup.freeze", "1")`,
+          check: `grep frozen ${folder}/cgroup.events`,
+        }
+        : {
+          call: `write("${folder}/freezer.state", "FROZEN")`,
+          check: `cat ${folder}/freezer.state`,
+        },
     }), () => freezeWhole(freezer, folder));
   }
 
@@ -296,10 +301,11 @@ export class Cgroup {
    */
   remove(): void {
     const folders = this.folders.filter((folder) => !this.#spared.includes(folder));
+    if (folders.length === 0) return;
     step(() => ({
       label: "remove the container's cgroup",
       call: `rmdir("${inOneWord(folders)}")`,
-      check: `ls -d ${inOneWord(folders)}`,
+      check: `ls -d ${inOneWord(folders)}   # gone`,
     }), () => removeFolders(folders, () => this.#thawTree()));
   }
 

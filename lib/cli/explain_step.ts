@@ -14,12 +14,12 @@ export function explainStep(step: Step): StepExplanation {
     case "start afresh":
       return {
         call: "close_range(3, ~0, CLOEXEC); rt_sigaction(1…64, SIG_DFL); umask(0); setsid()",
-        check: "grep -E '^Sig|^NSsid' /proc/self/status",
+        check: "grep -E '^Sig|^NSsid' /proc/1/status",
       };
     case "die with parent":
       return {
         call: "prctl(PR_SET_PDEATHSIG, SIGKILL)",
-        check: "on the host: kill -9 the gocontainer process, the container goes with it",
+        check: `on the host: kill -9 ${Deno.pid}   # the container goes with it`,
       };
     case "join cgroups":
       return {
@@ -45,16 +45,20 @@ export function explainStep(step: Step): StepExplanation {
     case "open sources":
       return { call: step.paths.map((path) => `open("${path}", O_PATH)`).join("; ") };
     case "root":
-      return step.overlay
-        ? {
-          call: `${newMount(step.overlay)}; move_mount onto the folder`,
-          check: "mount | grep ' / '; touch /x   # it is in upper/ of the container's folder",
-        }
-        : { call: `open_tree("${step.path}", OPEN_TREE_CLONE); move_mount`, check: "mount" };
+      return {
+        call: step.tree !== undefined
+          ? "move_mount onto the folder, of what was made before"
+          : step.overlay
+          ? `${newMount(step.overlay)}; move_mount onto the folder`
+          : `open_tree("${step.path}", OPEN_TREE_CLONE); move_mount`,
+        check: "mount | grep ' / '   # what changes is in upper/ of the container's folder",
+      };
     case "mount":
       return {
         call: step.kind === "remount"
           ? "mount_setattr, on what is mounted there"
+          : step.tree !== undefined
+          ? "move_mount, of a clone that was made on the host"
           : step.kind === "bind"
           ? `open_tree("${step.source}", OPEN_TREE_CLONE${
             step.recursive ? " | AT_RECURSIVE" : ""
@@ -67,12 +71,17 @@ export function explainStep(step: Step): StepExplanation {
         call: step.hierarchies[0]?.name === ""
           ? `fsopen("cgroup2"); fsmount; move_mount`
           : `fsopen("tmpfs"), then fsopen("cgroup") for each of ${step.hierarchies.length}; move_mount`,
-        check: `ls ${step.target}; touch ${step.target}/x   # read-only`,
+        check: step.readonly
+          ? `ls ${step.target}; mkdir ${step.target}/x   # refused`
+          : `ls ${step.target}`,
       };
     case "device nodes":
       return {
-        call: step.nodes
-          .map(({ path, major, minor }) => `mknodat("${path}", ${major}:${minor})`).join("; "),
+        call: step.nodes.map(({ path, major, minor, tree }) =>
+          tree === undefined
+            ? `mknodat("${path}", ${major}:${minor})`
+            : `move_mount onto "${path}", of a clone of the host's`
+        ).join("; "),
         check: "ls -l /dev",
       };
     case "links":
@@ -95,7 +104,7 @@ export function explainStep(step: Step): StepExplanation {
     case "masked paths":
       return {
         call: `bind /dev/null over files, an empty tmpfs over folders: ${step.paths.join(", ")}`,
-        check: "cat /proc/kcore; ls /sys/firmware   # empty",
+        check: "cat /proc/keys; ls /sys/firmware   # empty",
       };
     case "sysctl":
       return {
@@ -114,7 +123,7 @@ export function explainStep(step: Step): StepExplanation {
       return {
         call:
           `fchdir(root); pivot_root(".", "."); fchdir(old); umount2(".", MNT_DETACH); chdir("/")`,
-        check: "ls /   # the image's; cat /proc/self/mountinfo   # nothing of the host's",
+        check: "ls /; cat /proc/self/mountinfo   # the image's; nothing of the host's",
       };
     case "change root":
       return { call: `fchdir(root); chroot(".")`, check: "ls /   # the image's" };

@@ -11,12 +11,9 @@ export function ownNetworkNamespace(): Fd {
 /**
  * Makes a network namespace and does `action` in it, as {@link inNetworkNamespace} does.
  *
- * @param action gets the way by which other programs reach it.
  * @returns the new one, open, and what `action` has returned.
  */
-export function inNewNetworkNamespace<T>(
-  action: (made: string) => T,
-): { namespace: Fd; result: T } {
+export function inNewNetworkNamespace<T>(action: () => T): { namespace: Fd; result: T } {
   using own = ownNetworkNamespace();
   step({
     label: "make the container's network namespace",
@@ -26,7 +23,7 @@ export function inNewNetworkNamespace<T>(
   using undo = new DisposableStack();
   try {
     const namespace = undo.use(ownNetworkNamespace());
-    const result = action(`/proc/${Deno.pid}/fd/${namespace.number}`);
+    const result = action();
     undo.move();
     return { namespace, result };
   } finally {

@@ -66,9 +66,9 @@ export function beginWire(options: {
   const host = undo.use(ownNetworkNamespace());
   const own = `/proc/${Deno.pid}/fd/${host.number}`;
   let commands: readonly IpCommand[] = [];
-  const connect = (netns: string) => {
-    limitIPv6(netns);
-    commands = connectCommands({ own, hostVeth, bridge, address, netns });
+  const connect = () => {
+    limitIPv6();
+    commands = connectCommands({ own, hostVeth, bridge, address });
     return undo.use(startIp(commands));
   };
   const { namespace, result: ip } = netns === undefined
@@ -144,12 +144,11 @@ function connectCommands(options: {
   hostVeth: string;
   bridge: Bridge;
   address: Cidr;
-  netns: string;
 }): IpCommand[] {
-  const { own, hostVeth, bridge, address, netns } = options;
+  const { own, hostVeth, bridge, address } = options;
   const { mtu } = bridge;
   const gateway = formatAddress(bridge.address);
-  const inside = `nsenter --net=${netns} ip`;
+  const inside = "nsenter -t <pid> -n ip";
   return [{
     label: "set the container's loopback interface up",
     line: "link set lo up",
@@ -178,11 +177,11 @@ function connectCommands(options: {
  * IPv6 stays on the loopback interface: the subnet has IPv4 only, and on `eth0` every container could
  * tell the others their routes (CVE-2020-13401). Interfaces made later take over the defaults.
  */
-function limitIPv6(netns: string): void {
+function limitIPv6(): void {
   step({
     label: `leave IPv6 to the loopback interface, and no router advertisements to ${INNER}`,
     call: 'write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"), …/accept_ra "0"',
-    check: `nsenter --net=${netns} sysctl net.ipv6.conf.default`,
+    check: "nsenter -t <pid> -n sysctl net.ipv6.conf.default.{disable_ipv6,accept_ra}",
   }, () => {
     writeSysctl("ipv6/conf/default/accept_ra", 0);
     writeSysctl("ipv6/conf/default/disable_ipv6", 1);

@@ -8,6 +8,7 @@ import {
 } from "../../ffi/constants.ts";
 import { capget } from "../../ffi/capability.ts";
 import { Fd } from "../../ffi/file.ts";
+import { LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
@@ -163,10 +164,8 @@ export function create(options: CreateOptions): CreatedContainer {
   const init = undo.use(step(
     () => ({
       label: "make the container's first process, in new namespaces",
-      call: canBeLaunched(spawning)
-        ? `unshare(${namespaceFlags(namespaces.clone)}); clone3(CLONE_VFORK); execveat(launcher)`
-        : `clone3(${namespaceFlags(namespaces.clone)})`,
-      check: "lsns; ls -l /proc/<pid>/ns",
+      call: firstProcessCall(spawning),
+      check: `gocontainer state ${record.id}; lsns -p <pid>   # the first tells <pid>`,
     }),
     () => spawn(spawning),
   ));
@@ -292,8 +291,20 @@ function diedEarly({ status }: DiedEarly, cgroup: Cgroup): ContainerError {
   return new ContainerError(`start the container: its first process ended early, ${how}`);
 }
 
+/** The calls behind the first process, in words. */
+function firstProcessCall(spawning: SpawnOptions): string {
+  const { namespaces: { clone }, cgroup } = spawning;
+  const flags = namespaceFlags(clone);
+  const born = cgroup === undefined ? [] : ["CLONE_INTO_CGROUP"];
+  if (!canBeLaunched(spawning)) return `clone3(${[...flags, ...born].join(" | ")})`;
+  const launch = LAUNCHES_INTO_CGROUPS
+    ? `clone3(${["CLONE_VFORK", ...born].join(" | ")}); execveat(launcher)`
+    : "posix_spawn(launcher)";
+  return `unshare(${flags.join(" | ")}); ${launch}`;
+}
+
 /** The CLONE_NEW* bits by their names. */
-function namespaceFlags(flags: number): string {
+function namespaceFlags(flags: number): string[] {
   return Object.entries({
     CLONE_NEWUSER,
     CLONE_NEWNS,
@@ -301,5 +312,5 @@ function namespaceFlags(flags: number): string {
     CLONE_NEWIPC,
     CLONE_NEWPID,
     CLONE_NEWNET,
-  }).filter(([, flag]) => (flags & flag) !== 0).map(([name]) => name).join(" | ");
+  }).filter(([, flag]) => (flags & flag) !== 0).map(([name]) => name);
 }

@@ -20,7 +20,7 @@ export function mountMappedOverlay(overlay: MountStep, mapping: OverlayMapping):
     call:
       "clone3(CLONE_NEWNS); open_tree(OPEN_TREE_CLONE) and mount_setattr(MOUNT_ATTR_IDMAP) of " +
       'each layer; fsopen("overlay"); fsmount',
-    check: "cat /proc/<pid>/uid_map; ls -ln /proc/<pid>/root   # the ids of the host",
+    check: "cat /proc/<pid>/uid_map; ls -ln /proc/<pid>/root/   # the ids of the host",
   }), () => make(overlay, mapping));
 }
 

@@ -127,7 +127,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   plan.push(...listener === undefined ? [READY, ...launcher] : [...launcher, READY]);
   plan.push({
     do: "wait for start",
-    label: listener === undefined ? "wait until the network is there" : "wait for start",
+    label: listener === undefined ? "wait until all of the host's part is done" : "wait for start",
     listener,
   });
   if (process) plan.push(...program(process, { ...options, startHooks }));
