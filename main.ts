@@ -1,7 +1,8 @@
 import { _exit } from "./ffi/process.ts";
 import { describeOptions, parseArguments } from "./lib/cli/arguments.ts";
 import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
-import { calledAs, chooseFace } from "./lib/cli/face.ts";
+import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
+import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
 import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./lib/errors.ts";
 import { tell, warn } from "./lib/trace.ts";
@@ -74,15 +75,25 @@ async function manage(words: readonly string[]): Promise<number> {
     console.log(usageOfRun());
     return 0;
   }
+  const isRun = words[0] === "run";
+  if (!isRun && Object.hasOwn(DOCKER_COMMANDS, words[0] ?? "")) {
+    const { refuseDockerCommand } = await import("./lib/cli/meant.ts");
+    await refuseDockerCommand(words[0]);
+  }
   // An image may name a command of its own: whether it does is seen once it is there.
-  const least = words[0] === "run" ? 1 : 2;
-  if (args.rest.length < least) {
+  if (args.rest.length < (isRun ? 1 : 2)) {
     const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
     throw new UsageError(`run a container: ${missing} missing`, { allOptions: true });
   }
   requireRoot();
   const { runContainer } = await import("./lib/cli/run.ts");
-  return await runContainer(args);
+  try {
+    return await runContainer(args);
+  } catch (error) {
+    const { withWhatWasMeant } = await import("./lib/cli/meant.ts");
+    const commands = isRun ? [] : ["run", ...Object.keys(COMMANDS), ...RUNTIME_COMMANDS];
+    throw await withWhatWasMeant(error, args, commands);
+  }
 }
 
 async function runCommand(

@@ -12,6 +12,8 @@ export interface OptionSpec {
   readonly many?: boolean;
   /** One line for the usage; an option without is hidden. */
   readonly help?: string;
+  /** Of one that there is not, though other programs have it: what to do instead. */
+  readonly instead?: string;
 }
 
 /** What was given: values of options, and all that follows them. */
@@ -59,7 +61,9 @@ export function parseArguments(
     const equals = word.indexOf("=");
     const dashed = equals < 0 ? word : word.slice(0, equals);
     const option = known.get(dashed.replace(/^--?/, ""));
-    if (option === undefined) throw unknownOption(dashed, options);
+    if (option === undefined || option.instead !== undefined) {
+      throw unknownOption(dashed, options, option?.instead);
+    }
     let value = "true";
     if (equals >= 0) value = word.slice(equals + 1);
     else if (option.value !== undefined) {
@@ -98,11 +102,17 @@ function readSwitch(name: string, value: string | undefined): boolean | undefine
 const TRUE = ["true", "1", "t", "T", "True", "TRUE"];
 const FALSE = ["false", "0", "f", "F", "False", "FALSE"];
 
-function unknownOption(word: string, options: readonly OptionSpec[]): UsageError {
-  const names = options.filter(({ help }) => help !== undefined).map(({ name }) => name);
+function unknownOption(
+  word: string,
+  options: readonly OptionSpec[],
+  instead: string | undefined,
+): UsageError {
+  // One letter is as near to any other.
+  const names = options.filter(({ name, help }) => help !== undefined && name.length > 1)
+    .map(({ name }) => name);
   const near = nearest(word.replace(/^--?/, ""), names);
   return new UsageError(`read the option "${word}": there is none of that name`, {
-    hint: near === undefined ? undefined : `Did you mean -${near}?`,
+    hint: instead ?? (near === undefined ? undefined : `Did you mean -${near}?`),
   });
 }
 

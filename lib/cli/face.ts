@@ -17,7 +17,7 @@ const RUNTIME_OPTIONS: Readonly<Record<string, boolean>> = {
 const SHARED_OPTIONS: readonly string[] = ["debug", "version", "help", "h", "v"];
 
 /** Commands that only the runtime has. */
-const RUNTIME_COMMANDS: readonly string[] = [
+export const RUNTIME_COMMANDS: readonly string[] = [
   "create",
   "start",
   "state",

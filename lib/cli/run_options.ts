@@ -4,6 +4,7 @@ import type { NetworkOption, PullPolicy, RunOptions, VolumeOption } from "../con
 import { ContainerError, reasonOf, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
+import { DOCKER_OPTIONS } from "./docker.ts";
 import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
 import {
   displayOf,
@@ -47,8 +48,12 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: "name", value: "NAME", help: "name of the container (default its id)" },
   { name: "hostname", value: "NAME", help: "hostname inside (default the name)" },
   { name: "e", value: "KEY=VALUE", many: true, help: "set a variable; KEY alone takes yours" },
-  { name: "w", value: "FOLDER", help: "working folder inside (default /)" },
-  { name: "u", value: "USER[:GROUP]", help: "run as this user, by name or number" },
+  { name: "w", value: "FOLDER", help: "working folder inside (default the image's, or /)" },
+  {
+    name: "u",
+    value: "USER[:GROUP]",
+    help: "run as this user, by name or number (default the image's, or root)",
+  },
   {
     name: "v",
     value: "SRC:DST[:ro]",
@@ -71,6 +76,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: "h", help: "print this" },
   { name: "help" },
   { name: "test-fault", value: "KIND:STEP" },
+  ...DOCKER_OPTIONS,
 ];
 
 /** Turns the words of the command line into what `run` takes; `args.rest` holds image and command. */

@@ -14,6 +14,9 @@ import {
 /** No real configuration comes near it: the largest have some hundred KiB of seccomp rules. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
+const BUNDLE_HINT =
+  "A bundle is a folder with config.json in it; of an image, gocontainer run makes a container";
+
 /** A bundle's configuration. */
 export interface LoadedSpec {
   spec: Spec;
@@ -32,7 +35,7 @@ export interface LoadedSpec {
  */
 export function loadSpec(bundle: string): LoadedSpec {
   const path = `${bundle}/config.json`;
-  using file = new Fd(open(path, O_NONBLOCK, "a bundle is a folder with config.json in it"));
+  using file = new Fd(open(path, O_NONBLOCK, BUNDLE_HINT));
   if ((statx(file.number).mode & S_IFMT) !== S_IFREG) {
     throw new ContainerError(`read ${JSON.stringify(path)}: it is no regular file`, {
       code: "InvalidSpec",

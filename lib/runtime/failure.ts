@@ -90,7 +90,9 @@ function execFailure(
         ? notFound(`${quoted}: no such file in the container`, "Give a path inside the image")
         : notFound(
           `${quoted}: command not found in the container`,
-          `Looked in its PATH, ${searched.join(":")}`,
+          failure.path.startsWith("-")
+            ? "Options stand before the image; what follows it is the command"
+            : `Looked in its PATH, ${searched.join(":")}`,
         );
     case "missing interpreter":
       return notFound(

@@ -1,9 +1,11 @@
 /** The command line: spellings, what is whose, usage, and exit codes. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { DOCKER_COMMANDS, DOCKER_OPTIONS } from "../../lib/cli/docker.ts";
+import { RUN_OPTIONS } from "../../lib/cli/run_options.ts";
 import type { Spec } from "../../lib/oci/spec.ts";
 import type { Outcome } from "./support/process.ts";
-import { exists } from "./support/project.ts";
+import { alpineArchive, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -181,6 +183,8 @@ const UNKNOWN: readonly (readonly [option: string, nearest: string | undefined])
   ["--Net", "net"],
   ["-explian", "explain"],
   ["-qqqqqqqq", undefined],
+  ["-q", undefined],
+  ["--init", undefined],
 ];
 
 for (const [option, nearest] of UNKNOWN) {
@@ -281,4 +285,73 @@ Deno.test("-debug adds the stack trace that is not shown otherwise", async () =>
   assertEquals(debug.code, plain.code);
   // The command's own arguments are not gocontainer's.
   assertEquals((await workspace.run([...args, "-debug"])).stderr, plain.stderr);
+});
+
+/** What hands that know docker type, and what they are told. */
+const DOCKER: readonly (readonly [words: string, error: RegExp, hint: RegExp])[] = [
+  ["run -it --rm -p 8080:80 -d alpine true", /"-p": there is none/, /reaches .* own address/],
+  ["run -d alpine true", /"-d": there is none of that name$/, /\(&\)/],
+  ["run --network=none alpine true", /"--network": there is none/, /^Use -net MODE$/],
+  ["run -m 64m alpine true", /"-m": there is none/, /^Use -mem SIZE$/],
+  ["run -ti alpine true", /"-ti": there is none/, /-t gives a terminal$/],
+  ["stop web", /^gocontainer: run "stop": there is no such command/, /kill NAME KILL/],
+  ["logs", /"logs": there is no such command/, /> FILE/],
+  ["image ls", /"image": there is no such command/, /gocontainer images/],
+  ["version", /"version": there is no such command/, /-version/],
+  ["ps -a", /"-a": there is none of that name$/, /^gocontainer list /],
+  ["ps", /the container's id is missing$/, /^gocontainer list /],
+];
+
+for (const [words, error, hint] of DOCKER) {
+  Deno.test(`who types "${words}" is told what does it here`, async () => {
+    const { code, stdout, stderr } = await workspace.run(words.split(" "));
+    assertEquals([code, stdout], [1, ""], stderr);
+    const [first, second] = stderr.split("\n");
+    assertMatch(first, error);
+    assertMatch(second, hint);
+  });
+}
+
+Deno.test("what is told instead of docker's words is there", async () => {
+  const own = RUN_OPTIONS.filter(({ help }) => help !== undefined).map(({ name }) => `-${name}`);
+  const hints = [
+    ...Object.values(DOCKER_COMMANDS),
+    ...DOCKER_OPTIONS.map(({ instead }) => instead!),
+  ];
+  for (const hint of hints) {
+    const text = hint.replaceAll("rm -r)", "").replaceAll("--stats", "");
+    for (const [option] of text.matchAll(/(?<![\w-])-[a-z-]+/g)) assert(own.includes(option), hint);
+    for (const [, command] of text.matchAll(/gocontainer ([a-z]+)(?= [A-Z]|, |$| --)/g)) {
+      const { code, stderr } = await workspace.run([command, "-h"]);
+      assertEquals(code, 0, `${command}: ${stderr}`);
+    }
+  }
+});
+
+Deno.test("an image that is called like a command of docker is run all the same", async () => {
+  const root = workspace.path("own");
+  await Deno.mkdir(`${root}/images`, { recursive: true });
+  await Deno.copyFile(alpineArchive()!, `${root}/images/stop.tar.gz`);
+  const { stdout, stderr } = await workspace.run(["stop", "echo", "here"], { cwd: root });
+  assertEquals(stdout, "here\n", stderr);
+});
+
+Deno.test("a word that is nearly a command is told as that, where it is no image", async () => {
+  const env = { HTTPS_PROXY: "http://127.0.0.1:1" };
+  const { code, stderr } = await workspace.run(["pul", "alpine"], { env });
+  assertEquals(code, 125);
+  assertMatch(stderr, /use image "pul": .*\nDid you mean the command "pull"\?\n$/);
+});
+
+Deno.test("docker's -i, which takes a folder here, is told of", async () => {
+  const env = { HTTPS_PROXY: "http://127.0.0.1:1" };
+  const { code, stderr } = await workspace.run(["run", "-i", "alpine", "sh"], { env });
+  assertEquals(code, 125);
+  assertMatch(stderr, /\n-i is the folder with images \(-i alpine\); input is always passed/);
+});
+
+Deno.test("options after the image are told to stand before it", async () => {
+  const { code, stderr } = await workspace.run(["-net=none", "alpine", "--rm", "true"]);
+  assertEquals(code, 127);
+  assertMatch(stderr, /"--rm": command not found in the container\nOptions stand before the image/);
 });

@@ -129,15 +129,25 @@ export function runRuntimeCommand(
     });
   }
   const { options = [], takesWords, run } = COMMANDS[word];
-  const help: OptionSpec = { name: "help", alias: "h" };
-  const args = parseArguments([...options, help], rest, takesWords ? "first" : "anywhere");
-  if (args.flag("help")) {
-    console.log(`Usage: gocontainer ${COMMANDS[word].usage}\n\n${describeOptions(options)}`);
+  const args = parseArguments([...options, HELP], rest, takesWords ? "first" : "anywhere");
+  if (args.flag("h")) {
+    console.log(commandUsage(COMMANDS[word]));
     return 0;
   }
   expectChildren();
   if (global.systemd) requireSystemd();
   return run(args, global);
+}
+
+const HELP: OptionSpec = { name: "h", alias: "help", help: "print this" };
+
+/** The usage of one command, as those of the manager's face have it. */
+function commandUsage({ usage, options = [] }: Command): string {
+  const [form, does] = usage.split(/ {2,}/);
+  const summary = `${does[0].toUpperCase()}${does.slice(1)}.`;
+  return `Usage: gocontainer ${form}\n\n${summary}\n\nOptions:\n${
+    describeOptions([...options, HELP])
+  }`;
 }
 
 /** The usage of the runtime's face. */

@@ -17,6 +17,7 @@ import { parseCapability } from "../capability_name.ts";
 import { parseWhole } from "../quantity.ts";
 import { writePidFile } from "./bundle.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
+import { firstId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
 
 /** The options of `exec`, as runc has them. */
@@ -48,8 +49,8 @@ export const EXEC_OPTIONS: readonly OptionSpec[] = [
 
 /** `exec [OPTIONS] ID COMMAND [ARG...]`: returns the program's exit code. */
 export async function execCommand(args: Arguments, global: GlobalOptions): Promise<number> {
-  const [id, ...command] = args.rest;
-  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  const id = firstId(args);
+  const command = args.rest.slice(1);
   const state = getContainer(openRoot(global), id);
   const fds = passedFds(args);
   const process = readProcess(args, state, command);

@@ -14,7 +14,7 @@ import {
 import type { StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
-import { onlyId } from "./only_id.ts";
+import { firstId, onlyId } from "./only_id.ts";
 
 /** The options of `kill`. */
 export const KILL_OPTIONS: readonly OptionSpec[] = [
@@ -36,8 +36,8 @@ export function stateCommand(args: Arguments, global: GlobalOptions): number {
 
 /** `kill [--all] ID [SIGNAL]` */
 export function killCommand(args: Arguments, global: GlobalOptions): number {
-  const [id, positional, ...more] = args.rest;
-  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  const id = firstId(args);
+  const [, positional, ...more] = args.rest;
   if (more.length > 0) throw new UsageError(`read the arguments: "${more.join(" ")}" is too many`);
   const signal = parseSignal(args.text("signal") ?? positional ?? "SIGTERM");
   const state = getContainer(openRoot(global), id);

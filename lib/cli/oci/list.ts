@@ -8,6 +8,7 @@ import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
+import { firstId } from "./only_id.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /** The options of `list`. */
@@ -19,6 +20,12 @@ export const LIST_OPTIONS: readonly OptionSpec[] = [
 /** The options of `ps`. */
 export const PS_OPTIONS: readonly OptionSpec[] = [
   { name: "format", alias: "f", value: "table|json", help: "form of the output (default table)" },
+  // docker's, of all containers.
+  {
+    name: "all",
+    alias: "a",
+    instead: "gocontainer list tells of all containers, ps ID of the processes of one",
+  },
 ];
 
 /** A container as `list -f json` has it: what engines read. */
@@ -93,8 +100,8 @@ function rootfsOf(state: ContainerState): string {
 
 /** `ps [-f table|json] ID [PS-OPTIONS]`: the host's ps, cut down to the processes of the container. */
 export function psCommand(args: Arguments, global: GlobalOptions): number {
-  const [id, ...psOptions] = args.rest;
-  if (id === undefined) throw new UsageError("read the arguments: the container's id is missing");
+  const id = firstId(args);
+  const psOptions = args.rest.slice(1);
   const state = getContainer(openRoot(global), id);
   const pids = membersOf(state);
   if (formatOf(args) === "json") {

@@ -7,12 +7,23 @@ import type { Arguments } from "../arguments.ts";
  * @throws {UsageError} when it is missing, or not alone.
  */
 export function onlyId(args: Arguments): string {
-  if (args.rest.length === 1) return args.rest[0];
+  const id = firstId(args);
+  if (args.rest.length === 1) return id;
   throw new UsageError(
-    args.rest.length === 0
-      ? "read the arguments: the container's id is missing"
-      : `read the arguments: more than the container's id is given, ${
-        JSON.stringify(args.rest.slice(1).join(" "))
-      }`,
+    `read the arguments: more than the container's id is given, ${
+      JSON.stringify(args.rest.slice(1).join(" "))
+    }`,
   );
+}
+
+/**
+ * The container's id, the first word of several.
+ *
+ * @throws {UsageError} when it is missing.
+ */
+export function firstId({ rest: [id] }: Arguments): string {
+  if (id !== undefined) return id;
+  throw new UsageError("read the arguments: the container's id is missing", {
+    hint: "gocontainer list tells of all containers",
+  });
 }

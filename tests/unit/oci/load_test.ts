@@ -61,7 +61,7 @@ Deno.test("loadSpec() says what is missing", () => {
     const error = refusal(() => loadSpec(bundle));
     assertEquals(error.code, "NotFound");
     assertMatch(error.message, /^read ".*\/config\.json": openat .* ENOENT/);
-    assertEquals(error.hint, "a bundle is a folder with config.json in it");
+    assertMatch(error.hint!, /^A bundle is a folder with config\.json in it; /);
     assert(error.cause instanceof SysError);
     assertEquals(refusal(() => loadSpec(`${bundle}/nowhere`)).code, "NotFound");
   });

@@ -1,0 +1,42 @@
+import { ContainerError, UsageError } from "../errors.ts";
+import { isImageHere } from "../image/here.ts";
+import { nearest } from "../nearest.ts";
+import type { Arguments } from "./arguments.ts";
+import { DOCKER_COMMANDS } from "./docker.ts";
+
+/** @throws {UsageError} for one of {@link DOCKER_COMMANDS}, unless an image is called so. */
+export async function refuseDockerCommand(word: string): Promise<void> {
+  // Nobody but root could run it.
+  if (Deno.uid() === 0 && await isImageHere("images", word)) return;
+  throw new UsageError(
+    `run "${word}": there is no such command, nor is an image of that name here`,
+    {
+      hint: DOCKER_COMMANDS[word],
+    },
+  );
+}
+
+/**
+ * The error of an image that could not be had, with what was meant instead of an image where that can be told: a
+ * command, or the `-i` of docker, which here takes a folder. Any other error as it is.
+ *
+ * @param commands those that the first word may have been meant to be.
+ */
+export async function withWhatWasMeant(
+  error: unknown,
+  args: Arguments,
+  commands: readonly string[],
+): Promise<unknown> {
+  if (!(error instanceof ContainerError) || !error.message.startsWith("use image ")) return error;
+  const folder = args.text("i");
+  const meant = folder !== undefined && await isImageHere("images", folder)
+    ? `-i is the folder with images (-i ${folder}); input is always passed, without an option`
+    : commandNear(args.rest[0], commands);
+  if (meant === undefined) return error;
+  return new ContainerError(error.message, { code: error.code, hint: meant, cause: error });
+}
+
+function commandNear(word: string, commands: readonly string[]): string | undefined {
+  const near = nearest(word, commands);
+  return near === undefined ? undefined : `Did you mean the command "${near}"?`;
+}
