@@ -144,7 +144,10 @@ function explained(error: SysError): ContainerError {
 function hintFor(error: SysError): { hint?: string } {
   switch (error.code) {
     case "EROFS":
-      return { hint: "The cgroup file system is mounted read-only: mount -o remount,rw it" };
+      return {
+        hint:
+          "The cgroup file system is mounted read-only: mount -o remount,rw it; a container that this is to run in takes --privileged",
+      };
     case "EACCES":
     case "EPERM":
       return { hint: "Making cgroups takes root of the machine, or a cgroup delegated to you" };

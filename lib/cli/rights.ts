@@ -1,4 +1,5 @@
 import { capget } from "../../ffi/capability.ts";
+import { readFile } from "../../ffi/file.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { CAPABILITIES } from "../oci/capabilities.ts";
 import { limitedUser, ordinaryUser } from "../runtime/ordinary_user.ts";
@@ -17,18 +18,22 @@ const NEEDED = [
 ] as const satisfies readonly (keyof typeof CAPABILITIES)[];
 
 const REFUSED = /\b(?:EPERM|EACCES)\b|not permitted|permission denied/i;
+/** As filters have it that shall look like an old kernel. */
+const HIDDEN = /\bENOSYS\b/;
 
 /**
  * What to do about an error that comes of root having less than all rights (capabilities(7)): in a container, or in
- * a user namespace. Undefined for any other.
+ * a user namespace; or of a filter of system calls (seccomp(2)). Undefined for any other.
  */
 export function hintOfRights(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !REFUSED.test(error.message)) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  const isHidden = HIDDEN.test(error.message);
+  if (!isHidden && !REFUSED.test(error.message)) return undefined;
   // What a program in a container may not run is another matter.
   if (error instanceof ContainerError && error.code === "CommandNotExecutable") return undefined;
   if (ordinaryUser() !== undefined) return undefined;
   try {
-    return lackOfRoot();
+    return (isHidden ? undefined : lackOfRoot()) ?? hintOfFilter();
   } catch (unreadable) {
     // Without /proc nothing is known of it, and the error itself is to be told.
     if (unreadable instanceof SysError) return undefined;
@@ -46,4 +51,10 @@ function lackOfRoot(): string | undefined {
   return `Root has no ${
     missing.join(", ")
   } here: a container that this is to run in takes --privileged`;
+}
+
+function hintOfFilter(): string | undefined {
+  if (!/^Seccomp:\t2$/m.test(readFile("/proc/self/status"))) return undefined;
+  return "A seccomp filter is on all that runs here, and may refuse the call: " +
+    "a container that this is to run in takes --privileged";
 }

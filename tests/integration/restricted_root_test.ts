@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
+import { HAS_COMPILER, refusing } from "./support/program.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -45,6 +46,25 @@ for (
     assertEquals([code, stdout], [125, ""]);
     assertStringIncludes(stderr, hint);
     await assertHostIsAsBefore(before);
+  });
+}
+
+for (
+  const [what, errno, call, error] of [
+    ["refuses", 1, "openat2", 'openat2 "etc/passwd": EPERM'],
+    ["hides", 38, "mount_setattr", "ENOSYS"],
+  ] as const
+) {
+  Deno.test({
+    name: `a filter that ${what} ${call} is told of as the likely reason`,
+    ignore: !HAS_COMPILER,
+    fn: async () => {
+      const through = await refusing(workspace.folder, errno, call);
+      const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
+      assertEquals([code, stdout], [125, ""]);
+      assertStringIncludes(stderr, error);
+      assertStringIncludes(stderr, "A seccomp filter is on all that runs here");
+    },
   });
 }
 
