@@ -65,6 +65,9 @@ function hintFor(kind: string, errno: string): string | undefined {
   if (errno === "ENODEV" && (kind === "mount" || kind === "root")) {
     return "The kernel does not know this file system: load its module (modprobe) or use another kernel";
   }
+  if (errno === "EINVAL" && kind === "join cgroups") {
+    return "A process of real-time priority cannot join a cgroup without a share of real time: start this without chrt";
+  }
   if (errno === "EINVAL" && kind === "become user") {
     return "The container's user namespace maps no such user or group: choose another, or map it";
   }

@@ -163,9 +163,15 @@ export class LaunchedProcess implements Disposable {
     return this.#terminal?.master;
   }
 
-  /** Takes a context of procfs over from the first process. */
-  take(pidfd: number, fd: number): void {
-    this.#procs.push(pidfd_getfd(pidfd, fd));
+  /** Takes a context of procfs over from the first process; false where that has ended since it told of it. */
+  take(pidfd: number, fd: number): boolean {
+    try {
+      this.#procs.push(pidfd_getfd(pidfd, fd));
+      return true;
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+      return false;
+    }
   }
 
   /** The launcher has its cgroups, and waits. */

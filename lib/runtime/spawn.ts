@@ -231,7 +231,8 @@ export class Spawned implements Disposable {
             : stepFailure(failed);
         }
         case "opened":
-          this.#launched?.take(this.#pidfd.number, message.fd);
+          // One that has ended has said why.
+          if (!this.#launched?.take(this.#pidfd.number, message.fd)) break;
           return true;
         case "begun":
           this.#launched?.begun();

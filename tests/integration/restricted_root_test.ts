@@ -53,6 +53,8 @@ for (
   const [what, errno, call, error] of [
     ["refuses", 1, "openat2", 'openat2 "etc/passwd": EPERM'],
     ["hides", 38, "mount_setattr", "ENOSYS"],
+    // The first process fails right after this one was told what it has opened.
+    ["refuses to the first process", 1, "keyctl", "take a keyring of its own: keyctl: EPERM"],
   ] as const
 ) {
   Deno.test({
