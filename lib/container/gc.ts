@@ -1,7 +1,7 @@
 import { hintOf, reasonOf } from "../errors.ts";
 import { removeVeth, vethExists } from "../network/veth.ts";
 import { cgroupOf, endContainer } from "../runtime/container.ts";
-import { isAlive } from "../runtime/process_identity.ts";
+import { hasEnded } from "../runtime/process_identity.ts";
 import type { ContainerState, StateRoot } from "../runtime/state.ts";
 import { warn } from "../trace.ts";
 import { removeContainerFolder } from "./folder.ts";
@@ -57,9 +57,9 @@ export function tellFailures(failures: readonly unknown[]): void {
   }
 }
 
-/** Whether whoever follows it is there, where anybody does. */
+/** Whether whoever follows it may be there, where anybody does. */
 function isOwned({ record: { owner } }: ContainerState): boolean {
-  return owner === undefined || isAlive(owner);
+  return owner === undefined || !hasEnded(owner);
 }
 
 function takeBack(state: ContainerState, live: readonly ContainerState[]): void {

@@ -1,32 +1,73 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { readFile } from "../../ffi/file.ts";
+import { readFile, statx } from "../../ffi/file.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot at which it started: field 22 of /proc/<pid>/stat (proc(5)). */
   readonly startTime: string;
+  /** The pid namespace whose number it is, by its inode (namespaces(7)). */
+  readonly namespace?: number;
 }
 
 /** Who a process is now; undefined when it has ended (a zombie has). */
 export function identify(pid: number): ProcessIdentity | undefined {
-  let stat: string;
-  try {
-    stat = readFile(`/proc/${pid}/stat`);
-  } catch (error) {
-    // ESRCH: it ended between open and read.
-    const gone = error instanceof SysError && (error.code === "ENOENT" || error.code === "ESRCH");
-    if (gone) return undefined;
-    throw error;
-  }
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  if (stat === "") return undefined;
   // The name in parentheses may hold anything, so fields are counted from the last one on.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state] = fields;
   if (state === "Z" || state === "X") return undefined;
-  return { pid, startTime: fields[19] };
+  return { pid, startTime: fields[19], namespace: ownNamespace() };
 }
 
-/** Whether that very process still runs. */
+/** Whether that very process still runs, as far as it can be reached by its number. */
 export function isAlive(process: ProcessIdentity | undefined): boolean {
-  return process !== undefined && identify(process.pid)?.startTime === process.startTime;
+  return process !== undefined && !isForeign(process) &&
+    identify(process.pid)?.startTime === process.startTime;
+}
+
+/**
+ * Whether a process has surely ended. One of another pid namespace goes by another number here, or by none: only the
+ * initial namespace has them all.
+ */
+export function hasEnded(process: ProcessIdentity): boolean {
+  if (!isForeign(process)) return !isAlive(process);
+  return ownNamespace() === INITIAL && !isAnywhere(process);
+}
+
+/** PROC_PID_INIT_INO, include/linux/proc_ns.h. */
+const INITIAL = 0xeffffffc;
+
+function isForeign({ namespace }: ProcessIdentity): boolean {
+  return namespace !== undefined && namespace !== ownNamespace();
+}
+
+let own: number | undefined;
+
+/** Where this process is, not its children. */
+function ownNamespace(): number {
+  return own ??= Number(statx(AT_FDCWD, "/proc/self/ns/pid", 0).ino);
+}
+
+/** Whether there is a process of that number in its own namespace, which NSpid has last (proc_pid_status(5)). */
+function isAnywhere({ pid, startTime }: ProcessIdentity): boolean {
+  const innermost = new RegExp(`^NSpid:.*\\t${pid}$`, "m");
+  return [...Deno.readDirSync("/proc")].some(({ name }) =>
+    /^\d+$/.test(name) && innermost.test(readIfThere(`/proc/${name}/status`)) &&
+    identify(Number(name))?.startTime === startTime
+  );
+}
+
+/** Nothing for a process that has ended. */
+function readIfThere(file: string): string {
+  try {
+    return readFile(file);
+  } catch (error) {
+    // ESRCH: it ended between open and read.
+    const gone = error instanceof SysError && (error.code === "ENOENT" || error.code === "ESRCH");
+    if (gone) return "";
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { assertHostIsAsBefore, type Host, lookAtHost } from "./support/host.ts";
 import { recordOf, type Running } from "./support/process.ts";
-import { host } from "./support/project.ts";
+import { BINARY, entriesOf, host } from "./support/project.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -153,6 +153,23 @@ Deno.test("gc leaves a running container alone", async () => {
   assert(seen.records.includes(id) && seen.links.includes(network.veth));
   await running.feed("still here");
   assertEquals((await running.end()).stdout, "still here");
+});
+
+Deno.test("who is in another pid namespace is not taken for ended, and his remains are taken back", async () => {
+  const folder = workspace.path("state-of-namespaces");
+  await Deno.mkdir(folder, { mode: 0o755 });
+  // Where nobody else takes back anything.
+  const script =
+    `mount --bind "$0" /run && { unshare --pid --fork --kill-child --mount-proc "$@" & } &&
+    while ! grep -qs '"started":true' /run/gocontainer/*/state.json; do sleep 0.1; done
+    ${BINARY} gc; echo left; kill -9 $!; until ${BINARY} gc | grep .; do sleep 0.1; done 2>/dev/null`;
+  const { code, stdout, stderr } = await workspace.run(
+    ["-net=none", "-rm", "alpine", "/bin/sh", "-c", "sleep 1000; :"],
+    { through: ["unshare", "--mount", "sh", "-c", script, folder] },
+  );
+  assertEquals([code, stderr.replace("Killed\n", "")], [0, ""]);
+  assertMatch(stdout, /^left\n[0-9a-f-]+\n$/);
+  assertEquals(entriesOf(`${folder}/gocontainer`).map(({ name }) => name), [".lock"]);
 });
 
 const FAULTY = ["-w", "/made", "-mem", "64M", "-v", "/proc/version:/v:ro", "-no-new-privileges"];
