@@ -107,6 +107,20 @@ Deno.test("tmpcopyup copies what was there, and a tmpfs has the mode of what it 
   assertEquals(arch, Deno.build.arch);
 });
 
+Deno.test("tmpcopyup copies into what is read-only afterwards", async () => {
+  const script = "cat /etc/apk/arch; touch /etc/apk/x 2>&1; grep ' /etc/apk ' /proc/mounts";
+  const said = await bundles.says(script, (spec) => {
+    const options = ["tmpcopyup", "ro", "nosuid"];
+    spec.mounts.push({ destination: "/etc/apk", type: "tmpfs", options });
+  });
+  assertMatch(
+    said,
+    new RegExp(
+      `^${Deno.build.arch}\ntouch: /etc/apk/x: Read-only file system\ntmpfs /etc/apk tmpfs ro,nosuid,`,
+    ),
+  );
+});
+
 Deno.test("a mount shows its owners by its own mapping, or by that of the container", async () => {
   const source = workspace.path("mapped");
   Deno.mkdirSync(source);

@@ -11,7 +11,7 @@ import {
   move_mount,
   open_tree_clone,
 } from "../../../ffi/mount.ts";
-import { MOUNT_ATTR_IDMAP, MS_REC } from "../../../ffi/mount_flags.ts";
+import { MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY, MS_REC } from "../../../ffi/mount_flags.ts";
 import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file.ts";
@@ -235,18 +235,23 @@ export function newMount(
   if (step.legacy !== undefined && target !== undefined) {
     return legacyMount(step, target, mounted!);
   }
-  const options = [...step.options];
+  const copies = step.copyUp && target !== undefined;
+  // What is copied into it must get there first.
+  const readOnly = copies ? step.set & MOUNT_ATTR_RDONLY : 0;
+  const options = step.options.filter(([key]) => !(readOnly && key === "ro"));
   if (step.source) options.unshift(["source", step.source]);
   if (step.inheritMode && target !== undefined) {
     options.push(["mode", (statx(target).mode & 0o7777).toString(8)]);
   }
   reopen(step);
-  const fd = makeFileSystem(step.fstype, options, step.set, { pidns: step.pidns, context });
+  const making = { pidns: step.pidns, context };
+  const fd = makeFileSystem(step.fstype, options, step.set & ~readOnly, making);
   if (step.idmap !== undefined) {
     const { userns, recursive } = step.idmap;
     mount_setattr(fd, { set: MOUNT_ATTR_IDMAP, userns }, recursive);
   }
-  if (step.copyUp && target !== undefined) copyFolder(target, fd, step.inheritMode === true);
+  if (copies) copyFolder(target, fd, step.inheritMode === true);
+  if (readOnly) mount_setattr(fd, { set: readOnly });
   return fd;
 }
 
