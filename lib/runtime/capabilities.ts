@@ -34,11 +34,19 @@ export function grantable(wanted: Capabilities = {}, inUserNamespace: boolean): 
 /**
  * Cuts the sets of a config down to what can be granted (config.md, "Linux Process": what cannot be granted
  * is a warning, not an error). Without any sets there is nothing to grant, and nothing is kept.
+ *
+ * @param isRoot whether the program is root's, to which the ambient set adds nothing (capabilities(7)): engines that
+ * fill it without the inheritable one, as buildah does, need not be told.
  */
-export function grantCapabilities(wanted: Capabilities = {}, can: Grantable): GrantedCapabilities {
+export function grantCapabilities(
+  wanted: Capabilities = {},
+  can: Grantable,
+  isRoot = false,
+): GrantedCapabilities {
   const masks = masksOf(wanted, can);
   const possible = masksOf(wanted, EVERYTHING);
   const contradictions = (["effective", "ambient"] as const).flatMap((set) => {
+    if (set === "ambient" && isRoot) return [];
     const refused = namesOf(maskOf(wanted[set]) & ~possible[set]);
     if (refused.length === 0) return [];
     const which = refused.length === wanted[set]!.length ? "" : `${refused.join(", ")} `;

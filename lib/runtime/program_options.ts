@@ -16,7 +16,8 @@ export function programOptions(
   seccomp?: ContainerFilter,
 ): ProgramOptions {
   const wanted = process?.capabilities;
-  const { masks, warnings } = grantCapabilities(wanted, grantable(wanted, inUserNamespace));
+  const can = grantable(wanted, inUserNamespace);
+  const { masks, warnings } = grantCapabilities(wanted, can, (process?.user?.uid ?? 0) === 0);
   warnings.forEach(warn);
   return {
     capabilities: masks,

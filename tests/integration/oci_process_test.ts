@@ -182,20 +182,26 @@ Deno.test("labels of security modules that are off are an error that names the f
 });
 
 Deno.test("capabilities that cannot be granted are a warning, and the others are there", async () => {
-  const { code, stdout, stderr } = await bundles.run("grep ^Cap /proc/self/status", (spec) => {
-    const names = ["CAP_KILL", "CAP_CHOWN"];
-    spec.process.capabilities = {
-      bounding: names,
-      permitted: names,
-      effective: ["CAP_KILL"],
-      inheritable: [],
-      ambient: ["CAP_KILL"],
-    };
-  });
+  const as = (uid: number) =>
+    bundles.run("grep ^Cap /proc/self/status", (spec) => {
+      const names = ["CAP_KILL", "CAP_CHOWN"];
+      spec.process.user = { uid, gid: uid };
+      spec.process.capabilities = {
+        bounding: names,
+        permitted: names,
+        effective: ["CAP_KILL"],
+        inheritable: [],
+        ambient: ["CAP_KILL"],
+      };
+    });
+  const { code, stdout, stderr } = await as(1000);
   assertEquals(code, 0);
   assertMatch(stdout, /CapBnd:\t0000000000000021/);
   assertMatch(stdout, /CapAmb:\t0000000000000000/);
   assertMatch(stderr, /warning: process.capabilities.ambient: not granted, as only what is /);
+  const root = await as(0);
+  assertMatch(root.stdout, /CapEff:\t0000000000000021/);
+  assertEquals(root.stderr, "");
 });
 
 Deno.test("without any capabilities in the config the program has none", async () => {

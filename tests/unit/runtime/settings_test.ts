@@ -75,6 +75,16 @@ Deno.test("what a config itself rules out is told as that: ambient without inher
   ]);
 });
 
+Deno.test("of root's ambient set nothing is told: it adds nothing to what root has", () => {
+  const names = ["CAP_CHOWN", "CAP_KILL"];
+  const sets = { bounding: names, permitted: names, effective: ["CAP_MKNOD"], ambient: names };
+  const { masks, warnings } = grantCapabilities(sets, { permitted: ALL, bounding: ALL }, true);
+  assertEquals(masks.ambient, 0n);
+  assertEquals(warnings, [
+    "process.capabilities.effective: not granted, as only what is permitted can be effective",
+  ]);
+});
+
 Deno.test("a new user namespace has every capability that the kernel knows", () => {
   const { permitted, bounding } = grantable({ bounding: ["CAP_SYS_RESOURCE", "CAP_KILL"] }, true);
   assertEquals([permitted, bounding], [(1n << 24n) | 32n, (1n << 24n) | 32n]);
