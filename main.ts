@@ -5,7 +5,7 @@ import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
 import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./lib/errors.ts";
-import { tell, warn } from "./lib/trace.ts";
+import { sendWarnings, tell, warn } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
 
 /** Put together only for those who are told. */
@@ -123,11 +123,13 @@ async function runCommand(
   return await command.run(args);
 }
 
-/** The runtime's face: bundles, the way engines drive it. Errors go to the engine's log as well. */
+/** The runtime's face: bundles, the way engines drive it. Errors go to the engine's log as well, warnings to it alone. */
 async function runtime(words: readonly string[]): Promise<number> {
   const oci = await import("./lib/cli/oci/mod.ts");
   try {
     const { options, args } = oci.readGlobalOptions(words);
+    // Where there is a log, stderr is the container's own, as engines keep it.
+    if (options.log !== undefined) sendWarnings((message) => oci.log(options, "warning", message));
     if (args.flag("version")) console.log(versionText());
     else if (args.flag("help")) console.log(oci.runtimeUsage());
     else return await oci.runRuntimeCommand(args.rest, options);
@@ -136,7 +138,7 @@ async function runtime(words: readonly string[]): Promise<number> {
     const { options, args } = oci.readableGlobalOptions(words);
     const first = withoutUndo(error);
     const message = oci.engineMessage(first);
-    oci.logError(options, message);
+    oci.log(options, "error", message);
     tell(`gocontainer: ${message}`);
     const hint = hintOf(first);
     if (hint !== undefined) tell(hint);

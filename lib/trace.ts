@@ -71,7 +71,15 @@ function onTerminal(text: string): string {
   return isProcessed(STDERR) ? lines.join("\n") : `${lines.join("\r\n")}\r`;
 }
 
-/** Prints a warning, one line on stderr. Warnings never change what happens. */
+/** Who is told of warnings. */
+let warned = (message: string): void => tell(`gocontainer: warning: ${message}`);
+
+/** Tells a warning, one line on stderr unless {@link sendWarnings} says else. Warnings never change what happens. */
 export function warn(message: string): void {
-  tell(`gocontainer: warning: ${message}`);
+  warned(message);
+}
+
+/** Lets `to` have the warnings from now on, instead of stderr. */
+export function sendWarnings(to: (message: string) => void): void {
+  warned = to;
 }

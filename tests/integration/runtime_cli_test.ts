@@ -803,6 +803,19 @@ Deno.test("--log writes errors as JSON or text", async () => {
   await runtime.fails(/text or json/, "--log-format", "xml", "list");
 });
 
+Deno.test("with --log warnings go there alone: stderr is the container's own", async () => {
+  const log = workspace.path("warnings.log");
+  const bundle = await runtime.bundle(["sh", "-c", "echo own >&2"], {
+    process: { capabilities: { bounding: ["CAP_NONE_SUCH"] } },
+  });
+  const logging = ["--log", log, "--log-format", "json"];
+  const { stderr } = await runtime.run([...logging, "run", "--bundle", bundle, "warned"]);
+  assertEquals(stderr, "own\n");
+  const { level, msg } = JSON.parse(await Deno.readTextFile(log));
+  assertEquals(level, "warning");
+  assertMatch(msg, /"CAP_NONE_SUCH" is no capability/);
+});
+
 Deno.test("wrong options before the command are logged, and told with the runtime's usage", async () => {
   const log = workspace.path("options.log");
   const usage = /\n\nUsage: gocontainer \[OPTIONS\] COMMAND\n\nThe option -h tells more\.\n$/;

@@ -4,6 +4,7 @@ import { ContainerError, UsageError } from "../../errors.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
 import { StateRoot } from "../../runtime/state.ts";
 import { userStateRoot } from "../../runtime/user_state_root.ts";
+import { tell } from "../../trace.ts";
 
 /** The options that stand before a command of the runtime's face. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -13,7 +14,11 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     help:
       "folder of the containers' state (default /run/gocontainer, or $XDG_RUNTIME_DIR/gocontainer)",
   },
-  { name: "log", value: "FILE", help: "write errors to this file, as engines read them" },
+  {
+    name: "log",
+    value: "FILE",
+    help: "write errors and warnings to this file, as engines read them",
+  },
   { name: "log-format", value: "text|json", help: "form of the log (default text)" },
   { name: "systemd-cgroup", help: "let systemd make the cgroups" },
   { name: "rootless", value: "BOOL" },
@@ -92,18 +97,16 @@ function isUser(): boolean {
     limitedUser() !== undefined;
 }
 
-/** Writes an error to the log file, one line; what cannot be logged is not an error of its own. */
-export function logError(options: GlobalOptions, message: string): void {
+/** Writes a line to the log file, if there is one; what cannot be logged is not an error of its own. */
+export function log(options: GlobalOptions, level: "error" | "warning", message: string): void {
   if (options.log === undefined) return;
   const time = new Date().toISOString();
   const line = options.logFormat === "json"
-    ? JSON.stringify({ level: "error", msg: message, time })
-    : `time="${time}" level=error msg=${JSON.stringify(message)}`;
+    ? JSON.stringify({ level, msg: message, time })
+    : `time="${time}" level=${level} msg=${JSON.stringify(message)}`;
   try {
     Deno.writeTextFileSync(options.log, line + "\n", { append: true, mode: 0o600 });
   } catch (error) {
-    console.error(
-      `gocontainer: warning: write the log "${options.log}": ${(error as Error).message}`,
-    );
+    tell(`gocontainer: warning: write the log "${options.log}": ${(error as Error).message}`);
   }
 }
