@@ -22,7 +22,6 @@ export const NLM_F_DUMP = 0x300;
 
 /** Flags of a request that makes something, netlink(7). */
 export const NLM_F_ACK = 4;
-export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
 

@@ -10,7 +10,6 @@ import {
   NLM_F_ACK,
   NLM_F_CREATE,
   NLM_F_DUMP,
-  NLM_F_EXCL,
   toBe32,
   u32,
 } from "./netlink.ts";
@@ -170,19 +169,19 @@ export class RouteSocket implements Disposable {
   }
 
   /**
-   * RTM_NEWQDISC, RTM_NEWTFILTER: has a program decide what of the packets that an interface receives goes on.
-   * tc-bpf(8).
+   * RTM_NEWQDISC, RTM_NEWTFILTER: has a program decide what of the packets that an interface receives goes on, in
+   * place of the one before. tc-bpf(8).
    *
    * @param program classic BPF, which returns TC_ACT_*.
    * @returns 0, or the kernel's error.
    */
   tryFilterIngress(index: number, program: Uint8Array<ArrayBuffer>): number {
     const CLSACT = 0xfffffff1, INGRESS = 0xfffffff2, HANDLE = 0xffff0000;
-    const FIRST = 1 << 16, EVERY_PROTOCOL = 0x0300;
+    const FIRST = 1 << 16, EVERY_PROTOCOL = 0x0300, ONLY = 1;
     const TCA_KIND = 1, TCA_OPTIONS = 2, TCA_BPF_OPS_LEN = 4, TCA_BPF_OPS = 5, TCA_BPF_FLAGS = 8;
     const TCA_BPF_FLAG_ACT_DIRECT = 1;
-    const NEW = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    const queue = this.#socket.tryRequest("RTM_NEWQDISC clsact", RTM_NEWQDISC, NEW, [
+    const SET = NLM_F_CREATE | NLM_F_ACK;
+    const queue = this.#socket.tryRequest("RTM_NEWQDISC clsact", RTM_NEWQDISC, SET, [
       tcmsg.encode({ tcm_ifindex: index, tcm_handle: HANDLE, tcm_parent: CLSACT }),
       attribute(TCA_KIND, cstring("clsact")),
     ]);
@@ -190,8 +189,13 @@ export class RouteSocket implements Disposable {
     const count = new Uint8Array(new Uint16Array([program.length / 8]).buffer);
     const flags = new Uint8Array(new Uint32Array([TCA_BPF_FLAG_ACT_DIRECT]).buffer);
     const info = FIRST | EVERY_PROTOCOL;
-    return this.#socket.tryRequest("RTM_NEWTFILTER bpf", RTM_NEWTFILTER, NEW, [
-      tcmsg.encode({ tcm_ifindex: index, tcm_parent: INGRESS, tcm_info: info }),
+    return this.#socket.tryRequest("RTM_NEWTFILTER bpf", RTM_NEWTFILTER, SET, [
+      tcmsg.encode({
+        tcm_ifindex: index,
+        tcm_handle: ONLY,
+        tcm_parent: INGRESS,
+        tcm_info: info,
+      }),
       attribute(TCA_KIND, cstring("bpf")),
       nested(
         TCA_OPTIONS,

@@ -68,7 +68,7 @@ function bridged(
     requested: options.containerAddress,
     leases: leasesOf(live),
   });
-  const hostVeth = hostVethName(id);
+  const hostVeth = hostVethName(address, id);
   return {
     lease: { bridge: formatCidr(bridgeAddress), address: formatCidr(address), veth: hostVeth },
     connect: (netns) =>

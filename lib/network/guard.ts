@@ -19,17 +19,32 @@ export function guardPort(hostVeth: string, address: Cidr): void {
     label: `let nothing pass from ${hostVeth} but what bears the container's own addresses`,
     call: "RTM_NEWQDISC clsact, RTM_NEWTFILTER bpf (netlink)",
     check: `tc filter show dev ${hostVeth} ingress`,
-  }, () => {
-    const index = netDevice(hostVeth)?.index;
-    if (index === undefined) return 0;
-    using socket = new RouteSocket();
-    return socket.tryFilterIngress(index, ownPackets(address));
-  });
+  }, () => setFilter(hostVeth, ownPackets(address)));
   if (errno === 0) return;
   warn(
     `containers could send under each other's addresses: the kernel does not filter what they send, ` +
       `${errnoName(errno)} (it takes CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF)`,
   );
+}
+
+/**
+ * Lets nothing come out of a container that is over: something on the host, or a socket handed to another container,
+ * may keep its network namespace, and speak under an address that is another one's now.
+ */
+export function closePort(hostVeth: string): void {
+  step({
+    label: `let nothing pass from ${hostVeth}, whose container is over and had this address`,
+    call: "RTM_NEWTFILTER bpf (netlink)",
+    check: `tc filter show dev ${hostVeth} ingress`,
+  }, () => setFilter(hostVeth, assemble([[RETURN, TC_ACT_SHOT]])));
+}
+
+/** @returns 0, also where there is no such interface, or the kernel's error. */
+function setFilter(hostVeth: string, program: Uint8Array<ArrayBuffer>): number {
+  const index = netDevice(hostVeth)?.index;
+  if (index === undefined) return 0;
+  using socket = new RouteSocket();
+  return socket.tryFilterIngress(index, program);
 }
 
 /** What the filter says: linux/pkt_cls.h. */

@@ -7,7 +7,7 @@ import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import type { Bridge } from "./bridge.ts";
 import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
-import { guardPort } from "./guard.ts";
+import { closePort, guardPort } from "./guard.ts";
 import { type IpCommand, runIp, startIp } from "./ip.ts";
 import { macAddress } from "./mac.ts";
 import { inNetworkNamespace, inNewNetworkNamespace, ownNetworkNamespace } from "./namespace.ts";
@@ -16,16 +16,22 @@ import { writeSysctl } from "./sysctl.ts";
 /** The interface inside the container. */
 const INNER = "eth0";
 
-/** The host end's name: `veth` and 11 hex digits made of the id, which fills the 15 characters that a name may have. */
-export function hostVethName(id: string): string {
-  // Twice FNV-1a (RFC 9923) with 32 bits, the second time from where the first one ended.
+/** How many hexadecimal digits of a host end's name are made of the container's id. */
+const OF_ID = 3;
+
+/**
+ * The host end's name: `veth`, the container's address in 8 hexadecimal digits, and 3 made of its id, which fills the
+ * 15 characters that a name may have. So it is seen who has had an address before.
+ */
+export function hostVethName(address: Pick<Cidr, "address">, id: string): string {
+  // FNV-1a (RFC 9923) with 32 bits.
   let hash = 0x811c9dc5;
-  let digits = "";
-  while (digits.length < 11) {
-    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-    digits += (hash >>> 0).toString(16).padStart(8, "0");
-  }
-  return `veth${digits.slice(0, 11)}`;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  return "veth" + hex(address.address, 8) + hex(hash, 8).slice(-OF_ID);
+}
+
+function hex(number: number, digits: number): string {
+  return (number >>> 0).toString(16).padStart(digits, "0");
 }
 
 /** A container's network namespace, and the network that it is getting. When it is disposed of, nothing goes on. */
@@ -86,6 +92,7 @@ export function beginWire(options: {
         inNetworkNamespace(netns ?? namespaceFile(namespace!), () => runIp(commands));
       }
       guardPort(hostVeth, address);
+      for (const name of predecessorsOf(hostVeth)) closePort(name);
       awaitForwarding(hostVeth, bridge);
     },
     [Symbol.dispose]: () => begun.dispose(),
@@ -95,6 +102,14 @@ export function beginWire(options: {
 /** The path by which this process reaches an open namespace. */
 function namespaceFile({ number }: Fd): string {
   return `/proc/self/fd/${number}`;
+}
+
+/** The host ends of containers that have had the same address, and are not gone with them. */
+function predecessorsOf(hostVeth: string): string[] {
+  const ofAddress = hostVeth.slice(0, -OF_ID);
+  return readFile("/proc/thread-self/net/dev").split("\n")
+    .map((line) => line.slice(0, line.indexOf(":")).trimStart())
+    .filter((name) => name.startsWith(ofAddress) && name !== hostVeth);
 }
 
 /**

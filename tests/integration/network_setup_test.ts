@@ -45,7 +45,7 @@ function attach(
   bridge: Bridge,
   address = ADDRESS,
 ): string {
-  const hostVeth = hostVethName(crypto.randomUUID());
+  const hostVeth = hostVethName(address, crypto.randomUUID());
   using wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
   host.do(() => wire.finish());
   return hostVeth;
@@ -223,6 +223,25 @@ test("the next container with an address is reached at once, by those who knew t
       assert(performance.now() - start < 500);
     }
     host.do(() => removeVeth(veth));
+  }
+});
+
+test("who still has the namespace of a container that is over does not speak for the next one with its address", () => {
+  using host = new Lab();
+  using first = new Lab();
+  using other = new Lab();
+  const bridge = bridgeIn(host);
+  attach(host, first, bridge);
+  attach(host, other, bridge, parseCidr("10.10.10.3/24", ""));
+  assertEquals(first.connect("10.10.10.1", 9), "ECONNREFUSED");
+  for (let round = 0; round < 2; round++) {
+    using next = new Lab();
+    attach(host, next, bridge);
+    for (const to of ["10.10.10.1", "10.10.10.3"]) {
+      assertEquals(first.connect(to, 9, 300), "EINPROGRESS", `round ${round}`);
+      assertEquals(next.connect(to, 9), "ECONNREFUSED", `round ${round}`);
+      assertEquals(other.connect("10.10.10.1", 9), "ECONNREFUSED");
+    }
   }
 });
 
