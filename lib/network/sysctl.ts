@@ -13,7 +13,7 @@ export function readSysctl(name: string): string | undefined {
 }
 
 /** Sets a kernel parameter below /proc/sys/net, in the network namespace of the calling thread; one that does not exist is passed over. */
-export function writeSysctl(name: string, value: number): void {
+export function writeSysctl(name: string, value: number | string): void {
   ifPresent(() => {
     using file = new Fd(openToWrite(pathOf(name)));
     const bytes = cstring(String(value));

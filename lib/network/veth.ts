@@ -74,6 +74,7 @@ export function beginWire(options: {
   let commands: readonly IpCommand[] = [];
   const connect = () => {
     limitIPv6();
+    trustUsers();
     commands = connectCommands({ own, hostVeth, bridge, address });
     return undo.use(startIp(commands));
   };
@@ -200,6 +201,23 @@ function limitIPv6(): void {
   }, () => {
     writeSysctl("ipv6/conf/default/accept_ra", 0);
     writeSysctl("ipv6/conf/default/disable_ipv6", 1);
+  });
+}
+
+/**
+ * In a network of the container's own, what root is asked for elsewhere harms nobody: images whose user is another one
+ * listen on port 80 and ping, as docker lets them. icmp(7), ip(7).
+ */
+function trustUsers(): void {
+  step({
+    label: "let users who are not root ping, and listen on ports below 1024",
+    call:
+      'write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"), …/ip_unprivileged_port_start "0"',
+    check:
+      "nsenter -t <pid> -n sysctl net.ipv4.ping_group_range net.ipv4.ip_unprivileged_port_start",
+  }, () => {
+    writeSysctl("ipv4/ping_group_range", "0 2147483647");
+    writeSysctl("ipv4/ip_unprivileged_port_start", 0);
   });
 }
 

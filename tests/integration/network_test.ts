@@ -81,6 +81,19 @@ Deno.test("a container has lo and eth0 up, with address and default route, when 
   assertMatch(lines[3], /^10\.77\.1\.0\/24 dev eth0/);
 });
 
+Deno.test("a user who is not root pings, and listens on port 80", async () => {
+  using lab = new Lab();
+  const options = ["-bridge-addr", "10.77.1.1/24", "-cap-drop", "ALL"];
+  const text = "ping -c 1 -W 5 10.77.1.1 | grep received; (echo heard | nc -l -p 80) & " +
+    "for i in 1 2 3 4 5 6 7 8 9; do nc -w 2 127.0.0.1 80 2>/dev/null && break; sleep 0.1; done";
+  for (const more of [[], ["-userns", "auto"]]) {
+    assertEquals(
+      await sh(text, [...options, "-u", "1000:1000", ...more], within(lab)),
+      "1 packets transmitted, 1 packets received, 0% packet loss\nheard",
+    );
+  }
+});
+
 Deno.test("on this host: bridge, address, the way to the host and back, and nothing else is left", async () => {
   await sh("true");
   const isVeth = (link: string) => link.startsWith("veth");
