@@ -90,6 +90,16 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
   }
 }
 
+/**
+ * For when nothing can be connected to it.
+ *
+ * @throws {ContainerError} InUse when what has the bridge's name, and maybe its address, is none.
+ */
+export function checkIsBridge(): void {
+  using socket = new RouteSocket();
+  inspect(socket);
+}
+
 function inspect(socket: RouteSocket): { link: Link | undefined; addresses: LinkAddress[] } {
   const link = socket.link(BRIDGE);
   if (link !== undefined && link.kind !== "bridge") {

@@ -5,7 +5,7 @@ import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
-import type { Bridge } from "./bridge.ts";
+import { type Bridge, checkIsBridge } from "./bridge.ts";
 import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
 import { closePort, guardPort } from "./guard.ts";
 import { type IpCommand, runIp, startIp } from "./ip.ts";
@@ -88,6 +88,7 @@ export function beginWire(options: {
     finish: () => {
       using _begun = begun;
       if (!ip.wait()) {
+        checkIsBridge();
         // Once more, where what it says is heard.
         removeVeth(hostVeth);
         inNetworkNamespace(netns ?? namespaceFile(namespace!), () => runIp(commands));

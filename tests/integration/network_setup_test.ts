@@ -162,6 +162,13 @@ test("an interface that only has the bridge's name is refused", () => {
   host.run(`ip link add ${BRIDGE} type veth peer name other`);
   const error = assertThrows(() => bridgeIn(host), ContainerError);
   assertStringIncludes(error.message, "it is not a bridge");
+  // Then nobody looks at it, unless something fails.
+  host.run(`ip address add 10.10.10.1/24 dev ${BRIDGE}`);
+  host.run(`ip link set ${BRIDGE} up`);
+  host.run("ip link set other up");
+  using container = new Lab();
+  const later = assertThrows(() => attach(host, container, bridgeIn(host)), ContainerError);
+  assertEquals(later.message, error.message);
 });
 
 test("a container gets lo, eth0, address and route, and packets pass at once", () => {
