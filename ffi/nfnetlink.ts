@@ -68,7 +68,6 @@ export interface NftChain {
 
 /** A rule of nftables, linux/netfilter/nf_tables.h. */
 export interface NftRule {
-  readonly chain: string;
   /** Whether it takes every packet that comes to it, and lets none pass. */
   readonly refusesAll: boolean;
   /** All that it says, names of interfaces as they are. */
@@ -101,14 +100,15 @@ export class NftSocket implements Disposable {
     return this.#ask("NFT_MSG_GETCHAIN", NFT_MSG_GETCHAIN, NLM_F_DUMP, 0).map(decodeChain);
   }
 
-  /** NFT_MSG_GETRULE: all rules of a table, those of a chain in their order. */
-  rules(family: number, table: string): NftRule[] {
+  /** NFT_MSG_GETRULE: the rules of a chain in their order, or without one all those of a table. */
+  rules(family: number, table: string, chain?: string): NftRule[] {
     return this.#ask(
       `NFT_MSG_GETRULE "${table}"`,
       NFT_MSG_GETRULE,
       NLM_F_DUMP,
       family,
       attribute(NFTA_RULE_TABLE, cstring(table)),
+      ...chain === undefined ? [] : [attribute(NFTA_RULE_CHAIN, cstring(chain))],
     ).map(decodeRule);
   }
 
@@ -169,7 +169,6 @@ function decodeRule(payload: Uint8Array<ArrayBuffer>): NftRule {
     .map((element) => attributes(element))
     .filter((expression) => !["counter", "log"].includes(nameOf(expression)));
   return {
-    chain: fromCString(found.get(NFTA_RULE_CHAIN) ?? alloc(0)),
     refusesAll: expressions.length === 1 && refuses(expressions[0]),
     bytes: payload,
   };

@@ -1,4 +1,10 @@
-import { NFPROTO_INET, NFPROTO_IPV4, type NftChain, type NftSocket } from "../../ffi/nfnetlink.ts";
+import {
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  type NftChain,
+  type NftRule,
+  type NftSocket,
+} from "../../ffi/nfnetlink.ts";
 import { warn } from "../trace.ts";
 import { BRIDGE } from "./bridge.ts";
 import { TABLE } from "./nftables.ts";
@@ -11,11 +17,11 @@ export function warnOfFirewalls(nftables: NftSocket): void {
   const forward = nftables.chains()
     .filter((chain) => chain.forward && chain.family in FAMILIES && chain.table !== TABLE);
   for (const chain of forward) {
-    const rules = nftables.rules(chain.family, chain.table);
-    const last = rules.findLast((rule) => rule.chain === chain.name);
+    const { family, table, name, drops } = chain;
     // For a policy of iptables' there is a chain of our own (iptables.ts).
-    const refuses = last?.refusesAll || chain.drops && !isOfIptables(chain);
-    if (refuses && !rules.some(({ bytes }) => namesBridge(bytes))) warn(warning(chain));
+    const refuses = nftables.rules(family, table, name).at(-1)?.refusesAll ||
+      drops && !isOfIptables(chain);
+    if (refuses && !nftables.rules(family, table).some(namesBridge)) warn(warning(chain));
   }
 }
 
@@ -25,8 +31,8 @@ function isOfIptables({ table, name }: NftChain): boolean {
   return table === "filter" && name === "FORWARD";
 }
 
-function namesBridge(rule: Uint8Array): boolean {
-  return new TextDecoder("latin1").decode(rule).includes(`${BRIDGE}\0`);
+function namesBridge({ bytes }: NftRule): boolean {
+  return new TextDecoder("latin1").decode(bytes).includes(`${BRIDGE}\0`);
 }
 
 function warning(chain: NftChain): string {
