@@ -370,3 +370,18 @@ Deno.test({ name: "nothing is left of what a run holds", ignore }, () => {
   assertEquals(entriesOf(workspace.path("images/.store/leases")), []);
   assert(exists(workspace.path("images/.store/index.json")));
 });
+
+test("a layer hides and links more files than a process may have open", async () => {
+  const numbers = Array.from({ length: 400 }, (_, index) => index);
+  const name = await image({ Cmd: ["ls", "/a"] }, [
+    numbers.map((number) => ({ name: `a/${number}`, content: "x" })),
+    numbers.flatMap((number) => [
+      { name: `a/.wh.${number}` },
+      { name: `link-${number}`, type: "1", linkname: "etc/motd" },
+    ]),
+  ]);
+  assertEquals(
+    await says([name], { through: ["/bin/sh", "-c", 'ulimit -n 256; exec "$0" "$@"'] }),
+    "",
+  );
+});

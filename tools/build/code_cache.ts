@@ -116,14 +116,14 @@ function readModules(folder: string): BundledModule[] {
     .sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** The module of lib/cli/run.ts, which the bundler names after it. */
+/** The module of lib/cli/run.ts, which the bundler names after it, with a hash for each time. */
 function isRun(name: string): boolean {
-  return /^run-[A-Z0-9]+\.js$/.test(name);
+  return /^run(?:-[A-Z0-9]+)+\.js$/.test(name);
 }
 
 /** That of lib/cli/oci/mod.ts. */
 function isRuntime(name: string): boolean {
-  return /^mod-[A-Z0-9]+\.js$/.test(name);
+  return /^mod(?:-[A-Z0-9]+)+\.js$/.test(name);
 }
 
 /** V8 takes a compiled form only from a program of the same Deno with the same flags: so a program makes it. */
