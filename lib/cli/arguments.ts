@@ -119,9 +119,10 @@ function unknownOption(
 /** The options of a command as lines of its usage. */
 export function describeOptions(options: readonly OptionSpec[]): string {
   const shown = options.filter(({ help }) => help !== undefined);
-  const left = shown.map(({ name, value, many }) =>
-    `  -${name}${value ? ` ${value}` : ""}${many ? "..." : ""}`
-  );
+  const left = shown.map(({ name, alias, value, many }) => {
+    const names = [name, ...[alias ?? []].flat()].map((name) => `-${name}`).join(", ");
+    return `  ${names}${value ? ` ${value}` : ""}${many ? "..." : ""}`;
+  });
   const width = Math.max(...left.map(({ length }) => length)) + 2;
   return shown.map(({ help }, i) => left[i].padEnd(width) + help).join("\n");
 }

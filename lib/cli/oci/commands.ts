@@ -129,8 +129,8 @@ export function runRuntimeCommand(
     });
   }
   const { options = [], takesWords, run } = COMMANDS[word];
-  const args = parseArguments([...options, HELP], rest, takesWords ? "first" : "anywhere");
-  if (args.flag("h")) {
+  const args = parseArguments([...options, ...HELP], rest, takesWords ? "first" : "anywhere");
+  if (args.flag("h") || args.flag("help")) {
     console.log(commandUsage(COMMANDS[word]));
     return 0;
   }
@@ -139,14 +139,14 @@ export function runRuntimeCommand(
   return run(args, global);
 }
 
-const HELP: OptionSpec = { name: "h", alias: "help", help: "print this" };
+const HELP: readonly OptionSpec[] = [{ name: "h", help: "print this" }, { name: "help" }];
 
 /** The usage of one command, as those of the manager's face have it. */
 function commandUsage({ usage, options = [] }: Command): string {
   const [form, does] = usage.split(/ {2,}/);
   const summary = `${does[0].toUpperCase()}${does.slice(1)}.`;
   return `Usage: gocontainer ${form}\n\n${summary}\n\nOptions:\n${
-    describeOptions([...options, HELP])
+    describeOptions([...options, ...HELP])
   }`;
 }
 

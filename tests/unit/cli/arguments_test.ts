@@ -82,6 +82,11 @@ Deno.test("the usage shows every option but hidden ones", () => {
   assertEquals(describeOptions(OPTIONS).split("\n").length, 6);
 });
 
+Deno.test("the usage shows the shorter names of an option too", () => {
+  const options = [{ name: "tty", alias: ["t", "it"], help: "terminal" }, OPTIONS[0]];
+  assertEquals(describeOptions(options), "  -tty, -t, -it  terminal\n  -mem SIZE      memory");
+});
+
 Deno.test("where they may stand anywhere, options end at -- all the same", () => {
   const options = [{ name: "f" }, { name: "i", value: "FOLDER" }];
   const args = parseArguments(options, ["a", "-f", "b", "-i", "x", "--", "-f", "c"], "anywhere");
