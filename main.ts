@@ -83,7 +83,10 @@ async function manage(words: readonly string[]): Promise<number> {
   // An image may name a command of its own: whether it does is seen once it is there.
   if (args.rest.length < (isRun ? 1 : 2)) {
     const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
-    throw new UsageError(`run a container: ${missing} missing`, { allOptions: true });
+    throw new UsageError(`run a container: ${missing} missing`, {
+      hint: `Give ${args.rest.length === 0 ? "both, such as alpine" : "one, such as"} /bin/sh`,
+      allOptions: true,
+    });
   }
   requireRoot();
   const { runContainer } = await import("./lib/cli/run.ts");

@@ -77,7 +77,10 @@ function commandOf(
     ? [...entrypoint === "" ? [] : [entrypoint], ...command]
     : [...defaults.entrypoint, ...command.length > 0 ? command : defaults.command];
   if (args.length > 0) return args;
-  throw new UsageError("run a container: a command is missing", { allOptions: true });
+  throw new UsageError("run a container: a command is missing", {
+    hint: "Give one, such as /bin/sh: the image names none",
+    allOptions: true,
+  });
 }
 
 function runFrom(

@@ -168,7 +168,7 @@ for (const words of TOO_FEW) {
     assertEquals([code, stdout], [1, ""]);
     assertMatch(
       stderr,
-      /^gocontainer: run a container: (an image and )?a command (are|is) missing\n/,
+      /^gocontainer: run a container: (an image and )?a command (are|is) missing\nGive (both|one), such as /,
     );
     assertMatch(stderr, /^Usage: gocontainer \[OPTIONS\] IMAGE COMMAND \[ARG\.\.\.\]$/m);
     for (const { name } of CASES) assertMatch(stderr, new RegExp(`^  -${name}\\b`, "m"));

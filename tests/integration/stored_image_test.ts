@@ -87,7 +87,10 @@ test("an image without a command needs one", async () => {
   for (const args of [[name], ["-entrypoint", "", name], ["alpine"]]) {
     const { code, stdout, stderr } = await run(args);
     assertEquals([code, stdout], [1, ""]);
-    assertMatch(stderr, /^gocontainer: run a container: a command is missing\n\nUsage: /);
+    assertMatch(
+      stderr,
+      /^gocontainer: run a container: a command is missing\nGive one, such as \/bin\/sh.*\n\nUsage: /,
+    );
   }
 });
 

@@ -1,0 +1,54 @@
+/** README.md tells what is so: its commands for checking by hand do what stands beside them. */
+
+import { assert, assertEquals } from "@std/assert";
+import { BINARY, isInstalled, ROOT } from "./support/project.ts";
+import { Workspace } from "./support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const README = Deno.readTextFileSync(`${ROOT}/README.md`);
+
+Deno.test("what README.md has for checking the isolation by hand works", async () => {
+  const [, section] = README.split("## Checking the isolation by hand\n");
+  const [intro, table] = section.split(/\n## /)[0].split("\n\n| what | how |");
+  const name = `box-${crypto.randomUUID()}`;
+  const named = (text: string) => text.replaceAll(/\bbox\b/g, name);
+  const [begin, findPid] = commandsOf(intro).map(named);
+  const words = begin.split(" ");
+  assertEquals(words.slice(0, 2), ["sudo", "./gocontainer"]);
+  const running = workspace.start(words.slice(2));
+  const { init, network } = await running.becomes("sleep");
+  assertEquals((await paste(`${findPid}; echo $PID`)).stdout, `${init.pid}\n`);
+
+  let count = 0;
+  for (const row of table.trim().split("\n").slice(1)) {
+    const how = row.split(" | ").slice(1).join(" | ");
+    for (const command of commandsOf(how).map((text) => text.replace("veth…", network.veth))) {
+      const [program] = command.replace(/^sudo /, "").split(" ");
+      if (!isInstalled(program)) continue;
+      const { code, stdout, stderr } = await paste(`PID=${init.pid}; ${command}`);
+      // grep -c is not content with none.
+      if (/: 0 \|$/.test(how)) assertEquals(stdout, "0\n");
+      else assertEquals(code, 0, `${command}: ${stderr}`);
+      count++;
+    }
+  }
+  assert(count >= 9, `${count} commands`);
+  running.kill("SIGTERM");
+  await running.end();
+});
+
+function commandsOf(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, command]) => command);
+}
+
+/** Runs a line as an ordinary user's shell would, which cannot look into the folders that are root's alone. */
+async function paste(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  const looks = /sudo|containers\//.test(line.replaceAll("go_containers/", "")) ? "set -f; " : "";
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", `sudo() { "$@"; }; ${looks}${line.replaceAll("./gocontainer", BINARY)}`],
+    cwd: workspace.folder,
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
