@@ -40,6 +40,7 @@ export const statx_struct = struct("statx", 256, {
   stx_rdev_minor: [132, "u32"],
   stx_dev_major: [136, "u32"],
   stx_dev_minor: [140, "u32"],
+  stx_mnt_id: [144, "u64"],
 });
 
 /**
@@ -98,6 +99,11 @@ export class FileStatus {
       major: statx_struct.get(this.#bytes, "stx_rdev_major"),
       minor: statx_struct.get(this.#bytes, "stx_rdev_minor"),
     };
+  }
+
+  /** Of the mount that it was found by; the kernel tells it unasked. */
+  get mountId(): bigint {
+    return statx_struct.get(this.#bytes, "stx_mnt_id");
   }
 
   /** Of the file system that it is on. */

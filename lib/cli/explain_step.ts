@@ -37,6 +37,11 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "lo up":
       return { call: "ioctl(SIOCSIFFLAGS, lo, IFF_UP)", check: "ip addr show lo" };
+    case "own root":
+      return {
+        call: 'setns(open("/proc/self/ns/mnt")); only in a chroot: move_mount; pivot_root',
+        check: "on the host: nsenter --mount=/proc/<pid>/ns/mnt ls /   # the container's",
+      };
     case "propagation":
       return {
         call: `mount(NULL, "/", NULL, 0x${step.flags.toString(16)})   # MS_REC with MS_SLAVE`,

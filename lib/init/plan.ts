@@ -199,6 +199,7 @@ export type Step =
   | { readonly do: "unshare"; readonly label: string; readonly flags: number }
   | { readonly do: "join session keyring"; readonly label: string; readonly name: string }
   | { readonly do: "lo up"; readonly label: string }
+  | { readonly do: "own root"; readonly label: string }
   | { readonly do: "propagation"; readonly label: string; readonly flags: number }
   /** Of bind mounts that the child makes: absolute, each once for every mount that it is the source of. */
   | { readonly do: "open sources"; readonly label: string; readonly paths: readonly string[] }

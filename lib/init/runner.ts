@@ -12,6 +12,7 @@ import { findHome, setSecurityLabel } from "./steps/labels.ts";
 import { makeReadOnly, maskPaths } from "./steps/masks.ts";
 import { mountInside, mountRoot, openSources, setPropagation } from "./steps/mounts.ts";
 import { moveRoot } from "./steps/move_root.ts";
+import { takeOwnRoot } from "./steps/own_root.ts";
 import {
   becomeRoot,
   dieWithParent,
@@ -97,6 +98,8 @@ export function perform(step: Step, context: InitContext): void {
       return joinSessionKeyring(step);
     case "lo up":
       return loopbackUp();
+    case "own root":
+      return takeOwnRoot();
     case "propagation":
       return setPropagation(step);
     case "open sources":

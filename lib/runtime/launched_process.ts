@@ -76,7 +76,11 @@ export class LaunchedProcess implements Disposable {
   spawn(): number {
     // One that joins a running container does so by itself; for the first one this process makes the namespaces.
     if (this.#options.fromOutside) this.#openTerminal();
-    else this.#enter(this.#options.namespaces);
+    else {
+      this.#enter(this.#options.namespaces);
+      // Who is made here begins with it.
+      this.#carryOut(isOf(["own root"]), () => {}, this.#options.plan.filter(isOf(["own root"])));
+    }
     using opened = new DisposableStack();
     const steps = this.#beginning(opened);
     const { plan } = this.#options;
@@ -135,8 +139,12 @@ export class LaunchedProcess implements Disposable {
     this.#inside![Symbol.dispose]();
   }
 
-  #carryOut(isMine: (step: Step) => boolean, before: (step: Step) => void = () => {}): void {
-    const { plan, observer } = this.#options;
+  #carryOut(
+    isMine: (step: Step) => boolean,
+    before: (step: Step) => void = () => {},
+    plan = this.#options.plan,
+  ): void {
+    const { observer } = this.#options;
     build({ plan, isMine, before, context: this.#context, observer });
   }
 
@@ -202,7 +210,7 @@ export class LaunchedProcess implements Disposable {
       if (isNewProc(step)) { while (this.#procs.length === 0) hear(); }
       if (step.do === "cgroup mounts" || step.do === "wait for parent") awaitBegun();
     };
-    const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "launcher"];
+    const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "own root", "launcher"];
     const opened = fromOutside && this.#terminal !== undefined ? OPENING : [];
     const [isOfBoth, isOpened] = [isOf(BOTH), isOf(opened)];
     const isMine = (step: Step) => isOfBoth(step) || !elsewhere.includes(step.do);
@@ -338,6 +346,7 @@ const HERE: readonly StepKind[] = [
   ...ENDING,
   "take root",
   "lo up",
+  "own root",
   "propagation",
   "open sources",
   "root",

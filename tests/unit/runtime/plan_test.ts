@@ -74,6 +74,7 @@ Deno.test("a plain config has the steps that every container has, and no others"
   assertEquals(kinds(plan(spec())), [
     "start afresh",
     "join session keyring",
+    "own root",
     "propagation",
     "root",
     "device nodes",
