@@ -28,13 +28,15 @@ export function forkFailure(cause: SysError, isRoot = Deno.uid() === 0): Contain
 
 /** The same for an ordinary user. */
 const USER_FORK_HINTS: Readonly<Record<string, string>> = {
-  EPERM: "This system lets only root make user namespaces: see /proc/sys/kernel/" +
-    "unprivileged_userns_clone and the rules of its security module",
+  EPERM:
+    "This is a chroot, where nobody may make user namespaces, or this system lets only root do so: " +
+    "see /proc/sys/kernel/unprivileged_userns_clone and the rules of its security module",
 };
 
 /** clone(2), ERRORS. */
 const FORK_HINTS: Readonly<Record<string, string>> = {
-  EPERM: "Namespaces take root with CAP_SYS_ADMIN: run it on the host itself",
+  EPERM:
+    "Namespaces take root with CAP_SYS_ADMIN, and there are no user namespaces in a chroot: run it on the host itself",
   EINVAL: "The kernel lacks a kind of namespace: ls /proc/self/ns shows those that it has",
   ENOSPC: "A limit of namespaces is reached: see /proc/sys/user/max_*_namespaces",
   EAGAIN: "A limit of processes is reached: see ulimit -u and pids.max of the cgroup",

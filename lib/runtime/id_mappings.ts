@@ -1,8 +1,15 @@
 import { AT_FDCWD, CLONE_NEWUSER, O_RDONLY, SIGNALS } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
-import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
-import { ContainerError, reasonOf } from "../errors.ts";
+import {
+  type Clone,
+  clone3,
+  pidfd_send_signal,
+  PR_SET_PDEATHSIG,
+  prctl,
+  waitid,
+} from "../../ffi/process.ts";
+import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { findProgram, runProgram } from "../program.ts";
 import type { IDMapping } from "../oci/spec.ts";
 import type { IdRange } from "./state.ts";
@@ -58,7 +65,7 @@ export function makeUserNamespace(
   uids: readonly IDMapping[],
   gids: readonly IDMapping[],
 ): Fd {
-  const { pid, pidfd } = clone3({ flags: CLONE_NEWUSER });
+  const { pid, pidfd } = cloneUserNamespace();
   // Somebody has to be in it while it is being opened.
   if (pid === 0) {
     prctl(PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
@@ -73,6 +80,27 @@ export function makeUserNamespace(
     waitid(pid);
   }
 }
+
+function cloneUserNamespace(): Clone {
+  try {
+    return clone3({ flags: CLONE_NEWUSER });
+  } catch (cause) {
+    if (!(cause instanceof SysError)) throw cause;
+    throw new ContainerError(`make a user namespace: ${cause.message}`, {
+      code: "Unsupported",
+      hint: CLONE_HINTS[cause.code],
+      cause,
+    });
+  }
+}
+
+/** clone(2), ERRORS. */
+const CLONE_HINTS: Readonly<Record<string, string>> = {
+  EPERM:
+    "The kernel makes none in a chroot: run it on the host itself, or without a user namespace",
+  ENOSPC: "A limit of user namespaces is reached: see /proc/sys/user/max_user_namespaces",
+  EINVAL: "The kernel has none: ls /proc/self/ns shows the kinds that it has",
+};
 
 function isOwnAlone(mappings: readonly IDMapping[], own: number): boolean {
   return mappings.length === 1 && mappings[0].size === 1 && mappings[0].hostID === own;

@@ -47,3 +47,19 @@ for (
     assertEquals(Deno.readTextFileSync("/proc/self/mountinfo").includes(workspace.folder), false);
   });
 }
+
+Deno.test("a user namespace cannot be had in a chroot, and that is said", async () => {
+  const root = workspace.path("root of users");
+  const { code, stderr } = await workspace.run(
+    ["-net=none", "-userns=auto", "-rm", "alpine", "true"],
+    {
+      env: { BINARY },
+      through: ["unshare", "--mount", "sh", "-ec", `mkdir "$0"\n${IN_CHROOT}`, root],
+    },
+  );
+  assertEquals(code, 125);
+  assertMatch(
+    stderr,
+    /^gocontainer: make a user namespace: clone3 .*EPERM.*\nThe kernel makes none in a chroot/,
+  );
+});
