@@ -4,9 +4,17 @@ import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
 import { readIfThere, removeFolder, waitUntil } from "../cgroup/cgroupfs.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
-import { startScope, SYSTEM_MANAGER, type SystemdManager } from "../cgroup/systemd/manager.ts";
+import {
+  setScopeLimits,
+  startScope,
+  SYSTEM_MANAGER,
+  type Systemd,
+  type SystemdManager,
+} from "../cgroup/systemd/manager.ts";
 import type { ScopePath } from "../cgroup/systemd/path.ts";
+import { scopeProperties } from "../cgroup/systemd/properties.ts";
 import { ContainerError } from "../errors.ts";
+import type { Resources } from "../oci/spec.ts";
 import { step } from "../trace.ts";
 
 /** The container's own cgroup below the scope: systemd does not look there, so its limits stay as they are. */
@@ -35,8 +43,12 @@ export function managerFor(
       },
     );
   }
+  return { ...systemdOf(user), cgroup };
+}
+
+function systemdOf(user: number): Systemd {
   const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? `/run/user/${user}`;
-  return { socket: `${folder}/systemd/private`, uid: user, cgroup };
+  return { socket: `${folder}/systemd/private`, uid: user };
 }
 
 /** The path of the container's cgroup in a scope. */
@@ -55,7 +67,7 @@ export interface ScopeHolder extends Disposable {
  *
  * @throws {ContainerError} with what systemd has against it.
  */
-export function makeScope(scope: ScopePath, id: string): ScopeHolder {
+export function makeScope(scope: ScopePath, id: string, resources: Resources): ScopeHolder {
   const { manager } = scope;
   const systemctl = manager.uid === 0 ? "systemctl" : "systemctl --user";
   return step(() => ({
@@ -65,7 +77,7 @@ export function makeScope(scope: ScopePath, id: string): ScopeHolder {
   }), () => {
     using holder = new DisposableStack();
     const pid = hold(holder);
-    startScope(scope, pid, `gocontainer container ${id}`);
+    startScope(scope, pid, `gocontainer container ${id}`, scopeProperties(resources));
     const arrived = () =>
       (readIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").some((line) =>
         line.endsWith(scope.path)
@@ -79,6 +91,18 @@ export function makeScope(scope: ScopePath, id: string): ScopeHolder {
     const kept = holder.move();
     return { pid, [Symbol.dispose]: () => kept.dispose() };
   });
+}
+
+/**
+ * Changes what of the limits the scope itself has to have.
+ *
+ * @param user the user's number on the host whose systemd made it; undefined for that of the machine.
+ * @throws {ContainerError} with what systemd has against it.
+ */
+export function updateScope(scope: string, user: number | undefined, resources: Resources): void {
+  const limits = scopeProperties(resources);
+  if (limits.length === 0) return;
+  setScopeLimits(user === undefined ? SYSTEM_MANAGER : systemdOf(user), scope, limits);
 }
 
 /** Takes away what is left of a scope in hierarchies that systemd does not look after. */

@@ -1,7 +1,9 @@
 import type { Resources } from "../oci/spec.ts";
 import { cgroupOf, configOf, requireAlive } from "./container.ts";
 import { changeRdtGroup, type RdtSchemata } from "./intel_rdt.ts";
+import { limitedUser } from "./ordinary_user.ts";
 import type { ContainerState } from "./state.ts";
+import { updateScope } from "./systemd_scope.ts";
 
 /**
  * Changes the limits of a container, only what is given. A failure leaves all as it was.
@@ -17,6 +19,8 @@ export function updateContainer(
   using undo = new DisposableStack();
   if (Object.keys(schemata).length > 0) changeClass(state, schemata, undo);
   cgroupOf(state.record).update(resources);
+  const { scope } = state.record;
+  if (scope !== undefined) updateScope(scope, limitedUser(), resources);
   undo.move();
 }
 

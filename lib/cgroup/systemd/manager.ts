@@ -5,13 +5,18 @@ import { alloc } from "../../../ffi/struct.ts";
 import { ContainerError, SysError } from "../../errors.ts";
 import { FIXED_HEADER, messageLength, MessageWriter, methodCall, readReply } from "./message.ts";
 import type { ScopePath } from "./path.ts";
+import { INFINITY, type UnitProperty } from "./properties.ts";
 
-/** A systemd that makes units: that of the machine, or a user's own. */
-export interface SystemdManager {
+/** A systemd: that of the machine, or a user's own. */
+export interface Systemd {
   /** Its own socket, for its user alone; no message bus has to run for it. */
   readonly socket: string;
   /** Whose it is. */
   readonly uid: number;
+}
+
+/** A systemd that makes units. */
+export interface SystemdManager extends Systemd {
   /** The cgroup that its units are below, from the hierarchy's root; empty for the root. */
   readonly cgroup: string;
 }
@@ -28,14 +33,16 @@ const PATIENCE = 10_000;
 
 /**
  * Has systemd make a scope with a process in it (org.freedesktop.systemd1(5), StartTransientUnit). It leaves
- * what is below the scope's cgroup alone (Delegate=).
+ * what is below the scope's cgroup alone (Delegate=), and does not count processes: that the container's own limit
+ * does, which may be above what units have by default.
  *
  * @throws {ContainerError} with what systemd has against it.
  */
 export function startScope(
-  { manager: { socket: path, uid }, slice, scope }: ScopePath,
+  { manager, slice, scope }: ScopePath,
   pid: number,
   description: string,
+  limits: readonly UnitProperty[],
 ): void {
   const body = new MessageWriter().string(scope).string("fail").array(8, (properties) => {
     const property = (name: string, type: string, value: () => void) => {
@@ -48,23 +55,62 @@ export function startScope(
     property("Delegate", "b", () => properties.boolean(true));
     property("DefaultDependencies", "b", () => properties.boolean(false));
     property("CollectMode", "s", () => properties.string("inactive-or-failed"));
+    writeLimits(properties, [{ name: "TasksMax", value: INFINITY }, ...limits]);
   }).array(8, () => {}).bytes;
+  callManager(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", body, {
+    action: `have systemd make the scope "${scope}"`,
+    hint: "See journalctl -b, or leave out --systemd-cgroup: gocontainer makes cgroups itself",
+  });
+}
+
+/**
+ * Changes limits of a scope until it ends (org.freedesktop.systemd1(5), SetUnitProperties).
+ *
+ * @throws {ContainerError} with what systemd has against it.
+ */
+export function setScopeLimits(
+  manager: Systemd,
+  scope: string,
+  limits: readonly UnitProperty[],
+): void {
+  const body = new MessageWriter().string(scope).boolean(true)
+    .array(8, (properties) => writeLimits(properties, limits)).bytes;
+  callManager(manager, "SetUnitProperties", "sba(sv)", body, {
+    action: `have systemd change the limits of the scope "${scope}"`,
+  });
+}
+
+function writeLimits(properties: MessageWriter, limits: readonly UnitProperty[]): void {
+  for (const { name, value } of limits) {
+    properties.align(8).string(name).signature("t").uint64(value);
+  }
+}
+
+function callManager(
+  { socket: path, uid }: Systemd,
+  member: string,
+  signature: string,
+  body: Uint8Array,
+  { action, hint }: { readonly action: string; readonly hint?: string },
+): void {
+  const refused = (why: string, cause?: SysError) =>
+    new ContainerError(`${action}: ${why}`, { ...(hint ? { hint } : {}), cause });
   const call = {
     path: "/org/freedesktop/systemd1",
     interface: "org.freedesktop.systemd1.Manager",
-    member: "StartTransientUnit",
+    member,
     destination: "org.freedesktop.systemd1",
   };
   try {
     using connection = new Fd(socket(SOCK_STREAM));
     connect(connection.number, path);
     authenticate(connection.number, uid);
-    writeAll(connection.number, methodCall(call, "ssa(sv)a(sa(sv))", body));
+    writeAll(connection.number, methodCall(call, signature, body));
     const error = awaitReply(connection.number);
-    if (error !== undefined) throw refused(scope, error);
+    if (error !== undefined) throw refused(error);
   } catch (cause) {
     if (!(cause instanceof SysError)) throw cause;
-    throw refused(scope, cause.message, cause);
+    throw refused(cause.message, cause);
   }
 }
 
@@ -95,7 +141,7 @@ function receive(fd: number, count: number): Uint8Array<ArrayBuffer> {
   for (let done = 0; done < count;) {
     const ready = poll([{ fd, events: POLLIN, revents: 0 }], PATIENCE);
     const piece = ready > 0 ? read(fd, bytes.subarray(done)).length : 0;
-    if (piece === 0) throw new ContainerError("ask systemd for a scope: it does not answer");
+    if (piece === 0) throw new ContainerError("ask systemd: it does not answer");
     done += piece;
   }
   return bytes;
@@ -105,11 +151,4 @@ function ascii(text: string): Uint8Array<ArrayBuffer> {
   const bytes = alloc(text.length);
   new TextEncoder().encodeInto(text, bytes);
   return bytes;
-}
-
-function refused(scope: string, why: string, cause?: SysError): ContainerError {
-  return new ContainerError(`have systemd make the scope "${scope}": ${why}`, {
-    hint: "See journalctl -b, or leave out --systemd-cgroup: gocontainer makes cgroups itself",
-    cause,
-  });
 }

@@ -33,6 +33,13 @@ export class MessageWriter {
     return this;
   }
 
+  uint64(value: bigint): this {
+    this.align(8);
+    const at = this.#take(8);
+    new DataView(this.#bytes.buffer).setBigUint64(at, value, true);
+    return this;
+  }
+
   boolean(value: boolean): this {
     return this.uint32(value ? 1 : 0);
   }

@@ -8,6 +8,7 @@ import {
 } from "../../../lib/cgroup/systemd/message.ts";
 import { SYSTEM_MANAGER } from "../../../lib/cgroup/systemd/manager.ts";
 import { scopePath } from "../../../lib/cgroup/systemd/path.ts";
+import { INFINITY, scopeProperties } from "../../../lib/cgroup/systemd/properties.ts";
 import { ContainerError } from "../../../lib/errors.ts";
 
 Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places", () => {
@@ -41,14 +42,39 @@ Deno.test("what is no slice or no unit's name is refused", () => {
   }
 });
 
+Deno.test("of the limits a scope has those that count among siblings, and those of memory", () => {
+  const properties = (resources: Parameters<typeof scopeProperties>[0]) =>
+    scopeProperties(resources).map(({ name, value }) => [name, value]);
+  assertEquals(properties({}), []);
+  assertEquals(properties({ cpu: { quota: 1000 }, pids: { limit: 7 } }), []);
+  assertEquals(
+    properties({ cpu: { shares: 1024 }, memory: { reservation: 4096 }, blockIO: { weight: 1000 } }),
+    [["CPUWeight", 100n], ["IOWeight", 10000n], ["MemoryLow", 4096n]],
+  );
+  assertEquals(
+    properties({ memory: { reservation: -1, limit: 4096n } }),
+    [["MemoryLow", INFINITY], ["MemoryMax", 4096n]],
+  );
+  assertEquals(properties({ cpu: { idle: 1, shares: 1024 } }), [["CPUWeight", 0n]]);
+  assertEquals(properties({ cpu: { idle: 0 } }), [["CPUWeight", INFINITY]]);
+  assertEquals(
+    properties({
+      cpu: { shares: 1024 },
+      unified: { "cpu.weight": "300", "io.weight": "default 50", "memory.min": "max" },
+    }),
+    [["CPUWeight", 300n], ["IOWeight", 50n], ["MemoryMin", INFINITY]],
+  );
+});
+
 Deno.test("values stand at their alignments", () => {
   const { bytes } = new MessageWriter().byte(7).uint32(1).string("ab").boolean(true)
-    .array(8, (array) => array.align(8).string("x"));
+    .array(8, (array) => array.align(8).string("x")).uint64(2n ** 63n);
   assertEquals([...bytes], [
     ...[7, 0, 0, 0, 1, 0, 0, 0], //     byte, padding, uint32
     ...[2, 0, 0, 0, 97, 98, 0, 0], //   string with its NUL, padding
     ...[1, 0, 0, 0, 6, 0, 0, 0], //     boolean, length of the array
-    ...[1, 0, 0, 0, 120, 0], //         its only element
+    ...[1, 0, 0, 0, 120, 0, 0, 0], //   its only element, padding
+    ...[0, 0, 0, 0, 0, 0, 0, 0x80], //  uint64
   ]);
 });
 

@@ -162,7 +162,7 @@ mkdir bundle
 "$gocontainer" spec --bundle bundle
 sed -i -e "s|\"path\": \"rootfs\"|\"path\": \"$(echo /root/work/images/.rootfs/alpine-*)\"|" \
     -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"sleep", "1000"|' \
-    -e 's|"resources": {|"resources": { "memory": { "limit": 67108864 }, "pids": { "limit": 50 },|' \
+    -e 's|"resources": {|"resources": { "memory": { "limit": 67108864, "reservation": 16777216 }, "pids": { "limit": 50 }, "cpu": { "shares": 2048 },|' \
     -e 's|"maskedPaths"|"cgroupsPath": "vm-test.slice:gct:one", "maskedPaths"|' bundle/config.json
 scope=$unified/vm.slice/vm-test.slice/gct-one.scope
 oci() {
@@ -177,6 +177,15 @@ systemctl daemon-reload
 check "the limits in a scope outlast a reload of systemd" \
     equal "$(cat $scope/container/memory.max $scope/container/pids.max)" "67108864
 50"
+check "the scope itself has what counts among scopes" \
+    equal "$(cat $scope/cpu.weight $scope/memory.low $scope/memory.max $scope/pids.max)" "174
+16777216
+67108864
+max"
+check "weights in a scope are changed" oci update --cpu-share 512 one
+check "and so are the scope's" equal "$(cat $scope/container/cpu.weight $scope/cpu.weight $scope/memory.low)" "59
+59
+16777216"
 check "limits in a scope are changed" oci update --pids-limit 40 one
 check "and are as they were changed" equal "$(cat $scope/container/pids.max)" 40
 check "exec joins the scope" equal "$(oci exec one cat /proc/self/cgroup 2>&1)" "0::/"

@@ -28,7 +28,7 @@ cp "$gocontainer" $mine
 sed -i -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"sleep", "1000"|' \
     -e 's/"hostID": 0/"hostID": 1000/' \
     -e 's|"maskedPaths"|"cgroupsPath": "user.slice:gct:mine", "maskedPaths"|' \
-    -e 's|"linux": {|"linux": { "resources": { "memory": { "limit": 67108864 }, "pids": { "limit": 50 } },|' \
+    -e 's|"linux": {|"linux": { "resources": { "memory": { "limit": 67108864 }, "pids": { "limit": 50 }, "cpu": { "shares": 2048 } },|' \
     $bundle/config.json
 chown -R user: /home/user
 
@@ -47,6 +47,11 @@ as_user systemctl --user daemon-reload
 check "his limits outlast a reload of his systemd" \
     equal "$(cat $scope/container/memory.max $scope/container/pids.max)" "67108864
 50"
+check "the scope itself has the weight" equal "$(cat $scope/cpu.weight $scope/pids.max)" "174
+max"
+check "his weights are changed" quietly --systemd-cgroup update --cpu-share 512 mine
+check "and so are the scope's" equal "$(cat $scope/container/cpu.weight $scope/cpu.weight)" "59
+59"
 check "his limits are changed" quietly --systemd-cgroup update --pids-limit 40 mine
 check "and are as he changed them" equal "$(cat $scope/container/pids.max)" 40
 check "what he executes joins the scope" \
