@@ -142,7 +142,10 @@ export interface MountOptions {
 const known = new WeakMap<readonly string[], MountOptions>();
 const NONE: readonly string[] = [];
 
-/** Reads the options of a mount, from left to right. */
+/**
+ * Reads the options of a mount, from left to right. One that is empty asks for nothing: podman writes it where there
+ * is no SELinux label.
+ */
 export function parseMountOptions(
   options: readonly string[] = NONE,
 ): Readonly<MountOptions> {
@@ -165,7 +168,7 @@ function read(options: readonly string[]): MountOptions {
   };
   for (const name of options) {
     if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
-    else result.data.push(name);
+    else if (name !== "") result.data.push(name);
   }
   return result;
 }

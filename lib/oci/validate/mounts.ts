@@ -11,7 +11,7 @@ const mount = object<Mount>(() => ({
   destination: required(nonEmptyText),
   source: unlessEmpty(text),
   type: unlessEmpty(text),
-  options: listOf(nonEmptyText),
+  options: listOf(text),
   uidMappings: idMappings,
   gidMappings: idMappings,
 }), relations);

@@ -8,6 +8,7 @@ import {
   parseMountOptions,
   superblockOptions,
 } from "../../../lib/oci/mount_options.ts";
+import { validateSpec } from "../../../lib/oci/validate/mod.ts";
 
 const {
   MOUNT_ATTR__ATIME,
@@ -109,6 +110,14 @@ Deno.test("parseMountOptions() lets the last of two contradicting options count"
   assertEquals(parts("noatime", "nodev").flags, MS_NOATIME | MS_NODEV);
   const { propagation } = parseMountOptions(["shared", "private", "rshared", "unbindable"]);
   assertEquals(propagation, [MS_SHARED, MS_PRIVATE, MS_SHARED | MS_REC, MS_UNBINDABLE]);
+});
+
+Deno.test("an empty option, as podman writes it for a label that is not there, asks for nothing", () => {
+  const { flags, data } = parseMountOptions(["ro", "", "size=1m"]);
+  assertEquals({ flags, data }, { flags: MS_RDONLY, data: ["size=1m"] });
+  const mounts = [{ destination: "/run", type: "tmpfs", source: "tmpfs", options: ["rw", ""] }];
+  const { warnings } = validateSpec({ ociVersion: "1.2.0", root: { path: "r" }, mounts }, "c");
+  assertEquals(warnings, []);
 });
 
 Deno.test("recursive options become what mount_setattr(2) takes", () => {

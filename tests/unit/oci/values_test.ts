@@ -45,10 +45,6 @@ const BAD: readonly (readonly [changes: Readonly<Record<string, unknown>>, messa
     'mounts[0].destination: expected a string that is not empty, got ""',
   ],
   [
-    { "mounts[].options[]": "" },
-    'mounts[0].options[0]: expected a string that is not empty, got ""',
-  ],
-  [
     { "mounts[].type": undefined },
     "mounts[0].type: required but missing, except for a bind mount",
   ],
