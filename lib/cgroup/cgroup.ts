@@ -11,6 +11,7 @@ import { type Freezer, freezeWhole, thawTree } from "./freezer.ts";
 import { applyLimits, limitDevices, refuseLimits, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
 import type { OomReport } from "./oom.ts";
+import { ownFolder } from "./own.ts";
 import { resolveCgroupsPath } from "./path.ts";
 import { inOneWord } from "./in_one_word.ts";
 import { type Place, placeOf, placesOf, v1Place, v2Place } from "./place.ts";
@@ -22,7 +23,7 @@ import { oomReport as oomReportV1 } from "./v1/oom.ts";
 import { freezer as freezerV2 } from "./v2/freezer.ts";
 import { killTree } from "./v2/kill.ts";
 import { oomReport as oomReportV2 } from "./v2/oom.ts";
-import { enableControllers } from "./v2/subtree.ts";
+import { enableControllers, handsDown } from "./v2/subtree.ts";
 
 export { MINIMUM_MEMORY } from "./memory_limits.ts";
 export type { OomReport } from "./oom.ts";
@@ -165,6 +166,21 @@ export class Cgroup {
   directoryFd(): number | undefined {
     const unified = v2Place(this.#places);
     return unified && openat(AT_FDCWD, unified.folder, O_PATH | O_DIRECTORY);
+  }
+
+  /**
+   * The cgroup for a process beside another one. It is this one, save where those in it have moved on to v2 cgroups
+   * below it and handed controllers down to them, as systemd does: where that process is then, others may be.
+   *
+   * @param pid a process in the cgroup or below it.
+   */
+  beside(pid: number): Cgroup {
+    const unified = v2Place(this.#places);
+    if (unified === undefined || !handsDown(unified.folder)) return this;
+    const folder = ownFolder(unified.hierarchy, readIfThere(`/proc/${pid}/cgroup`) ?? "");
+    if (!folder?.startsWith(`${unified.folder}/`)) return this;
+    const places = this.#places.map((place) => place === unified ? { ...place, folder } : place);
+    return new Cgroup(places, this.#layout, this.#spared);
   }
 
   /** Moves a process into the cgroup from outside. In v1 that may take tens of milliseconds. */

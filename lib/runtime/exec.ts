@@ -66,7 +66,9 @@ export function execInContainer(options: ExecOptions): Spawned {
   const root = namespaces.has("mount") ? undefined : transient.use(
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
   ).number;
-  const cgroup = openCgroup(subFolders(record.cgroups, options.cgroups));
+  const cgroup = options.cgroups.length > 0
+    ? openCgroup(subFolders(record.cgroups, options.cgroups))
+    : openCgroup(record.cgroups).beside(record.init!.pid);
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();
   if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));

@@ -1,6 +1,6 @@
 import { SysError } from "../../../ffi/errno.ts";
 import { readFile } from "../../../ffi/file.ts";
-import { writeFile } from "../cgroupfs.ts";
+import { readIfThere, writeFile } from "../cgroupfs.ts";
 import { ancestors } from "../path.ts";
 
 /**
@@ -32,6 +32,11 @@ export function enableControllers(
     }
   }
   return refused;
+}
+
+/** Whether a cgroup hands controllers down: no process may be in it then, but for the root's (cgroup-v2.rst, "No Internal Process Constraint"). */
+export function handsDown(folder: string): boolean {
+  return (readIfThere(`${folder}/cgroup.subtree_control`) ?? "").trim() !== "";
 }
 
 function tryWrite(file: string, controllers: readonly string[]): SysError | undefined {

@@ -191,6 +191,11 @@ check "and are as they were changed" equal "$(cat $scope/container/pids.max)" 40
 check "exec joins the scope" equal "$(oci exec one cat /proc/self/cgroup 2>&1)" "0::/"
 check "what exec runs is in the scope" \
     equal "$(oci exec -d one sleep 2000 </dev/null >/run/one.log 2>&1; wc -l <$scope/container/cgroup.procs)" 2
+mkdir $scope/container/inner
+for pid in $(cat $scope/container/cgroup.procs); do echo $pid >$scope/container/inner/cgroup.procs; done
+echo +pids >$scope/container/cgroup.subtree_control
+check "exec joins the program where it has moved to below its cgroup, as systemd does" \
+    equal "$(oci exec one cat /proc/self/cgroup 2>&1)" "0::/inner"
 check "a container in a scope is paused" oci pause one
 check "and told to be so" contains "$(oci state one)" '"status": "paused"'
 check "and goes on" sh -c "$gocontainer resume one && $gocontainer state one | grep -q running"
