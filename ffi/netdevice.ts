@@ -32,22 +32,28 @@ export interface NetDevice {
   readonly netmask: number | undefined;
 }
 
+/** The index of an interface of the calling thread's network namespace; undefined when there is none with that name. */
+export function interfaceIndex(name: string): number | undefined {
+  const fd = udpSocket();
+  try {
+    return askIndex(fd, requestFor(name), name);
+  } finally {
+    close(fd);
+  }
+}
+
 /**
  * An interface of the calling thread's network namespace, or undefined when there is none with that
  * name. Five ioctls of netdevice(7), for the answers that cost least.
  */
 export function netDevice(name: string): NetDevice | undefined {
-  const request = alloc(IFREQ_SIZE);
-  request.set(cstring(name));
+  const request = requestFor(name);
   const view = new DataView(request.buffer);
   const fd = udpSocket();
   try {
+    const index = askIndex(fd, request, name);
+    if (index === undefined) return undefined;
     const ask = (call: number) => trySyscall("ioctl", fd, call, request) !== -1;
-    if (!ask(SIOCGIFINDEX)) {
-      if (errnoName(errno()) === "ENODEV") return undefined;
-      throw new SysError("ioctl", errno(), `SIOCGIFINDEX ${JSON.stringify(name)}`);
-    }
-    const index = view.getInt32(IFR_DATA, true);
     const up = ask(SIOCGIFFLAGS) && (view.getUint16(IFR_DATA, true) & IFF_UP) !== 0;
     const mtu = ask(SIOCGIFMTU) ? view.getInt32(IFR_DATA, true) : 0;
     const address = ask(SIOCGIFADDR) ? view.getUint32(IFR_DATA + SIN_ADDR, false) : undefined;
@@ -56,6 +62,20 @@ export function netDevice(name: string): NetDevice | undefined {
   } finally {
     close(fd);
   }
+}
+
+function requestFor(name: string): Uint8Array<ArrayBuffer> {
+  const request = alloc(IFREQ_SIZE);
+  request.set(cstring(name));
+  return request;
+}
+
+function askIndex(fd: number, request: Uint8Array<ArrayBuffer>, name: string): number | undefined {
+  if (trySyscall("ioctl", fd, SIOCGIFINDEX, request) !== -1) {
+    return new DataView(request.buffer).getInt32(IFR_DATA, true);
+  }
+  if (errnoName(errno()) === "ENODEV") return undefined;
+  throw new SysError("ioctl", errno(), `SIOCGIFINDEX ${JSON.stringify(name)}`);
 }
 
 /**
@@ -86,8 +106,7 @@ export function sourceAddressTo(destination: number): number | undefined {
  * (netdevice(7)); the kernel gives it 127.0.0.1 and ::1 by itself.
  */
 export function setLoopbackUp(): void {
-  const request = alloc(IFREQ_SIZE);
-  request.set(cstring("lo"));
+  const request = requestFor("lo");
   const fd = udpSocket();
   try {
     syscall("ioctl", 'SIOCGIFFLAGS "lo"', fd, SIOCGIFFLAGS, request);

@@ -156,6 +156,7 @@ function runFrom(
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
   container.start();
+  wire?.silencePredecessors();
   const status = follow(container, signals, { relay, cgroup });
   return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };
 }

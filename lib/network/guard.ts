@@ -1,5 +1,5 @@
 import { errnoName } from "../../ffi/errno.ts";
-import { netDevice } from "../../ffi/netdevice.ts";
+import { interfaceIndex } from "../../ffi/netdevice.ts";
 import { RouteSocket } from "../../ffi/rtnetlink.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { step, warn } from "../trace.ts";
@@ -41,7 +41,7 @@ export function closePort(hostVeth: string): void {
 
 /** @returns 0, also where there is no such interface, or the kernel's error. */
 function setFilter(hostVeth: string, program: Uint8Array<ArrayBuffer>): number {
-  const index = netDevice(hostVeth)?.index;
+  const index = interfaceIndex(hostVeth);
   if (index === undefined) return 0;
   using socket = new RouteSocket();
   return socket.tryFilterIngress(index, program);

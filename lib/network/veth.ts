@@ -44,6 +44,8 @@ export interface Wire extends Disposable {
    * @throws {ContainerError} that names the command that failed.
    */
   finish(): void;
+  /** Has nobody else speak under the address any more: nothing the container has to wait for. */
+  silencePredecessors(): void;
 }
 
 /**
@@ -94,9 +96,9 @@ export function beginWire(options: {
         inNetworkNamespace(netns ?? namespaceFile(namespace!), () => runIp(commands));
       }
       guardPort(hostVeth, address);
-      for (const name of predecessorsOf(hostVeth)) closePort(name);
       awaitForwarding(hostVeth, bridge);
     },
+    silencePredecessors: () => predecessorsOf(hostVeth).forEach(closePort),
     [Symbol.dispose]: () => begun.dispose(),
   };
 }

@@ -1,7 +1,8 @@
-import { capget, inBoundingSet } from "../../ffi/capability.ts";
+import { inBoundingSet } from "../../ffi/capability.ts";
 import type { CapabilityMasks } from "../init/plan.ts";
 import { CAPABILITIES, isCapability } from "../oci/capabilities.ts";
 import type { Capabilities } from "../oci/spec.ts";
+import { ownStatus } from "./own_status.ts";
 
 /** What can be granted: the two sets that every grant comes out of. */
 export interface Grantable {
@@ -20,15 +21,12 @@ export interface GrantedCapabilities {
  * all, as far as the kernel knows them.
  */
 export function grantable(wanted: Capabilities = {}, inUserNamespace: boolean): Grantable {
+  if (!inUserNamespace) return ownStatus();
   let known = 0n;
-  let bounding = 0n;
   for (const number of bitsOf(Object.values(wanted).reduce((all, set) => all | maskOf(set), 0n))) {
-    const has = inBoundingSet(number);
-    if (has !== undefined) known |= 1n << BigInt(number);
-    if (has) bounding |= 1n << BigInt(number);
+    if (inBoundingSet(number) !== undefined) known |= 1n << BigInt(number);
   }
-  if (inUserNamespace) return { permitted: known, bounding: known };
-  return { permitted: capget().permitted, bounding };
+  return { permitted: known, bounding: known };
 }
 
 /**

@@ -10,9 +10,12 @@ import type { NamespaceType, Spec } from "../oci/spec.ts";
 
 /** The user's number; undefined for root. */
 export function ordinaryUser(): number | undefined {
-  const uid = Deno.uid() ?? 0;
-  return uid === 0 ? undefined : uid;
+  own ??= Deno.uid() ?? 0;
+  return own === 0 ? undefined : own;
 }
+
+/** Asked once, as the map below. */
+let own: number | undefined;
 
 /**
  * The number on the host of whoever makes containers without root's rights there: an ordinary user, or root in

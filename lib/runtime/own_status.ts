@@ -6,6 +6,8 @@ export interface OwnStatus {
   readonly ignored: readonly number[];
   /** The capability bounding set. */
   readonly bounding: bigint;
+  /** The capabilities that it is permitted. */
+  readonly permitted: bigint;
 }
 
 /** Reads it, where /proc is the host's: one call for each signal and capability would take ten times as long. */
@@ -19,5 +21,5 @@ export function ownStatus(): OwnStatus {
   for (let set = mask("SigIgn"), signal = 1; set > 0n; set >>= 1n, signal++) {
     if (set & 1n) ignored.push(signal);
   }
-  return { ignored, bounding: mask("CapBnd") };
+  return { ignored, bounding: mask("CapBnd"), permitted: mask("CapPrm") };
 }

@@ -48,6 +48,7 @@ function attach(
   const hostVeth = hostVethName(address, crypto.randomUUID());
   using wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
   host.do(() => wire.finish());
+  host.do(() => wire.silencePredecessors());
   return hostVeth;
 }
 

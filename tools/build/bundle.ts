@@ -29,10 +29,18 @@ export async function bundle(
   if (!await bundleModules(`${ROOT}/main.ts`, compiler, flags, plain)) return undefined;
   for (const { name } of Deno.readDirSync(plain)) {
     const path = `${plain}/${name}`;
-    Deno.writeTextFileSync(path, keepDisposals(Deno.readTextFileSync(path)));
+    Deno.writeTextFileSync(path, findAnywhere(keepDisposals(Deno.readTextFileSync(path))));
   }
   const small = ["--no-config", "--no-lock", "--minify"];
   return await bundleModules(`${plain}/main.js`, compiler, small, folder) ? folder : undefined;
+}
+
+/**
+ * Packages of CommonJS find Deno's own modules from where they stand, which scripts do not know; from anywhere else
+ * the same ones are found.
+ */
+function findAnywhere(text: string): string {
+  return text.replace("createRequire(import.meta.url)", 'createRequire("file:///")');
 }
 
 async function bundleModules(

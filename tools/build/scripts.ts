@@ -57,14 +57,10 @@ function asScript(modules: readonly BundledModule[], homes: Homes): string {
     const body = asFunctionBody(name, text, homes);
     // Only the entry waits for something while it runs.
     const kind = name === ENTRY ? "async function" : "function";
-    const whole = `"use strict";${/\brequire\b/.test(body) ? REQUIRE : ""}${body}\n`;
-    return `${JSON.stringify(homes.get(name))}:${kind}(load,later){${whole}}`;
+    return `${JSON.stringify(homes.get(name))}:${kind}(load,later){"use strict";${body}\n}`;
   });
   return `({${members.join(",\n")}})`;
 }
-
-/** How a package of CommonJS gets at Deno's own modules. */
-const REQUIRE = "const require=(name)=>process.getBuiltinModule(name);";
 
 /** Whole names of modules by their own. */
 type Homes = ReadonlyMap<string, string>;

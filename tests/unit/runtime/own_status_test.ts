@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { inBoundingSet } from "../../../ffi/capability.ts";
+import { capget, inBoundingSet } from "../../../ffi/capability.ts";
 import { SIGNALS } from "../../../ffi/constants.ts";
 import { syscall } from "../../../ffi/libc.ts";
 import { alloc } from "../../../ffi/struct.ts";
@@ -11,6 +11,10 @@ Deno.test("the bounding set is the one that prctl tells of", () => {
     const has = ((bounding >> BigInt(capability)) & 1n) === 1n;
     assertEquals(has, inBoundingSet(capability) ?? false, `capability ${capability}`);
   }
+});
+
+Deno.test("the permitted capabilities are those that capget tells of", () => {
+  assertEquals(ownStatus().permitted, capget().permitted);
 });
 
 Deno.test("the ignored signals are SIGPIPE, of Deno's own, and what else is ignored", () => {

@@ -56,11 +56,6 @@ Deno.test("a module may lie in another script than the one that asks for it late
   assertEquals(await run({ hot, cold }), [10, "late"]);
 });
 
-Deno.test("a package of CommonJS finds Deno's own modules", async () => {
-  const text = `var r=typeof require<"u"?require:()=>{throw 1};globalThis.said=r("node:path").sep;`;
-  assertEquals(await run({ hot: [{ name: ENTRY, text }] }), "/");
-});
-
 Deno.test("imports that follow each other on one line are all seen", () => {
   assertEquals(staticImports(MODULES[0].text), ["one.js", "two.js"]);
 });
