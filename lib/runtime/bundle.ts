@@ -112,7 +112,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   replaceFile(state.record.config, text, 0o600);
 
-  using holder = scope && makeScope(scope, id, spec.linux?.resources ?? {});
+  using holder = scope && makeScope(scope, id, spec);
   cgroup.create({ ifAllowed: user !== undefined });
   if (cgroupsPath !== undefined && cgroup.denied.length > 0) {
     warn(

@@ -4,6 +4,7 @@ import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
 import { readIfThere, removeFolder, waitUntil } from "../cgroup/cgroupfs.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
+import { annotatedProperties } from "../cgroup/systemd/annotations.ts";
 import {
   setScopeLimits,
   startScope,
@@ -14,7 +15,7 @@ import {
 import type { ScopePath } from "../cgroup/systemd/path.ts";
 import { scopeProperties } from "../cgroup/systemd/properties.ts";
 import { ContainerError } from "../errors.ts";
-import type { Resources } from "../oci/spec.ts";
+import type { Resources, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
 
 /** The container's own cgroup below the scope: systemd does not look there, so its limits stay as they are. */
@@ -67,8 +68,12 @@ export interface ScopeHolder extends Disposable {
  *
  * @throws {ContainerError} with what systemd has against it.
  */
-export function makeScope(scope: ScopePath, id: string, resources: Resources): ScopeHolder {
+export function makeScope(scope: ScopePath, id: string, spec: Spec): ScopeHolder {
   const { manager } = scope;
+  const properties = [
+    ...scopeProperties(spec.linux?.resources ?? {}),
+    ...annotatedProperties(spec.annotations),
+  ];
   const systemctl = manager.uid === 0 ? "systemctl" : "systemctl --user";
   return step(() => ({
     label: `have systemd make the scope "${scope.scope}"`,
@@ -77,7 +82,7 @@ export function makeScope(scope: ScopePath, id: string, resources: Resources): S
   }), () => {
     using holder = new DisposableStack();
     const pid = hold(holder);
-    startScope(scope, pid, `gocontainer container ${id}`, scopeProperties(resources));
+    startScope(scope, pid, `gocontainer container ${id}`, properties);
     const arrived = () =>
       (readIfThere(`/proc/${pid}/cgroup`) ?? "").split("\n").some((line) =>
         line.endsWith(scope.path)

@@ -5,7 +5,7 @@ import { alloc } from "../../../ffi/struct.ts";
 import { ContainerError, SysError } from "../../errors.ts";
 import { FIXED_HEADER, messageLength, MessageWriter, methodCall, readReply } from "./message.ts";
 import type { ScopePath } from "./path.ts";
-import { INFINITY, type UnitProperty } from "./properties.ts";
+import { INFINITY, type PropertyValue, type UnitProperty } from "./properties.ts";
 
 /** A systemd: that of the machine, or a user's own. */
 export interface Systemd {
@@ -36,27 +36,27 @@ const PATIENCE = 10_000;
  * what is below the scope's cgroup alone (Delegate=), and does not count processes: that the container's own limit
  * does, which may be above what units have by default.
  *
+ * @param more further properties, which win.
  * @throws {ContainerError} with what systemd has against it.
  */
 export function startScope(
   { manager, slice, scope }: ScopePath,
   pid: number,
   description: string,
-  limits: readonly UnitProperty[],
+  more: readonly UnitProperty[],
 ): void {
-  const body = new MessageWriter().string(scope).string("fail").array(8, (properties) => {
-    const property = (name: string, type: string, value: () => void) => {
-      properties.align(8).string(name).signature(type);
-      value();
-    };
-    property("Description", "s", () => properties.string(description));
-    property("Slice", "s", () => properties.string(slice));
-    property("PIDs", "au", () => properties.array(4, () => properties.uint32(pid)));
-    property("Delegate", "b", () => properties.boolean(true));
-    property("DefaultDependencies", "b", () => properties.boolean(false));
-    property("CollectMode", "s", () => properties.string("inactive-or-failed"));
-    writeLimits(properties, [{ name: "TasksMax", value: INFINITY }, ...limits]);
-  }).array(8, () => {}).bytes;
+  const properties: readonly UnitProperty[] = [
+    { name: "Description", type: "s", value: description },
+    { name: "Slice", type: "s", value: slice },
+    { name: "PIDs", type: "au", value: [pid] },
+    { name: "Delegate", type: "b", value: true },
+    { name: "DefaultDependencies", type: "b", value: false },
+    { name: "CollectMode", type: "s", value: "inactive-or-failed" },
+    { name: "TasksMax", type: "t", value: INFINITY },
+    ...more,
+  ];
+  const body = new MessageWriter().string(scope).string("fail")
+    .array(8, (writer) => writeProperties(writer, properties)).array(8, () => {}).bytes;
   callManager(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", body, {
     action: `have systemd make the scope "${scope}"`,
     hint: "See journalctl -b, or leave out --systemd-cgroup: gocontainer makes cgroups itself",
@@ -74,15 +74,33 @@ export function setScopeLimits(
   limits: readonly UnitProperty[],
 ): void {
   const body = new MessageWriter().string(scope).boolean(true)
-    .array(8, (properties) => writeLimits(properties, limits)).bytes;
+    .array(8, (writer) => writeProperties(writer, limits)).bytes;
   callManager(manager, "SetUnitProperties", "sba(sv)", body, {
     action: `have systemd change the limits of the scope "${scope}"`,
   });
 }
 
-function writeLimits(properties: MessageWriter, limits: readonly UnitProperty[]): void {
-  for (const { name, value } of limits) {
-    properties.align(8).string(name).signature("t").uint64(value);
+function writeProperties(writer: MessageWriter, properties: readonly UnitProperty[]): void {
+  for (const { name, ...variant } of properties) {
+    writer.align(8).string(name).signature(variant.type);
+    writeValue(writer, variant);
+  }
+}
+
+function writeValue(writer: MessageWriter, { type, value }: PropertyValue): void {
+  switch (type) {
+    case "b":
+      return void writer.boolean(value);
+    case "i":
+      return void writer.uint32(value);
+    case "t":
+      return void writer.uint64(value);
+    case "s":
+      return void writer.string(value);
+    case "as":
+      return void writer.array(4, () => value.forEach((text) => writer.string(text)));
+    case "au":
+      return void writer.array(4, () => value.forEach((number) => writer.uint32(number)));
   }
 }
 

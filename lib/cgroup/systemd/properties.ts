@@ -1,11 +1,17 @@
 import type { Integer, Resources } from "../../oci/spec.ts";
 import { ioWeightOfBlkioWeight, weightOfShares } from "../weight.ts";
 
-/** A property of a unit, all of which are 64 bits without sign here (org.freedesktop.systemd1(5)). */
-export interface UnitProperty {
-  readonly name: string;
-  readonly value: bigint;
-}
+/** A property of a unit (org.freedesktop.systemd1(5)), with the D-Bus type that systemd takes for it. */
+export type UnitProperty = { readonly name: string } & PropertyValue;
+
+/** A value and its type, by the letters of the D-Bus Specification, "Type System". */
+export type PropertyValue =
+  | { readonly type: "b"; readonly value: boolean }
+  | { readonly type: "i"; readonly value: number }
+  | { readonly type: "t"; readonly value: bigint }
+  | { readonly type: "s"; readonly value: string }
+  | { readonly type: "as"; readonly value: readonly string[] }
+  | { readonly type: "au"; readonly value: readonly number[] };
 
 /** No limit, and for a weight the usual one. */
 export const INFINITY = 2n ** 64n - 1n;
@@ -32,7 +38,7 @@ export function scopeProperties(
     const [, value] = /^(?:default )?(\d+|max)$/.exec(unified[file]?.trim() ?? "") ?? [];
     if (value !== undefined) found.set(name, value === "max" ? INFINITY : BigInt(value));
   }
-  return [...found].map(([name, value]) => ({ name, value }));
+  return [...found].map(([name, value]) => ({ name, type: "t", value }));
 }
 
 function orInfinity(bytes: Integer): bigint {

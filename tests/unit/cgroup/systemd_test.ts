@@ -7,6 +7,7 @@ import {
   readReply,
 } from "../../../lib/cgroup/systemd/message.ts";
 import { SYSTEM_MANAGER } from "../../../lib/cgroup/systemd/manager.ts";
+import { annotatedProperties } from "../../../lib/cgroup/systemd/annotations.ts";
 import { scopePath } from "../../../lib/cgroup/systemd/path.ts";
 import { INFINITY, scopeProperties } from "../../../lib/cgroup/systemd/properties.ts";
 import { ContainerError } from "../../../lib/errors.ts";
@@ -64,6 +65,47 @@ Deno.test("of the limits a scope has those that count among siblings, and those 
     }),
     [["CPUWeight", 300n], ["IOWeight", 50n], ["MemoryMin", INFINITY]],
   );
+});
+
+Deno.test("annotations of engines become properties of the scope, each in its type", () => {
+  const one = (name: string, text: string) => {
+    const [property, ...more] = annotatedProperties({ [`org.systemd.property.${name}`]: text });
+    assertEquals(more, []);
+    return property;
+  };
+  const stop = { name: "TimeoutStopUSec", type: "t", value: 10_000_000n } as const;
+  assertEquals(one("TimeoutStopUSec", "uint64 10000000"), stop);
+  assertEquals(one("TimeoutStopSec", "10"), stop);
+  assertEquals(one("KillSignal", "37"), { name: "KillSignal", type: "i", value: 37 });
+  assertEquals(one("SendSIGKILL", "false"), { name: "SendSIGKILL", type: "b", value: false });
+  assertEquals(one("CollectMode", "'inactive'"), {
+    name: "CollectMode",
+    type: "s",
+    value: "inactive",
+  });
+  assertEquals(one("After", `['a.service', "b.service"]`), {
+    name: "After",
+    type: "as",
+    value: ["a.service", "b.service"],
+  });
+  assertEquals(annotatedProperties({ other: "org.systemd.property.KillSignal" }), []);
+});
+
+Deno.test("what would reach other units is left out, and what is no value is refused", () => {
+  for (
+    const name of ["Conflicts", "OnFailure", "Requires", "Slice", "PIDs", "Delegate", "toString"]
+  ) {
+    assertEquals(annotatedProperties({ [`org.systemd.property.${name}`]: "['x.service']" }), []);
+  }
+  for (
+    const [name, text] of [
+      ...[["KillSignal", "-1"], ["KillSignal", "'9'"], ["TimeoutStopUSec", "soon"]],
+      ...[["SendSIGHUP", "1"], ["After", "a.service"], ["After", "[a]"], ["Description", "x"]],
+    ] as const
+  ) {
+    const annotations = { [`org.systemd.property.${name}`]: text };
+    assertThrows(() => annotatedProperties(annotations), ContainerError, `${name}"`);
+  }
 });
 
 Deno.test("values stand at their alignments", () => {

@@ -163,7 +163,9 @@ mkdir bundle
 sed -i -e "s|\"path\": \"rootfs\"|\"path\": \"$(echo /root/work/images/.rootfs/alpine-*)\"|" \
     -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"sleep", "1000"|' \
     -e 's|"resources": {|"resources": { "memory": { "limit": 67108864, "reservation": 16777216 }, "pids": { "limit": 50 }, "cpu": { "shares": 2048 },|' \
-    -e 's|"maskedPaths"|"cgroupsPath": "vm-test.slice:gct:one", "maskedPaths"|' bundle/config.json
+    -e 's|"maskedPaths"|"cgroupsPath": "vm-test.slice:gct:one", "maskedPaths"|' \
+    -e 's|"linux": {|"annotations": { "org.systemd.property.KillSignal": "37", "org.systemd.property.TimeoutStopUSec": "uint64 7000000", "org.systemd.property.After": "['"'systemd-logind.service'"']" }, "linux": {|' \
+    bundle/config.json
 scope=$unified/vm.slice/vm-test.slice/gct-one.scope
 oci() {
     "$gocontainer" --systemd-cgroup "$@"
@@ -171,6 +173,11 @@ oci() {
 check "a container of a bundle starts in a scope" \
     sh -c "exec $gocontainer --systemd-cgroup run -d --bundle bundle one </dev/null >/run/one.log 2>&1 || { cat /run/one.log; false; }"
 check "systemd knows the scope" equal "$(systemctl is-active gct-one.scope)" active
+check "annotations say how systemd ends the scope" \
+    equal "$(systemctl show -p KillSignal -p TimeoutStopUSec gct-one.scope | sort)" "KillSignal=37
+TimeoutStopUSec=7s"
+check "and what it is ordered after" \
+    contains "$(systemctl show -p After gct-one.scope)" systemd-logind.service
 check "the program is in it, and nothing else" \
     equal "$(cat "/proc/$(cat $scope/container/cgroup.procs)/comm") $(cat $scope/cgroup.procs)" "sleep "
 systemctl daemon-reload

@@ -65,6 +65,7 @@ for who in root user; do
     check "$who: all privileges" same --privileged alpine:test sh -c 'grep -E "Cap|Seccomp" /proc/self/status; ls /dev'
     check "$who: a volume that is shared" same -v /srv:/srv:rshared alpine:test \
         sh -c "grep ' /srv ' /proc/self/mountinfo | grep -o shared"
+    check "$who: systemd in a container" same --systemd=always alpine:test sh -c "cut -d' ' -f5 /proc/self/mountinfo | sort"
     check "$who: a command that is not there" equal "$(ours run --rm --network none alpine:test nosuch 2>/dev/null; echo $?)" 127
     ours run -d --name one --network none alpine:test sleep 1000 >/run/one 2>&1 || cat /run/one
     check "$who: it is in a scope" equal "$(scopes | wc -l)" 1
