@@ -1,6 +1,6 @@
 /** podman drives the binary as its runtime: all that it does with containers comes out as it should. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { BINARY } from "../integration/support/project.ts";
 import { Terminal } from "../integration/support/terminal.ts";
 import { until } from "../integration/support/wait.ts";
@@ -235,6 +235,26 @@ podmanTest("limits of memory, processes and CPU hold", async () => {
   ];
   const eaten = await podman.run(...eat, "sh", "-c", "head -c 200m /dev/zero | tail");
   assertEquals(eaten.code, 137);
+});
+
+podmanTest("build runs its steps, and tells nothing but what they say", async () => {
+  const file = workspace.path("Containerfile");
+  const steps = [`FROM ${IMAGE}`, "RUN id -u >/made", "RUN exit 7"];
+  await Deno.writeTextFile(file, steps.join("\n"));
+  const build = (target: string) =>
+    podman.run(
+      ...["build", "--isolation", "oci", "--network", "none", "--file", file],
+      ...["--quiet", "--force-rm", ...target === "" ? [] : ["--tag", target], workspace.folder],
+    );
+  const failed = await build("");
+  assertEquals(failed.code, 7, failed.stderr);
+  assertNotMatch(failed.stderr, /gocontainer/);
+  await Deno.writeTextFile(file, steps.slice(0, 2).join("\n"));
+  const built = await build("localhost/built:test");
+  assertEquals([built.code, built.stderr], [0, ""]);
+  const run = ["run", "--rm", "--network", "none", "localhost/built:test"];
+  assertEquals(await podman.ok(...run, "cat", "/made"), "0");
+  await podman.ok("rmi", "localhost/built:test");
 });
 
 podmanTest("bridge network: an address and a way to another container", async () => {
