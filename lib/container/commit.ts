@@ -10,6 +10,7 @@ import { toByteString } from "../image/tar/bytes.ts";
 import type { Spec } from "../oci/spec.ts";
 import { cgroupOf } from "../runtime/container.ts";
 import type { ContainerRoot } from "./saved_root.ts";
+import { standStill } from "./stand_still.ts";
 
 /** What the user says of an image that is made of a container. */
 export interface CommitWishes {
@@ -32,7 +33,9 @@ export async function commitContainer(
   root: ContainerRoot,
   wishes: CommitWishes,
 ): Promise<Descriptor> {
-  using _still = wishes.pause ? standStill(root) : undefined;
+  using _still = wishes.pause && root.running !== undefined
+    ? standStill(cgroupOf(root.running.record))
+    : undefined;
   return await commitImage(store, {
     below: root.below,
     ...root.image && { image: root.image },
@@ -44,15 +47,6 @@ export async function commitContainer(
     createdBy: `gocontainer commit ${root.id}`,
     config: (base) => applyChanges(base ?? asItRan(root.spec), wishes.changes),
   });
-}
-
-/** Freezes a container that runs, until it is disposed of. */
-function standStill({ running }: ContainerRoot): Disposable | undefined {
-  if (running === undefined) return undefined;
-  const cgroup = cgroupOf(running.record);
-  if (cgroup.isFrozen()) return undefined;
-  cgroup.freeze();
-  return { [Symbol.dispose]: () => cgroup.thaw() };
 }
 
 /**

@@ -341,3 +341,20 @@ test("an ended container whose layers were removed says how to get them back", a
   await says(["commit", id, "test/x:1"]);
   assertEquals(await configOf("test/x:1"), WANTED);
 });
+
+for (const signal of ["SIGINT", "SIGKILL"] as const) {
+  test(`a container goes on when its commit is ended by ${signal}`, async () => {
+    const script = "head -c 100000000 /dev/urandom > /big; echo ready; sleep 1000";
+    const container = workspace.start(["-net=none", "-rm", "alpine", "sh", "-c", script]);
+    await container.says(/ready/);
+    const { id } = await container.record();
+    const isPaused = async () => JSON.parse(await says(["state", id])).status === "paused";
+    const commit = workspace.start(["commit", id]);
+    await until("it stands still", isPaused);
+    commit.kill(signal);
+    await commit.end();
+    await until("it goes on", async () => !await isPaused());
+    container.kill("SIGTERM");
+    await container.end();
+  });
+}

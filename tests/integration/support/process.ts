@@ -148,7 +148,7 @@ export class Running {
 
 /** The record that the gocontainer process `owner` has written, if any. */
 export function recordOf(owner: number): Record | undefined {
-  return records().find((record) => record.owner.pid === owner);
+  return records().find((record) => record.owner?.pid === owner);
 }
 
 /** All records that there are. */
