@@ -12,6 +12,7 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 const arm = Deno.build.arch === "aarch64";
 export const O_DIRECTORY = arm ? 0o40000 : 0o200000;
+export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 export const O_NOFOLLOW = arm ? 0o100000 : 0o400000;
 
 /** *at(2) calls. */

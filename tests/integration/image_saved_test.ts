@@ -197,6 +197,20 @@ test("an archive that cannot be written leaves nothing", async () => {
   assertEquals(entriesOf("/dev").filter(({ name }) => name.endsWith(".partial")), []);
 });
 
+test("an archive of which the writing is ended leaves nothing", async () => {
+  const { images } = await saved("docker");
+  const folder = workspace.path("interrupted");
+  Deno.mkdirSync(folder);
+  for (const output of [`${folder}/file`, "file"]) {
+    const { code } = await workspace.run(
+      ["save", "-i", images, "-o", output, "registry.test/box:1"],
+      { cwd: folder, through: ["prlimit", "--fsize=1000"] },
+    );
+    assertEquals(code, 128 + 25);
+    assertEquals(entriesOf(folder), []);
+  }
+});
+
 test("a folder that has something in it is not saved to", async () => {
   const { images } = await saved("docker");
   const folder = workspace.path("not-empty");
