@@ -361,6 +361,15 @@ Deno.test("ps: the host's ps cut down to the container", async () => {
       /PID COMMAND\n *\d+ sleep\n *\d+ sleep$/,
     );
   }
+  // Of what lies there now nothing may be run: as if there were none.
+  const hide = "for ps in /usr/bin/ps /bin/ps; do [ ! -e $ps ] || mount --bind /dev/null $ps; done";
+  const through = ["unshare", "--mount", "sh", "-c", `${hide}; exec "$@"`, "sh"];
+  const { code, stderr } = await runtime.run(["ps", "busy"], { through });
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /^gocontainer: list the processes of "busy": the program ps is not installed\nInstall it/,
+  );
   await runtime.delete("busy");
 });
 

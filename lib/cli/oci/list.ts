@@ -1,7 +1,8 @@
 import { AT_FDCWD } from "../../../ffi/constants.ts";
 import { tryStatx } from "../../../ffi/file.ts";
 import { stringifyJSON } from "../../json.ts";
-import { UsageError } from "../../errors.ts";
+import { ContainerError, UsageError } from "../../errors.ts";
+import { findProgram } from "../../program.ts";
 import { configOf, getContainer, statusOf } from "../../runtime/container.ts";
 import { membersOf } from "../../runtime/members.ts";
 import type { ContainerState } from "../../runtime/state.ts";
@@ -108,7 +109,14 @@ export function psCommand(args: Arguments, global: GlobalOptions): number {
     console.log(JSON.stringify(pids));
     return 0;
   }
-  const ps = new Deno.Command("/bin/ps", {
+  const program = findProgram("ps");
+  if (program === undefined) {
+    throw new ContainerError(`list the processes of "${id}": the program ps is not installed`, {
+      code: "Unsupported",
+      hint: 'Install it ("apt install procps"), or have their numbers alone: ps --format json',
+    });
+  }
+  const ps = new Deno.Command(program, {
     args: psOptions.length > 0 ? psOptions : ["-ef"],
     clearEnv: true,
     stderr: "inherit",
