@@ -1,6 +1,7 @@
 import { warn } from "../trace.ts";
 import { ContainerError } from "../errors.ts";
 import { readIfThere } from "./cgroupfs.ts";
+import { detectCgroups } from "./detect.ts";
 
 /**
  * Fields below `linux.resources`, single (`memory.swap`) or whole groups (`devices`), whose lack is
@@ -33,7 +34,14 @@ export function controllerHint(controller: string): string {
   const line = (readIfThere("/proc/cgroups") ?? "").split("\n")
     .find((line) => line.startsWith(`${name}\t`));
   if (line?.endsWith("\t0")) return `Boot the kernel with cgroup_enable=${name}`;
+  const nothing = detectCgroups().kind === "none";
+  // What no hierarchy of v1 has is in that of v2, which has the number 0.
+  if (nothing && (!line || line.split("\t")[1] === "0")) {
+    return "Mount the hierarchy: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+  }
   if (!line) return "The kernel is built without it, see CONFIG_CGROUPS in its configuration";
   const folder = `/sys/fs/cgroup/${name}`;
-  return `Mount it: mkdir -p ${folder} && mount -t cgroup -o ${name} ${name} ${folder}`;
+  // A folder of sysfs, where no other can be made.
+  const above = nothing ? "mount -t tmpfs tmpfs /sys/fs/cgroup && " : "";
+  return `Mount it: ${above}mkdir -p ${folder} && mount -t cgroup -o ${name} ${name} ${folder}`;
 }

@@ -78,6 +78,18 @@ Deno.test("a root that may make no device nodes has those of the host", async ()
   assertEquals([code, stdout], [0, " 00\n1\n"]);
 });
 
+Deno.test("where no cgroups are mounted, as in ip netns exec, they are to be had as is said", async () => {
+  const without = 'mount --make-rprivate /; umount -l /sys/fs/cgroup; exec "$@"';
+  const through = ["unshare", "--mount", "sh", "-c", without, "sh"];
+  const args = ["-net=none", "-mem=64M", ...HELLO];
+  const { code, stderr } = await workspace.run(args, { through });
+  assertEquals(code, 125);
+  const [said] = stderr.match(/(?<=^Mount .*: )mount -t .*$/m)!;
+  const mounted = ["sh", "-c", `${said} && exec "$@"`, "sh"];
+  const helped = await workspace.run(args, { through: [...through, ...mounted] });
+  assertEquals([helped.code, helped.stdout], [0, "hello\n"], helped.stderr);
+});
+
 const MEMFD_NOEXEC = "/proc/sys/vm/memfd_noexec";
 
 Deno.test({
