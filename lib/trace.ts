@@ -9,7 +9,10 @@ export interface StepInfo {
   readonly label: string;
   /** The system call or command behind it, e.g. `mkdir("/sys/fs/cgroup/memory/go_containers/4f…")`. */
   readonly call?: string;
-  /** A command by which the reader can see the result, e.g. `cat /proc/<pid>/cgroup`. */
+  /**
+   * A line for the host's shell by which the reader can see the result, e.g. `cat /proc/<pid>/cgroup`. It succeeds
+   * while the container runs, unless a comment at its end says that something is gone.
+   */
   readonly check?: string;
 }
 

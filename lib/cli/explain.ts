@@ -4,8 +4,9 @@ import { explainStep } from "./explain_step.ts";
 import type { Watcher } from "./watchers.ts";
 
 /**
- * Tells each step on stderr as it happens: what is done and by which of the two processes, the call
- * behind it, and how to see its result by hand.
+ * Tells each step on stderr as it happens: what is done, on the host or inside of the container's namespaces, the
+ * call behind it, and how to see its result by hand. What the first process does by itself, as the launcher, is told
+ * when it has said so.
  */
 export class Explainer implements Watcher {
   #count = 0;

@@ -1,14 +1,17 @@
 import type { MountStep, Step } from "../init/plan.ts";
 
-/** What a step of the container's first process is made of. */
+/** What a step inside of the container's namespaces is made of, be it the first process's or gocontainer's own. */
 export interface StepExplanation {
   /** The system calls behind it. */
   readonly call: string;
-  /** A command that shows the result; inside the container unless it says otherwise. */
+  /**
+   * A line for a shell that shows the result while the container runs: inside of it, where it does not begin with
+   * `on the host:`. It succeeds, unless a comment at its end says that something is refused or gone.
+   */
   readonly check?: string;
 }
 
-/** The calls behind a step of the child, and how to check it by hand. */
+/** The calls behind a step of the plan, and how to check it by hand. */
 export function explainStep(step: Step): StepExplanation {
   switch (step.do) {
     case "start afresh":

@@ -6,7 +6,7 @@ import type { Spec } from "../oci/spec.ts";
 
 /**
  * A container's folder: `config.json`, the root's mount point `rootfs`, the overlay's `upper` (the
- * container's changes) and `work`, and the files laid over those of the image.
+ * container's changes) and `work`, the files laid over those of the image, and its `volumes`.
  */
 export class ContainerFolder {
   private constructor(readonly path: string) {}

@@ -135,7 +135,7 @@ export class LaunchedProcess implements Disposable {
     if (!plan.some(isOf(["terminal"]))) return;
     this.#enter(onlyMounts(namespaces));
     this.#carryOut(isOf(OPENING));
-    // Out again: posix_spawn(3) finds the launcher by the host's /proc.
+    // Out again: where posix_spawn(3) makes the launcher, it finds that by the host's /proc.
     this.#inside![Symbol.dispose]();
   }
 

@@ -29,9 +29,9 @@ import { StartContainerHooks } from "./hooks.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { fetchListener } from "./seccomp.ts";
 
-/** Who watches the child's steps, and the faults of the tests. */
+/** Who watches the steps of the plan, and the faults of the tests. */
 export interface ChildObserver {
-  /** Called for each step that the child has done; times are milliseconds of `performance.now()`. */
+  /** Called for each step of the plan that was done; times are milliseconds of `performance.now()`. */
   done(step: Step, start: number, end: number): void;
   /** Called in the child before each step. */
   fault?(step: Step): void;
@@ -340,7 +340,10 @@ export class DiedEarly extends Error {
   }
 }
 
-/** Forks a process into its namespaces; it begins with its plan at once. */
+/**
+ * Makes a process in its namespaces, which begins with its plan at once: the launcher where that will do, else a
+ * fork of this one.
+ */
 export function spawn(options: SpawnOptions): Spawned {
   if (canBeLaunched(options)) return spawnLaunched(options);
   using undo = new DisposableStack();
