@@ -96,6 +96,9 @@ test("without a store there is the image in the binary, and nothing to remove", 
     assertEquals(code, 125);
     assertMatch(stderr, /^gocontainer: use image "none:1": there is no such image in the store\n/);
   }
+  // It is listed, but it is none of the store's.
+  const { stderr } = await run(images, "history", rows[0].Name!);
+  assertMatch(stderr, /with the source "store"; .* import makes one of an archive\n$/);
   assertEquals(exists(workspace.path(images)), false);
 });
 

@@ -53,7 +53,9 @@ export async function requireTarget(store: ImageStore, name: string): Promise<Ta
 export function notFound(name: string): never {
   throw new ContainerError(`use ${imageInWords(name)}: there is no such image in the store`, {
     code: "NotFound",
-    hint: "Run gocontainer images to see what is there, or gocontainer pull to get it",
+    hint:
+      'Run gocontainer images to see what is there, with the source "store"; gocontainer pull gets ' +
+      "more, and import makes one of an archive",
   });
 }
 
