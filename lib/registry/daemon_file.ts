@@ -29,7 +29,7 @@ export function readRegistrySettings(path: string = PATH): RegistrySettings {
   return {
     mirrors: textsOf(members, "registry-mirrors", path).map((text) => mirrorUrl(text, path)),
     insecure: textsOf(members, "insecure-registries", path)
-      .filter((text) => !/\/[0-9]+$/.test(text)).map((text) => parseRegistry(text)),
+      .filter((text) => !/\/[0-9]+$/.test(text)).map((text) => insecureHost(text, path)),
   };
 }
 
@@ -39,6 +39,17 @@ function textsOf(members: Record<string, unknown>, name: string, path: string): 
   throw new ContainerError(`${path}: ${name}: expected an array of strings`, {
     code: "InvalidArgument",
   });
+}
+
+function insecureHost(text: string, path: string): string {
+  try {
+    return parseRegistry(text);
+  } catch (cause) {
+    throw new ContainerError(
+      `${path}: insecure-registries: ${quote(text)}: it is no host with or without a port`,
+      { code: "InvalidArgument", cause },
+    );
+  }
 }
 
 function mirrorUrl(text: string, path: string): URL {

@@ -79,6 +79,13 @@ testWith(
     });
     const allowed = await pull([], insecure);
     assertEquals(allowed.code, 0, allowed.stderr);
+    const pattern = withEtc(trial.path, {
+      "docker/daemon.json": JSON.stringify({ "insecure-registries": ["*.lan"] }),
+    });
+    assertMatch(
+      (await pull([], pattern)).stderr,
+      /: \/etc\/docker\/daemon\.json: insecure-registries: "\*\.lan": it is no host with or without a port\n/,
+    );
   },
 );
 
