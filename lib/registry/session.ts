@@ -306,6 +306,8 @@ function hintFor({ kind }: ExchangeFault, registry: string): string | undefined 
     case "untrusted":
       return `Put its authority's certificate at /etc/docker/certs.d/${registry}/ca.crt, ` +
         "or give -tls-verify=false";
+    case "not-believed":
+      return `Put one at /etc/docker/certs.d/${registry}/client.cert, and its key at client.key`;
     case "not-tls":
       return "Give -tls-verify=false if it may be spoken to without TLS";
     case "broken":

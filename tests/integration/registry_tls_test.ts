@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
-import { TrialFolder } from "./image_lab.ts";
+import { sh, TrialFolder } from "./image_lab.ts";
 import { hasProgram } from "./layer_lab.ts";
 import { makeAuthority, makeCertificate } from "./registry/certificates.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
@@ -114,6 +114,12 @@ testWith(NEEDS, "a certificate of this side is shown to who asks for it", async 
   makeAuthority(trial.path);
   const server = makeCertificate(trial.path, "server");
   const client = makeCertificate(trial.path, "client");
+  // Without extensions openssl makes one of version 1.
+  const old = `${trial.path}/old.crt`;
+  sh(
+    `openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -days 3 -out ${old} 2>&1`,
+    trial.path,
+  );
   const read = (path: string) => Deno.readTextFileSync(path);
   const port = 0;
   using listener = Deno.listen({ hostname: "127.0.0.1", port });
@@ -150,12 +156,27 @@ testWith(NEEDS, "a certificate of this side is shown to who asks for it", async 
     const { [`docker/certs.d/${host}/client.cert`]: _, ...without } = files;
     const hidden = await pull(without);
     assertEquals(hidden.code, 125);
-    assertMatch(hidden.stderr, /connection broke|with TLS|ended early/);
+    assertMatch(
+      hidden.stderr,
+      /: the server wants to be shown a certificate\nPut one at .*\/client\.cert, and its key at client\.key\n/,
+    );
     const { [`docker/certs.d/${host}/client.key`]: __, ...keyless } = files;
     assertMatch(
       (await pull(keyless)).stderr,
       /client\.cert": its key is missing\nPut it there as client\.key/,
     );
+    const wrong: readonly (readonly [file: string, content: string, message: RegExp])[] = [
+      ["client.cert", read(old), /client\.cert": it is of version 1\nHave it signed anew/],
+      ["client.cert", read(server.cert), /client\.cert": client\.key is the key of another one\n/],
+      ["client.cert", "junk", /client\.cert": there is none in it\nIt has to be in the form PEM/],
+      ["client.key", "junk", /client\.key": it is no private key, or one with a password\n/],
+      ["ca.crt", "junk", /ca\.crt": there is none in it\nIt has to be in the form PEM/],
+    ];
+    for (const [file, content, message] of wrong) {
+      const refused = await pull({ ...files, [`docker/certs.d/${host}/${file}`]: content });
+      assertEquals(refused.code, 125);
+      assertMatch(refused.stderr, message);
+    }
   } finally {
     child.kill("SIGKILL");
     await child.output();

@@ -6,6 +6,8 @@ export type FaultKind =
   | "broken"
   /** The server's certificate is not to be trusted. */
   | "untrusted"
+  /** The server wants another certificate of this side than it is shown, or one at all. */
+  | "not-believed"
   /** The server does not speak TLS. */
   | "not-tls"
   /** What came is not HTTP, or beyond the limits. */

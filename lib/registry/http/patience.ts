@@ -112,8 +112,18 @@ export class Patience {
   }
 }
 
+/** What servers say of this side's certificate, and of there being none (RFC 8446, 6.2), in the words of rustls. */
+const OF_CERTIFICATE =
+  /fatal alert: (?:CertificateRequired|(?:Bad|Unsupported)Certificate|Certificate(?:Revoked|Expired|Unknown)|UnknownCA)/;
+
 /** What the system said of a connection. */
 export function brokenBy(error: unknown): ExchangeFault {
+  if (error instanceof Error && OF_CERTIFICATE.test(error.message)) {
+    const message = error.message.includes("CertificateRequired")
+      ? "the server wants to be shown a certificate"
+      : "the server does not take the certificate that it was shown";
+    return new ExchangeFault("not-believed", message, { cause: error });
+  }
   const said = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : error;
   return new ExchangeFault("broken", `the connection broke: ${said}`, { cause: error });
 }

@@ -2,6 +2,7 @@ import { ContainerError } from "../../errors.ts";
 import { type Connection, DenoConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
 import { ExchangeFault } from "./fault.ts";
+import { brokenBy } from "./patience.ts";
 import type { Trust } from "./trust.ts";
 import { UnverifiedConnection } from "./unverified.ts";
 
@@ -138,6 +139,10 @@ function handshakeFault(url: URL, cause: unknown): ExchangeFault {
   if (certificate !== null) {
     const reason = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(certificate[1]!))?.[1];
     return new ExchangeFault("untrusted", `${where}: ${reason ?? certificate[0]}`, { cause });
+  }
+  const byServer = brokenBy(cause);
+  if (byServer.kind === "not-believed") {
+    return new ExchangeFault(byServer.kind, `${where}: ${byServer.message}`, { cause });
   }
   if (/InvalidContentType|handshake eof|Connection reset/i.test(said)) {
     return new ExchangeFault("not-tls", `${where}: it does not speak TLS`, { cause });
