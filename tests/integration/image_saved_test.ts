@@ -153,6 +153,16 @@ test("an image whose list of layers is null is loaded with the others", async ()
   assertEquals(stderr, "");
 });
 
+test("an image in skopeo's dir: is told to be brought into a layout", async () => {
+  const folder = workspace.path("dir");
+  Deno.mkdirSync(folder);
+  Deno.writeTextFileSync(`${folder}/version`, "Directory Transport Version: 1.1\n");
+  Deno.writeTextFileSync(`${folder}/manifest.json`, JSON.stringify({ schemaVersion: 2 }));
+  const { code, stderr } = await workspace.run(["load", folder]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /holds an image as skopeo's dir: .* have it\n.*skopeo copy dir:FOLDER oci:/);
+});
+
 test("a layer of no bytes at all changes nothing", async () => {
   const images = workspace.path(`images-${++count}`);
   Deno.mkdirSync(images);

@@ -93,6 +93,11 @@ function readList(files: SavedFiles): DockerImage[] {
     code: "InvalidArchive",
   });
   if (Array.isArray(list) && list.every(isDockerImage)) return list;
+  if (typeof list === "object" && list !== null && "schemaVersion" in list) {
+    throw new ArchiveFault("holds an image as skopeo's dir: and podman's docker-dir have it", {
+      hint: "Make a layout of it: skopeo copy dir:FOLDER oci:LAYOUT",
+    });
+  }
   throw new ArchiveFault(`is broken: its ${DOCKER_LIST} is no list of images`);
 }
 
