@@ -110,15 +110,26 @@ function registryOf(host: string): string {
 export function parseRegistry(text: string): string {
   const host = text.replace(/^https?:\/\//, "").replace(/\/(?:v[12]\/?)?$/, "");
   const registry = registryOf(host);
-  checkHost(text, registry);
-  return registry;
+  if (isRegistry(registry)) return registry;
+  throw new ContainerError(
+    `read the registry ${quote(text)}: it is no host with or without a port`,
+    {
+      code: "InvalidArgument",
+      hint: "Give HOST[:PORT], as in quay.io",
+    },
+  );
 }
 
 function checkHost(text: string, host: string): void {
+  if (isRegistry(host)) return;
+  throw invalid(text, `${quote(host)} is not a host with or without a port`);
+}
+
+/** Whether a text is a host with or without a port. */
+function isRegistry(host: string): boolean {
   const match = HOST.exec(host);
   const port = match?.[1];
-  if (match !== null && (port === undefined || (Number(port) > 0 && Number(port) < 65536))) return;
-  throw invalid(text, `${quote(host)} is not a host with or without a port`);
+  return match !== null && (port === undefined || (Number(port) > 0 && Number(port) < 65536));
 }
 
 function checkRepository(text: string, path: string, repository: string): void {

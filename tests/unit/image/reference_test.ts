@@ -148,6 +148,9 @@ Deno.test("registries by themselves", () => {
     ]
   ) assertEquals(parseRegistry(text!), registry);
   for (const text of ["", "a/b", "user@host", "host:99999", "ho st", "..", "https://"]) {
-    assertThrows(() => parseRegistry(text), ContainerError);
+    const { message, hint } = assertThrows(() => parseRegistry(text), ContainerError);
+    const fault = "it is no host with or without a port";
+    assertEquals(message, `read the registry ${JSON.stringify(text)}: ${fault}`);
+    assertEquals(hint, "Give HOST[:PORT], as in quay.io");
   }
 });
