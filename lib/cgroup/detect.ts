@@ -1,4 +1,6 @@
-import { readFile } from "../../ffi/file.ts";
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { readFile, tryStatx } from "../../ffi/file.ts";
 
 /** A mounted cgroup hierarchy. */
 export interface Hierarchy {
@@ -25,11 +27,26 @@ let detected: CgroupLayout | undefined;
  * nothing mounts a hierarchy while the program runs.
  */
 export function detectCgroups(): CgroupLayout {
-  detected ??= parseCgroupMounts(
-    readFile("/proc/self/mountinfo"),
-    (mountpoint) => readFile(`${mountpoint}/cgroup.controllers`),
-  );
-  return detected;
+  return detected ??= detect();
+}
+
+function detect(): CgroupLayout {
+  const mountinfo = readFile("/proc/self/mountinfo");
+  const controllersOf = (mountpoint: string) => readFile(`${mountpoint}/cgroup.controllers`);
+  try {
+    return parseCgroupMounts(mountinfo, controllersOf);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+    // Something else is mounted above, such as a new sysfs on /sys.
+    const seen = mountinfo.split("\n").filter(isSeen).join("\n");
+    return parseCgroupMounts(seen, controllersOf);
+  }
+}
+
+/** Whether a mount is what its path leads to. */
+function isSeen(line: string): boolean {
+  const [id, , , , mountpoint = ""] = line.split(" ");
+  return tryStatx(AT_FDCWD, unescape(mountpoint))?.mountId === BigInt(id || -1);
 }
 
 /**
