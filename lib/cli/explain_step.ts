@@ -203,7 +203,7 @@ export function explainStep(step: Step): StepExplanation {
     case "enter working folder":
       return { call: `chdir("${step.path}"); getcwd()`, check: "pwd" };
     case "enter working folder as user":
-      return { call: `chdir("${step.path}"); getcwd(), where root may not enter it` };
+      return { call: `chdir("${step.path}"); getcwd()   # root may not enter it`, check: "pwd" };
     case "seccomp":
       return {
         call: `seccomp(SECCOMP_SET_MODE_FILTER, 0x${step.filter.flags.toString(16)}, ${

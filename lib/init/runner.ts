@@ -67,6 +67,7 @@ export function runPlan(plan: Plan, channel: number, options: RunnerOptions = {}
   try {
     for (; index < plan.length; index++) {
       options.fault?.(index);
+      if (!isNeeded(plan[index], context)) continue;
       const start = options.follow ? performance.now() : 0;
       // Nothing can be told after the program has started, so this one is told before.
       if (options.follow && plan[index].do === "exec") {
@@ -79,6 +80,11 @@ export function runPlan(plan: Plan, channel: number, options: RunnerOptions = {}
     tellFailure(context.channel, plan[index], error);
   }
   _exit(125);
+}
+
+/** Whether a step is one that what came before has not made needless. */
+export function isNeeded(step: Step, { isFolderDenied = false }: InitContext): boolean {
+  return step.do !== "enter working folder as user" || isFolderDenied;
 }
 
 /** Carries out one step. */
@@ -127,7 +133,7 @@ export function perform(step: Step, context: InitContext): void {
     case "enter working folder":
       return enterWorkingFolder(context, step);
     case "enter working folder as user":
-      return enterWorkingFolderAsUser(context, step);
+      return enterWorkingFolderAsUser(step);
     case "pivot root":
       return pivotRoot(context);
     case "move root":

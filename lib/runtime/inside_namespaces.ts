@@ -4,7 +4,7 @@ import { setns, unshare } from "../../ffi/namespace.ts";
 import { chroot, fchdir } from "../../ffi/process.ts";
 import type { InitContext } from "../init/context.ts";
 import type { CredentialsStep, Plan, Step } from "../init/plan.ts";
-import { failureOf, perform } from "../init/runner.ts";
+import { failureOf, isNeeded, perform } from "../init/runner.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType } from "../oci/spec.ts";
 import { ContainerError, reasonOf } from "../errors.ts";
@@ -123,7 +123,7 @@ export function build({ plan, isMine, before, context, observer }: BuildOptions)
     if (step.do === "become user") user = step;
     try {
       observer?.fault?.(step);
-      if (!isMine(step)) continue;
+      if (!isMine(step) || !isNeeded(step, context)) continue;
       const start = observer === undefined ? 0 : performance.now();
       if (user === undefined) perform(step, context);
       else assuming(user, () => perform(step, context));

@@ -70,12 +70,9 @@ export function enterWorkingFolder(
   }
 }
 
-/** Goes there as the user where root may not, as on a network file system or in a user namespace. */
-export function enterWorkingFolderAsUser(
-  { isFolderDenied }: InitContext,
-  { path }: StepOf<"enter working folder as user">,
-): void {
-  if (isFolderDenied) enter(path);
+/** Goes there as the user: where root may not, as on a network file system or in a user namespace. */
+export function enterWorkingFolderAsUser({ path }: StepOf<"enter working folder as user">): void {
+  enter(path);
 }
 
 /** A path that leads out of the root, through a descriptor left open, shows as "(unreachable)" (CVE-2024-21626). */
