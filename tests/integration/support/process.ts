@@ -17,7 +17,8 @@ export interface Outcome {
 export interface Record {
   readonly id: string;
   readonly bundle: string;
-  readonly owner: { readonly pid: number; readonly startTime: string };
+  /** Of what an engine has made there is none. */
+  readonly owner?: { readonly pid: number; readonly startTime: string };
   readonly init?: { readonly pid: number; readonly startTime: string };
   readonly started?: boolean;
   readonly cgroups: readonly string[];
