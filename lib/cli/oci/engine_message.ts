@@ -1,5 +1,5 @@
 import { errnoText } from "../../../ffi/errno.ts";
-import { oneLine, SysError } from "../../errors.ts";
+import { oneLine, reasonOf, SysError } from "../../errors.ts";
 
 /**
  * An error as engines read it, in one line. They tell a missing program (exit code 127) and one that
@@ -9,7 +9,7 @@ import { oneLine, SysError } from "../../errors.ts";
 export function engineMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message, cause } = error;
-  if (!(cause instanceof Error) || message.includes(cause.message)) return oneLine(message);
-  const why = cause instanceof SysError ? errnoText(cause.errno).toLowerCase() : cause.message;
+  if (!(cause instanceof Error) || message.includes(reasonOf(cause))) return oneLine(message);
+  const why = cause instanceof SysError ? errnoText(cause.errno).toLowerCase() : reasonOf(cause);
   return oneLine(`${message}: ${why}`);
 }
