@@ -149,6 +149,7 @@ podmanTest("exec -it has a terminal of its own", async () => {
   await terminal.shows(/# /);
   await typeUntilShown(terminal, SIZES, /21 77\r\n/);
   terminal.type("\x03");
+  await terminal.shows(/\^C[^]*# /);
   terminal.type("exit 4\n");
   assertEquals((await running.end()).code, 4);
 });

@@ -243,10 +243,9 @@ Deno.test("a bridge that was deleted is made again, and who was at it is reached
 Deno.test("who keeps the namespace of a container that is over is not heard while another one has its address", async () => {
   using lab = new Lab();
   const options = ["-bridge-addr", "10.77.1.1/24"];
-  const { running, record } = await waiting(options, within(lab));
+  const { record, end } = await waiting(options, within(lab));
   using _kept = Deno.openSync(`/proc/${record.init.pid}/ns/net`);
-  running.kill("SIGKILL");
-  await running.end();
+  await end();
   const address = await sh("ip -o -4 addr show eth0", options, within(lab));
   assertStringIncludes(address, ` ${record.network.address} `);
   const filter = lab.run(`tc filter show dev ${record.network.veth} ingress`);

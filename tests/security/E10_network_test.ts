@@ -52,7 +52,7 @@ Deno.test("what listens on the host's loopback is not reached from a container",
 
 Deno.test("raw packets take a capability that can be taken away", async () => {
   await attack(workspace, async () => {
-    const script = "ping -c 1 -W 1 10.10.10.1 2>&1; true";
+    const script = "arping -c 1 -w 1 -I eth0 10.10.10.1 2>&1; true";
     const { stdout } = await workspace.run([
       ...["-rm", "-cap-drop", "NET_RAW", "alpine", "/bin/sh", "-c", script],
     ]);
