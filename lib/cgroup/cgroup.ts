@@ -130,15 +130,19 @@ export class Cgroup {
     if (!this.#byUser) limitDevices(this.#places, resources, optional);
   }
 
-  /** Changes the limits that are given, of a cgroup in use; a failure puts the old ones back. */
-  update(resources: Resources): void {
+  /**
+   * Changes the limits that are given, of a cgroup in use; a failure puts the old ones back.
+   *
+   * @param later gets what puts them back when something else fails afterwards.
+   */
+  update(resources: Resources, later?: DisposableStack): void {
     if (this.#places.length === 0 && this.#layout.kind !== "none") {
       throw new ContainerError("change the limits of the cgroup: the container has none", {
         code: "Unsupported",
         hint: WITHOUT_CGROUP,
       });
     }
-    updateLimits(this.#places, resources);
+    updateLimits(this.#places, resources, later);
   }
 
   /**

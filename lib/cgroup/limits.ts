@@ -79,12 +79,21 @@ export function refuseLimits(
   }
 }
 
-/** Writes the limits that are given to a cgroup in use. A failure puts the old ones back. */
-export function updateLimits(places: readonly Place[], resources: Resources): void {
+/**
+ * Writes the limits that are given to a cgroup in use. A failure puts the old ones back.
+ *
+ * @param later gets what puts them back when something else fails afterwards.
+ */
+export function updateLimits(
+  places: readonly Place[],
+  resources: Resources,
+  later?: DisposableStack,
+): void {
   using undo = new DisposableStack();
   for (const group of groups(places, resources)) writeGroup(group, {}, undo);
   if (resources.devices) updateDevices(places, resources, undo);
-  undo.move();
+  const done = undo.move();
+  later?.use(done);
 }
 
 /** The v1 hierarchy of a controller counts where there is one: v2 cannot have the controller then. */

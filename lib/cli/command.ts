@@ -14,16 +14,27 @@ export interface Command {
   run(args: Arguments): number | Promise<number>;
 }
 
+/** The options by which one asks for the usage. */
+export const HELP_OPTIONS: readonly OptionSpec[] = [{ name: "h", help: "print this" }, {
+  name: "help",
+}];
+
 /** The options of every command. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "debug", help: "show stack traces of errors" },
-  { name: "h", help: "print this" },
-  { name: "help" },
+  ...HELP_OPTIONS,
 ];
 
-/** What `-h` prints. */
-export function usageOf({ synopsis, summary, options }: Command): string {
+/**
+ * What `-h` prints.
+ *
+ * @param common the options besides the command's own.
+ */
+export function usageOf(
+  { synopsis, summary, options }: Pick<Command, "synopsis" | "summary" | "options">,
+  common = COMMON_OPTIONS,
+): string {
   const [first = "", ...more] = synopsis.map((line) => `gocontainer ${line}`);
   const usage = [`Usage: ${first}`, ...more.map((line) => `       ${line}`)].join("\n");
-  return `${usage}\n\n${summary}\n\nOptions:\n${describeOptions([...options, ...COMMON_OPTIONS])}`;
+  return `${usage}\n\n${summary}\n\nOptions:\n${describeOptions([...options, ...common])}`;
 }

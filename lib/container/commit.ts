@@ -9,8 +9,8 @@ import type { ByteString } from "../image/tar/bytes.ts";
 import { toByteString } from "../image/tar/bytes.ts";
 import type { Spec } from "../oci/spec.ts";
 import { cgroupOf } from "../runtime/container.ts";
+import { keepFrozen } from "./freeze.ts";
 import type { ContainerRoot } from "./saved_root.ts";
-import { standStill } from "./stand_still.ts";
 
 /** What the user says of an image that is made of a container. */
 export interface CommitWishes {
@@ -33,8 +33,8 @@ export async function commitContainer(
   root: ContainerRoot,
   wishes: CommitWishes,
 ): Promise<Descriptor> {
-  using _still = wishes.pause && root.running !== undefined
-    ? standStill(cgroupOf(root.running.record))
+  using _frozen = wishes.pause && root.running !== undefined
+    ? keepFrozen(cgroupOf(root.running.record))
     : undefined;
   return await commitImage(store, {
     below: root.below,

@@ -10,8 +10,15 @@ export interface OwnStatus {
   readonly permitted: bigint;
 }
 
-/** Reads it, where /proc is the host's: one call for each signal and capability would take ten times as long. */
+/** As {@link readOwnStatus} has found it first: by then the program has set its signals. */
 export function ownStatus(): OwnStatus {
+  return found ??= readOwnStatus();
+}
+
+let found: OwnStatus | undefined;
+
+/** Reads it, where /proc is the host's: one call for each signal and capability would take ten times as long. */
+export function readOwnStatus(): OwnStatus {
   const status = readFile("/proc/self/status");
   const mask = (name: string) => {
     const at = status.indexOf(`\n${name}:\t`) + name.length + 3;

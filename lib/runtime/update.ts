@@ -18,7 +18,7 @@ export function updateContainer(
   requireAlive(state, "update");
   using undo = new DisposableStack();
   if (Object.keys(schemata).length > 0) changeClass(state, schemata, undo);
-  cgroupOf(state.record).update(resources);
+  cgroupOf(state.record).update(resources, undo);
   const { scope } = state.record;
   if (scope !== undefined) updateScope(scope, limitedUser(), resources);
   undo.move();

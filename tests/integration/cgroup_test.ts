@@ -297,6 +297,17 @@ test("an update that is refused for an idle cgroup says so, and takes back all b
   cgroup.update({ cpu: { idle: 0, shares: 1024, quota: 50000 } });
 });
 
+test("an update is taken back where something else fails after it", (cgroup) => {
+  cgroup.create();
+  cgroup.apply({ memory: { limit: 64 * MiB }, pids: { limit: 20 } });
+  using undo = new DisposableStack();
+  cgroup.update({ memory: { limit: 96 * MiB }, pids: { limit: 30 } }, undo);
+  assertEquals(cgroup.oom().limit, BigInt(96 * MiB));
+  undo.dispose();
+  assertEquals(cgroup.oom().limit, BigInt(64 * MiB));
+  assertEquals(read(cgroup, "pids", "pids.max"), "20");
+});
+
 test("whether the OOM killer works is put back too", (cgroup) => {
   if (!v1) return;
   cgroup.create();

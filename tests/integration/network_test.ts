@@ -66,6 +66,17 @@ async function waiting(
   return { running, record: await running.record(), end };
 }
 
+/** A container that says hello to who connects to its port 80. */
+async function serving(lab: Lab, options: string[]) {
+  const serve = "echo ready; while true; do echo hello | nc -l -p 80; done";
+  const server = workspace.start(script(serve, ...options), { through: within(lab) });
+  await server.says(/ready/);
+  const { network } = await server.record();
+  const [address] = network.address.split("/");
+  await until("the server listens", () => lab.connect(address, 80) === "connected");
+  return { server, network, address };
+}
+
 Deno.test("a container has lo and eth0 up, with address and default route, when its program starts", async () => {
   const seen = await sh(
     "cat /sys/class/net/lo/flags /sys/class/net/eth0/flags; ip -o -4 addr; ip route",
@@ -118,12 +129,7 @@ Deno.test("on this host: bridge, address, the way to the host and back, and noth
 Deno.test("the host reaches a container, and containers of one subnet each other", async () => {
   using lab = new Lab();
   const options = ["-bridge-addr", "10.77.1.1/24"];
-  const serve = "echo ready; while true; do echo hello | nc -l -p 80; done";
-  const server = workspace.start(script(serve, ...options), { through: within(lab) });
-  await server.says(/ready/);
-  const { network } = await server.record();
-  const address = network.address.replace(/\/24$/, "");
-  await until("the server listens", () => lab.connect(address, 80) === "connected");
+  const { server, network, address } = await serving(lab, options);
   assertEquals(
     await sh(`until nc -w 5 ${address} 80; do sleep 0.1; done`, options, within(lab)),
     "hello",
@@ -226,12 +232,7 @@ Deno.test("-bridge-addr does not take the network from a live container, which i
 Deno.test("a bridge that was deleted is made again, and who was at it is reached as before", async () => {
   using lab = new Lab();
   const options = ["-bridge-addr", "10.77.1.1/24"];
-  const serve = "echo ready; while true; do echo hello | nc -l -p 80; done";
-  const server = workspace.start(script(serve, ...options), { through: within(lab) });
-  await server.says(/ready/);
-  const { network } = await server.record();
-  const [address] = network.address.split("/");
-  await until("the server listens", () => lab.connect(address, 80) === "connected");
+  const { server, network, address } = await serving(lab, options);
   lab.run("ip link delete goContainers0");
   const ask = `for i in 1 2 3 4 5; do nc -w 1 ${address} 80 && break; sleep 0.1; done`;
   assertEquals(await sh(ask, options, within(lab)), "hello");

@@ -2,6 +2,7 @@ import { expectChildren } from "../../children.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { type Arguments, describeOptions, type OptionSpec, parseArguments } from "../arguments.ts";
+import { HELP_OPTIONS, usageOf } from "../command.ts";
 import {
   CREATE_OPTIONS,
   createCommand,
@@ -129,7 +130,11 @@ export function runRuntimeCommand(
     });
   }
   const { options = [], takesWords, run } = COMMANDS[word];
-  const args = parseArguments([...options, ...HELP], rest, takesWords ? "first" : "anywhere");
+  const args = parseArguments(
+    [...options, ...HELP_OPTIONS],
+    rest,
+    takesWords ? "first" : "anywhere",
+  );
   if (args.flag("h") || args.flag("help")) {
     console.log(commandUsage(COMMANDS[word]));
     return 0;
@@ -139,15 +144,11 @@ export function runRuntimeCommand(
   return run(args, global);
 }
 
-const HELP: readonly OptionSpec[] = [{ name: "h", help: "print this" }, { name: "help" }];
-
 /** The usage of one command, as those of the manager's face have it. */
 function commandUsage({ usage, options = [] }: Command): string {
   const [form, does] = usage.split(/ {2,}/);
   const summary = `${does[0].toUpperCase()}${does.slice(1)}.`;
-  return `Usage: gocontainer ${form}\n\n${summary}\n\nOptions:\n${
-    describeOptions([...options, ...HELP])
-  }`;
+  return usageOf({ synopsis: [form], summary, options }, HELP_OPTIONS);
 }
 
 /** The usage of the runtime's face. */

@@ -3,10 +3,10 @@ import { capget, inBoundingSet } from "../../../ffi/capability.ts";
 import { SIGNALS } from "../../../ffi/constants.ts";
 import { syscall } from "../../../ffi/libc.ts";
 import { alloc } from "../../../ffi/struct.ts";
-import { ownStatus } from "../../../lib/runtime/own_status.ts";
+import { readOwnStatus } from "../../../lib/runtime/own_status.ts";
 
 Deno.test("the bounding set is the one that prctl tells of", () => {
-  const { bounding } = ownStatus();
+  const { bounding } = readOwnStatus();
   for (let capability = 0; capability < 64; capability++) {
     const has = ((bounding >> BigInt(capability)) & 1n) === 1n;
     assertEquals(has, inBoundingSet(capability) ?? false, `capability ${capability}`);
@@ -14,17 +14,17 @@ Deno.test("the bounding set is the one that prctl tells of", () => {
 });
 
 Deno.test("the permitted capabilities are those that capget tells of", () => {
-  assertEquals(ownStatus().permitted, capget().permitted);
+  assertEquals(readOwnStatus().permitted, capget().permitted);
 });
 
 Deno.test("the ignored signals are SIGPIPE, of Deno's own, and what else is ignored", () => {
-  const before = ownStatus().ignored;
+  const before = readOwnStatus().ignored;
   assert(before.includes(SIGNALS.SIGPIPE));
   assert(!before.includes(SIGNALS.SIGWINCH));
   setAction(SIGNALS.SIGWINCH, SIG_IGN);
   try {
     const ascending = (a: number, b: number) => a - b;
-    assertEquals(ownStatus().ignored, [...before, SIGNALS.SIGWINCH].sort(ascending));
+    assertEquals(readOwnStatus().ignored, [...before, SIGNALS.SIGWINCH].sort(ascending));
   } finally {
     setAction(SIGNALS.SIGWINCH, SIG_DFL);
   }

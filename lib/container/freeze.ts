@@ -11,7 +11,7 @@ import type { Cgroup } from "../cgroup/cgroup.ts";
  *
  * @throws {ContainerError} as {@link Cgroup.freeze} does.
  */
-export function standStill(cgroup: Cgroup): Disposable | undefined {
+export function keepFrozen(cgroup: Cgroup): Disposable | undefined {
   if (cgroup.isFrozen()) return undefined;
   using undo = new DisposableStack();
   undo.use(atEndOfThisProcess(() => cgroup.thaw()));
