@@ -29,7 +29,9 @@ export async function withWhatWasMeant(
 ): Promise<unknown> {
   if (!(error instanceof ContainerError) || !error.message.startsWith("use image ")) return error;
   const folder = args.text("i");
-  const meant = folder !== undefined && await isImageHere("images", folder)
+  // Where that cannot be looked at, the error itself is to be told.
+  const isImage = folder !== undefined && await isImageHere("images", folder).catch(() => false);
+  const meant = isImage
     ? `-i is the folder with images (-i ${folder}); input is always passed, without an option`
     : commandNear(args.rest[0], commands);
   if (meant === undefined) return error;

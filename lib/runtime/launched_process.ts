@@ -79,7 +79,7 @@ export class LaunchedProcess implements Disposable {
     else {
       this.#enter(this.#options.namespaces);
       // Who is made here begins with it.
-      this.#carryOut(isOf(["own root"]), () => {}, this.#options.plan.filter(isOf(["own root"])));
+      this.#takeOwnRoot();
     }
     using opened = new DisposableStack();
     const steps = this.#beginning(opened);
@@ -139,12 +139,14 @@ export class LaunchedProcess implements Disposable {
     this.#inside![Symbol.dispose]();
   }
 
-  #carryOut(
-    isMine: (step: Step) => boolean,
-    before: (step: Step) => void = () => {},
-    plan = this.#options.plan,
-  ): void {
-    const { observer } = this.#options;
+  #takeOwnRoot(): void {
+    const { plan, observer } = this.#options;
+    const steps = plan.filter(isOf(["own root"]));
+    build({ plan: steps, isMine: () => true, before: () => {}, context: this.#context, observer });
+  }
+
+  #carryOut(isMine: (step: Step) => boolean, before: (step: Step) => void = () => {}): void {
+    const { plan, observer } = this.#options;
     build({ plan, isMine, before, context: this.#context, observer });
   }
 
