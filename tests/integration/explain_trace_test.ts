@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BINARY, exists, isInstalled } from "./support/project.ts";
+import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -98,6 +99,8 @@ for (const options of KINDS) {
       "60",
     ]);
     const { init } = await running.becomes("sleep");
+    // What was told last may still be on its way.
+    await until("the program's start is told", () => running.stderr.includes("/proc/1/environ\n"));
     const told = readExplanation(running.stderr);
     assert(told.length > 30, `${told.length} steps`);
     for (const { side, check = ":" } of told) {
