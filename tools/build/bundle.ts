@@ -35,12 +35,15 @@ export async function bundle(
   return await bundleModules(`${plain}/main.js`, compiler, small, folder) ? folder : undefined;
 }
 
+const REQUIRE =
+  /import \{ createRequire as (\w+) \} from "node:module";\n(var \w+ =) \1\(import\.meta\.url\);/;
+
 /**
- * Packages of CommonJS find Deno's own modules from where they stand, which scripts do not know; from anywhere else
- * the same ones are found.
+ * Packages of CommonJS ask for Deno's own modules, and nothing else is left to be asked for. The bundler would have
+ * them found from where they stand, which scripts do not know, by what takes 0.4 ms to be made at every start.
  */
 function findAnywhere(text: string): string {
-  return text.replace("createRequire(import.meta.url)", 'createRequire("file:///")');
+  return text.replace(REQUIRE, "$2 (name) => process.getBuiltinModule(name);");
 }
 
 async function bundleModules(
