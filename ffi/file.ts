@@ -323,6 +323,16 @@ export function unlinkat(dirfd: number, path: Name, flags = 0): void {
   syscall("unlinkat", () => quote(path), dirfd, cstring(path), flags);
 }
 
+/** unlinkat(2) of what is no folder, or not there; false when it is a folder. */
+export function tryUnlink(dirfd: number, path: Name): boolean {
+  if (trySyscall("unlinkat", dirfd, cstring(path), 0) !== -1) return true;
+  const number = errno();
+  const code = errnoName(number);
+  if (code === "ENOENT") return true;
+  if (code === "EISDIR") return false;
+  throw new SysError("unlinkat", number, quote(path));
+}
+
 /** renameat2(2). */
 export function renameat2(
   olddirfd: number,

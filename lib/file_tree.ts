@@ -1,8 +1,8 @@
 import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../ffi/constants.ts";
 import type { Name } from "../ffi/cstring.ts";
 import { DT_DIR, getdents64 } from "../ffi/directory.ts";
-import { close, openat, statx, unlinkat } from "../ffi/file.ts";
-import { ContainerError, SysError } from "./errors.ts";
+import { close, openat, statx, tryUnlink, unlinkat } from "../ffi/file.ts";
+import { ContainerError } from "./errors.ts";
 
 /**
  * Removes the file or folder `name` of the open folder `dirfd` with all that is in it, however deep.
@@ -11,7 +11,7 @@ import { ContainerError, SysError } from "./errors.ts";
  * @throws {SysError} EBUSY when a mount point is in the way, and whatever else unlinkat(2) tells
  */
 export function removeTree(dirfd: number, name: Name): void {
-  if (removeUnlessFolder(dirfd, name)) return;
+  if (tryUnlink(dirfd, name)) return;
   removeContents(dirfd, name);
   unlinkat(dirfd, name, AT_REMOVEDIR);
 }
@@ -51,23 +51,10 @@ export function removeContents(dirfd: number, name: Name): void {
 function removeFiles(folder: number): Name | undefined {
   for (let entries = getdents64(folder); entries.length > 0; entries = getdents64(folder)) {
     for (const { name, type } of entries) {
-      if (type === DT_DIR || !removeUnlessFolder(folder, name)) return name;
+      if (type === DT_DIR || !tryUnlink(folder, name)) return name;
     }
   }
   return undefined;
-}
-
-/** Removes what is no folder; false when it is one, which unlinkat(2) itself tells. */
-function removeUnlessFolder(dirfd: number, name: Name): boolean {
-  try {
-    unlinkat(dirfd, name);
-    return true;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    if (error.code === "ENOENT") return true;
-    if (error.code === "EISDIR") return false;
-    throw error;
-  }
 }
 
 function openFolder(dirfd: number, name: Name): number {

@@ -21,6 +21,7 @@ import {
   replaceFile,
   statx,
   tryMkdir,
+  tryUnlink,
   unlinkat,
 } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
@@ -247,10 +248,10 @@ function readRecord(text: string, id: string, root: string): ContainerRecord {
   });
 }
 
-/** Removes a container's folder, in which there is most often nothing but its record. */
+/** Removes a container's folder, in which there is most often nothing but its record and the config of an engine's. */
 function removeRecord(folder: string): void {
   try {
-    unlinkat(AT_FDCWD, `${folder}/state.json`);
+    for (const name of ["state.json", "config.json"]) tryUnlink(AT_FDCWD, `${folder}/${name}`);
     unlinkat(AT_FDCWD, folder, AT_REMOVEDIR);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

@@ -1,7 +1,7 @@
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
 import { utf8 } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, faccessat2, openat, read, statx } from "../../../ffi/file.ts";
+import { close, faccessat2, openat, read, statx, tryStatx } from "../../../ffi/file.ts";
 import { clearCloseOnExec } from "../../../ffi/process.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { type ExecFailure, type Executing, tell } from "../channel.ts";
@@ -33,6 +33,8 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
   let refused: ExecError | undefined;
   for (const candidate of candidates) {
     try {
+      // Most folders do not have it: to make errors of that would take longer than all the rest of this.
+      if (candidates.length > 1 && tryStatx(AT_FDCWD, candidate) === undefined) continue;
       faccessat2(AT_FDCWD, candidate, X_OK, AT_EACCESS);
       if (!isDirectory(candidate)) {
         context.program = candidate;
