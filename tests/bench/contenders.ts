@@ -11,7 +11,13 @@ import { copyProgram, extract, type Workspace } from "./workspace.ts";
 
 const PEERS: readonly Peer[] = [ociRuntime("runc"), ociRuntime("crun"), bubblewrap, podman];
 
-const NAMES = ["gocontainer", "net-none", "hello-world", ...PEERS.map(({ name }) => name)];
+const NAMES = [
+  "gocontainer",
+  "net-none",
+  "on-disk",
+  "hello-world",
+  ...PEERS.map(({ name }) => name),
+];
 
 /** Where and with what contenders are made ready. */
 export interface Premises {
@@ -55,7 +61,7 @@ export async function gather(
     binary: `${workspace.path}/gocontainer`,
     image: archive.name,
     imagesFolder: workspace.folder("images"),
-    containersFolder: workspace.folder("containers"),
+    ...containersFolders(workspace),
   };
   copyProgram(binary, subject.binary);
   const contenders = gocontainer(subject).filter(wanted);
@@ -69,6 +75,21 @@ export async function gather(
     else contenders.push(found);
   }
   return { subject, contenders, absent };
+}
+
+/**
+ * What a disk adds to a container has little to do with gocontainer: an ext4 without a journal goes through all that was
+ * deleted in the last minutes for each new file (recently_deleted in fs/ext4/ialloc.c), and who unmounts an overlay
+ * waits until all that anybody has written to its disk is there. So it is told apart.
+ */
+function containersFolders(
+  workspace: Workspace,
+): Pick<Gocontainer, "containersFolder" | "containersOnDisk"> {
+  const onDisk = workspace.folder("containers");
+  const inMemory = workspace.folderInMemory("containers");
+  return inMemory === undefined
+    ? { containersFolder: onDisk }
+    : { containersFolder: inMemory, containersOnDisk: onDisk };
 }
 
 function tryOut(contender: Contender, stopwatch: Stopwatch): void {

@@ -1,3 +1,6 @@
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
+import { SysError } from "../../ffi/errno.ts";
+import { Fd, fstatfsType, openat } from "../../ffi/file.ts";
 import { BUILD_DIR, ROOT } from "../../tools/project.ts";
 import { reasonOf, ToolError } from "../../tools/report.ts";
 
@@ -8,6 +11,7 @@ export const RESULTS = `${BUILD_DIR}/bench`;
 export class Workspace implements Disposable {
   /** Absolute. */
   readonly path: string;
+  #memory?: string;
 
   constructor() {
     makeResults();
@@ -21,9 +25,34 @@ export class Workspace implements Disposable {
     return path;
   }
 
+  /** Makes a folder that goes away with this one, in memory; undefined where there is no place for it. */
+  folderInMemory(name: string): string | undefined {
+    this.#memory ??= makeInMemory();
+    if (this.#memory === undefined) return undefined;
+    const path = `${this.#memory}/${name}`;
+    Deno.mkdirSync(path, { mode: 0o755 });
+    return path;
+  }
+
   [Symbol.dispose](): void {
     Deno.removeSync(this.path, { recursive: true });
+    if (this.#memory !== undefined) Deno.removeSync(this.#memory, { recursive: true });
   }
+}
+
+/** What glibc and systemd want to be a tmpfs: shm_overview(7). */
+const MEMORY = "/dev/shm";
+const TMPFS_MAGIC = 0x01021994;
+
+function makeInMemory(): string | undefined {
+  try {
+    using folder = new Fd(openat(AT_FDCWD, MEMORY, O_PATH | O_DIRECTORY));
+    if (fstatfsType(folder.number) !== TMPFS_MAGIC) return undefined;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  return Deno.makeTempDirSync({ dir: MEMORY, prefix: "gocontainer-bench-" });
 }
 
 /**
