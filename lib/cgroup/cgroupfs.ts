@@ -74,10 +74,14 @@ export function unlessGone<T>(action: () => T): T | undefined {
  * @returns whether it said yes in time.
  */
 export function waitUntil(done: () => boolean, timeout: number): boolean {
+  // Most often it is so already.
+  if (done()) return true;
   const end = performance.now() + timeout;
-  for (let pause = 0.2; !done(); pause = Math.min(2 * pause, 10)) {
+  let pause = 0.2;
+  do {
     if (performance.now() >= end) return false;
     poll([], pause);
-  }
+    pause = Math.min(2 * pause, 10);
+  } while (!done());
   return true;
 }
