@@ -2,7 +2,7 @@ import { ContainerError } from "../errors.ts";
 import { printable } from "../quote.ts";
 import { Authorizer, type Purpose } from "./authorizer.ts";
 import { certificatesFor } from "./certificates.ts";
-import type { Credentials } from "./credentials/credentials.ts";
+import { type Credentials, refused } from "./credentials/credentials.ts";
 import { findCredentials } from "./credentials/find.ts";
 import { readRegistrySettings } from "./daemon_file.ts";
 import { follow } from "./follow.ts";
@@ -172,6 +172,11 @@ export class RegistrySession implements Disposable {
       const isOwn = answer.url.origin === base.origin;
       if (answer.status !== 401 || !isOwn || round === 2) return answer;
       const isNews = this.#authorizer.learn(answer);
+      // Another token may do; the same password will not, and some servers count how often it was wrong.
+      if (!isNews && authorization?.startsWith("Basic ")) {
+        answer[Symbol.dispose]();
+        throw refused(this.registry);
+      }
       if (!isNews && round > 0) return answer;
       answer[Symbol.dispose]();
     }

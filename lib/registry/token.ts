@@ -2,7 +2,7 @@ import { ContainerError } from "../errors.ts";
 import { parseJSON } from "../json.ts";
 import { quote } from "../quote.ts";
 import { errorOf, readFault } from "./answers.ts";
-import { basicAuthorization, type Credentials } from "./credentials/credentials.ts";
+import { basicAuthorization, type Credentials, refused } from "./credentials/credentials.ts";
 import { type Answer, contentFrom, contentOfAtMost, type Request } from "./http/message.ts";
 
 /** Who gives out tokens, and for what (distribution's token authentication specification). */
@@ -62,13 +62,12 @@ export async function requestToken(
     const fault = await readFault(answer);
     const isRefused = fault.status === 401 || fault.status === 403 || fault.status === 400;
     if (!isRefused) throw errorOf(`get a token of ${quote(realm.host)}`, fault);
+    if (credentials !== undefined) throw refused(host, fault.message);
     const says = fault.message === undefined ? "" : `: ${quote(fault.message)}`;
-    throw new ContainerError(
-      credentials === undefined
-        ? `use the registry ${quote(host)}: it takes a login${says}`
-        : `log in to ${quote(host)}: it does not take these credentials${says}`,
-      { code: "NotAllowed", hint: `Run gocontainer login ${host}` },
-    );
+    throw new ContainerError(`use the registry ${quote(host)}: it takes a login${says}`, {
+      code: "NotAllowed",
+      hint: `Run gocontainer login ${host}`,
+    });
   }
   return readToken(await contentOfAtMost(LIMIT, answer), realm.host);
 }

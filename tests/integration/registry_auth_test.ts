@@ -109,12 +109,27 @@ testWith(NEEDS, "credentials on the command line", async () => {
   const wrong = await lab.run("pull", ...images, "-creds", "somebody:secret", name);
   assertEquals(wrong.code, 125);
   assert(!wrong.stderr.includes("secret"), wrong.stderr);
+  assertMatch(
+    wrong.stderr,
+    /log in to "localhost:\d+": it does not take these credentials\nLog in with others: gocontainer login localhost/,
+  );
   const none = await lab.run("pull", ...images, "-creds", "justaword", name);
   assertEquals(none.code, 125);
   assertMatch(none.stderr, /read the credentials: they are not USER:PASSWORD/);
   assert(!none.stderr.includes("justaword"), none.stderr);
   const right = await lab.run("pull", ...images, "-creds", `somebody:${PASSWORD}`, name);
   assertEquals(right.code, 0, right.stderr);
+});
+
+Deno.test("a password that is wrong is said once: some servers lock who tries it again", async () => {
+  using trial = new TrialFolder();
+  await using registry = new TestRegistry();
+  registry.hook = () => ({ status: 401, fields: { "WWW-Authenticate": 'Basic realm="tests"' } });
+  const args = ["pull", "-i", `${trial.path}/images`, "-creds", "somebody:wrong"];
+  const { code, stderr } = await workspace.run([...args, `${registry.host}/image:1`]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /: it does not take these credentials\n/);
+  assertEquals(registry.log.filter(({ fields }) => fields.has("authorization")).length, 1);
 });
 
 testWith(
@@ -287,7 +302,7 @@ for (const only of [undefined, "GET", "POST"] as const) {
       assertEquals(wrong.code, 125);
       assertMatch(
         wrong.stderr,
-        /log in to "localhost:\d+": it does not take these credentials: "who are you"\nRun gocontainer login/,
+        /log in to "localhost:\d+": it does not take these credentials: "who are you"\nLog in with others: gocontainer login/,
       );
       const nobody = await lab.run("pull", "-i", `${lab.trial.path}/b`, name);
       assertEquals(nobody.code, only === "POST" ? 125 : 0, nobody.stderr);

@@ -1,4 +1,5 @@
 import { ContainerError } from "../../errors.ts";
+import { quote } from "../../quote.ts";
 
 /** What a registry lets somebody in by. */
 export type Credentials =
@@ -30,4 +31,17 @@ export function parseCredentials(text: string): Credentials {
 /** The value of Authorization for user name and password (RFC 7617). */
 export function basicAuthorization(username: string, password: string): string {
   return `Basic ${new TextEncoder().encode(`${username}:${password}`).toBase64()}`;
+}
+
+/**
+ * The error for credentials that a registry does not take.
+ *
+ * @param says what it says of them, in its own words
+ */
+export function refused(registry: string, says?: string): ContainerError {
+  const reason = says === undefined ? "" : `: ${quote(says)}`;
+  return new ContainerError(
+    `log in to ${quote(registry)}: it does not take these credentials${reason}`,
+    { code: "NotAllowed", hint: `Log in with others: gocontainer login ${registry}` },
+  );
 }
