@@ -167,6 +167,16 @@ test("inspect, history and df tell of an image", async () => {
     await says(images, "inspect", "--format", format, "app"),
     `label of app 2 ${Size} app:latest\n`,
   );
+  assertMatch(
+    await says(images, "inspect", "--format", "table", "app", "alpine"),
+    new RegExp(
+      "^IMAGE +ID +PLATFORM +CREATED +SIZE +LAYERS +USER +COMMAND\n" +
+        `app:latest +${
+          row!.Id.slice(7, 19)
+        } +linux/[a-z0-9]+ +\\d+ years ago +\\S+ k?B +2 +- +/x\n` +
+        "alpine( +-){3} +\\S+ MB( +-){3}\n$",
+    ),
+  );
   assertEquals((await run(images, "inspect", "app", "--format", "{{.Nmae}}")).code, 1);
   const history = await json<Record<string, unknown>[]>(images, "history", "app");
   assertEquals(history.map(({ CreatedBy }) => CreatedBy), ["make two", "make one"]);

@@ -1,26 +1,33 @@
 import { chainIds } from "../../image/config.ts";
 import { hashOf } from "../../image/digest.ts";
 import { type ImageEntry, listImages } from "../../image/list.ts";
-import { parsePlatform } from "../../image/platform.ts";
+import { formatPlatform, parsePlatform } from "../../image/platform.ts";
 import { familiarReference } from "../../image/reference.ts";
 import type { StoredImage } from "../../image/store/image.ts";
 import { listLayers } from "../../image/store/inventory.ts";
 import { lastUse, nameOf, sizeOfImage } from "../../image/store/listing.ts";
 import { findImage, notFound } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
+import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
-import { printableJSON, printRows } from "../format/rows.ts";
+import { formatAge } from "../format/age.ts";
+import { type Column, printableJSON, printRows } from "../format/rows.ts";
 import { rfc3339 } from "../format/time.ts";
+import { shortId } from "./images.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
 /** `gocontainer inspect IMAGE...`. */
 export const command: Command = {
   synopsis: ["inspect [OPTIONS] IMAGE..."],
-  summary: "Prints all that is known of images, as JSON.",
+  summary: "Prints all that is known of images, as JSON, or the main of it as a table.",
   options: [
     IMAGES_OPTION,
     PLATFORM_OPTION,
-    { name: "format", value: "FORMAT", help: "json, or a template such as {{.Config.Env}}" },
+    {
+      name: "format",
+      value: "FORMAT",
+      help: "json (default), table, or a template such as {{.Config.Env}}",
+    },
   ],
   words: { least: 1 },
   async run(args) {
@@ -28,7 +35,7 @@ export const command: Command = {
     const platform = args.text("platform");
     const plain = listImages(folder);
     using store = ImageStore.find(folder);
-    const found: object[] = [];
+    const found: Inspected[] = [];
     for (const name of args.rest) {
       const entry = plain.find((one) => one.name === name);
       if (entry !== undefined) {
@@ -42,17 +49,21 @@ export const command: Command = {
     }
     const format = args.text("format") ?? "json";
     if (format === "json") console.log(printableJSON(found, Deno.stdout.isTerminal()));
-    else printRows(format, found, []);
+    else printRows(format, found, COLUMNS);
     return 0;
   },
 };
 
-function describePlain({ name, source, file, size }: ImageEntry): object {
+/** All that is known of an image; of one that is a mere root file system, where it is. */
+type Inspected = Described | ReturnType<typeof describePlain>;
+type Described = ReturnType<typeof describe>;
+
+function describePlain({ name, source, file, size }: ImageEntry) {
   return { Name: name, Source: source, File: file, Size: size ?? null };
 }
 
 /** In docker's words where it has any. */
-function describe(store: ImageStore, image: StoredImage): object {
+function describe(store: ImageStore, image: StoredImage) {
   const { descriptor, target, manifest, config, id } = image;
   const digests = new Set([descriptor.digest, target.digest]);
   const references = store.references()
@@ -106,3 +117,30 @@ const NO_CONFIG = {
   Labels: {},
   StopSignal: "",
 };
+
+/** What a line has room for. */
+const COLUMNS: readonly Column<Inspected>[] = [
+  {
+    header: "IMAGE",
+    cell: (row) => "Name" in row ? row.Name : row.RepoTags.join(", ") || "<none>",
+  },
+  { header: "ID", cell: (row) => "Name" in row ? "-" : shortId(row.Id) },
+  { header: "PLATFORM", cell: (row) => "Name" in row ? "-" : platformIn(row) },
+  { header: "CREATED", cell: (row) => "Name" in row ? "-" : ageOf(row) },
+  { header: "SIZE", cell: ({ Size }) => Size === null ? "-" : formatSize(Size) },
+  { header: "LAYERS", cell: (row) => "Name" in row ? "-" : String(row.Layers.length) },
+  { header: "USER", cell: (row) => "Name" in row ? "-" : row.Config.User || "-" },
+  { header: "COMMAND", cell: (row) => "Name" in row ? "-" : commandIn(row) || "-" },
+];
+
+function platformIn({ Os, Architecture, Variant }: Described): string {
+  return formatPlatform({ os: Os, architecture: Architecture, variant: Variant });
+}
+
+function ageOf({ Created }: Described): string {
+  return Created === null ? "-" : formatAge(Date.parse(Created));
+}
+
+function commandIn({ Config: { Entrypoint, Cmd } }: Described): string {
+  return [...Entrypoint ?? [], ...Cmd ?? []].join(" ");
+}
