@@ -1,5 +1,6 @@
 /** Pulls that are killed, stopped, or not alone; and what one takes of the memory. */
 
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { Verifier } from "../../lib/image/digest.ts";
@@ -133,31 +134,50 @@ Deno.test("two processes that pull the same image share the work", async () => {
   trial.assertSound();
 });
 
+/** How a layer is packed, piece by piece. */
+interface Packing {
+  readonly name: string;
+  readonly mediaType: string;
+  pack(piece: Uint8Array): Uint8Array;
+}
+
+const PACKINGS: readonly Packing[] = [
+  { name: "plain", mediaType: OCI_LAYER, pack: (piece) => piece },
+  // Members of their own, of noise: nothing of it becomes smaller.
+  { name: "gzip", mediaType: `${OCI_LAYER}+gzip`, pack: (piece) => gzipSync(piece, { level: 0 }) },
+];
+
 /** An image with one layer of so many MiB, which is nowhere as a whole. */
-function largeImage(registry: TestRegistry, mebibytes: number): void {
+function largeImage(registry: TestRegistry, mebibytes: number, packing: Packing): void {
   const piece = noise(1 << 20);
   const head = header({ name: "large", size: mebibytes * piece.length, mtime: 1 });
   const end = new Uint8Array(1024);
-  const size = head.length + mebibytes * piece.length + end.length;
-  const verifier = new Verifier();
-  verifier.update(head);
-  for (let i = 0; i < mebibytes; i++) verifier.update(piece);
-  verifier.update(end);
-  const digest = verifier.digest();
+  const [content, blob] = [new Verifier(), new Verifier()];
+  const packed = new Map([head, piece, end].map((part) => [part, packing.pack(part)]));
+  const parts = function* () {
+    yield head;
+    for (let i = 0; i < mebibytes; i++) yield piece;
+    yield end;
+  };
+  let size = 0;
+  for (const part of parts()) {
+    content.update(part);
+    blob.update(packed.get(part)!);
+    size += packed.get(part)!.length;
+  }
+  const digest = blob.digest();
   const config = registry.addBlob(OCI_CONFIG, {
     os: "linux",
     architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
-    rootfs: { type: "layers", diff_ids: [digest] },
+    rootfs: { type: "layers", diff_ids: [content.digest()] },
   });
-  const layers = [{ mediaType: OCI_LAYER, digest, size }];
+  const layers = [{ mediaType: packing.mediaType, digest, size }];
   registry.addManifest("1", OCI_MANIFEST, { schemaVersion: 2, config, layers });
   registry.hook = ({ path }) =>
     path.endsWith(digest)
       ? async (conn) => {
         await say(conn, headOf(200, { "Content-Length": String(size) }));
-        await write(conn, head);
-        for (let i = 0; i < mebibytes; i++) await write(conn, piece);
-        await write(conn, end);
+        for (const part of parts()) await write(conn, packed.get(part)!);
       }
       : undefined;
 }
@@ -165,22 +185,28 @@ function largeImage(registry: TestRegistry, mebibytes: number): void {
 /** In MiB; more where somebody wants to know. */
 const LARGE = Number(Deno.env.get("GOCONTAINER_TEST_LARGE") ?? "400");
 
-Deno.test(`the memory that a pull takes does not grow with the image: ${LARGE} MiB`, async () => {
-  await using registry = new TestRegistry();
-  largeImage(registry, LARGE);
-  using trial = new PullTrial();
-  const running = workspace.start(["pull", "-i", trial.images, `${registry.host}/image:1`]);
-  let most = 0;
-  const timer = setInterval(() => {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${running.pid}/status`);
-      most = Math.max(most, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0));
-    } catch {
-      // It is over.
-    }
-  }, 20);
-  const { code, stderr } = await running.end(600_000).finally(() => clearInterval(timer));
-  assertEquals(code, 0, stderr);
-  assert(most > 20_000 && most < 200_000, `${most} kB`);
-  console.log(`${LARGE} MiB: at most ${most} kB resident`);
-});
+/** The most that it may be, in kB: far below 200 MB, as it depends on when memory is collected. */
+const MOST = 130_000;
+
+for (const packing of PACKINGS) {
+  const { name } = packing;
+  Deno.test(`the memory of a pull does not grow with the image: ${LARGE} MiB, ${name}`, async () => {
+    await using registry = new TestRegistry();
+    largeImage(registry, LARGE, packing);
+    using trial = new PullTrial();
+    const running = workspace.start(["pull", "-i", trial.images, `${registry.host}/image:1`]);
+    let most = 0;
+    const timer = setInterval(() => {
+      try {
+        const status = Deno.readTextFileSync(`/proc/${running.pid}/status`);
+        most = Math.max(most, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0));
+      } catch {
+        // It is over.
+      }
+    }, 20);
+    const { code, stderr } = await running.end(600_000).finally(() => clearInterval(timer));
+    assertEquals(code, 0, stderr);
+    console.log(`${LARGE} MiB, ${name}: at most ${most} kB resident`);
+    assert(most > 20_000 && most < MOST, `${most} kB`);
+  });
+}

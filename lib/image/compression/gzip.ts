@@ -3,11 +3,14 @@ import { ArchiveFault } from "../fault.ts";
 import { release } from "../pieces.ts";
 import { brokenData, ownBytes } from "./decompress.ts";
 
+/** Each piece by itself, one at a time: streams of bytes join those that wait, in memory of more of their own. */
+const PIECEWISE = { chunkSize: 256 * 1024, readableObjectMode: true, readableHighWaterMark: 1 };
+
 /** Undoes gzip, also of several members one after another, as parallel compressors write it (RFC 1952). */
 export async function* gunzip(
   compressed: Iterable<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const stream = createGunzip({ chunkSize: 256 * 1024 });
+  const stream = createGunzip(PIECEWISE);
   const feeding = feed(stream, compressed);
   try {
     for await (const piece of stream) {
@@ -32,7 +35,7 @@ export async function* gunzip(
 export async function* gzip(
   content: Iterable<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const stream = createGzip({ chunkSize: 256 * 1024 });
+  const stream = createGzip(PIECEWISE);
   const feeding = feed(stream, content);
   try {
     for await (const piece of stream) yield ownBytes(piece);
