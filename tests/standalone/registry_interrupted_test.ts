@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { Verifier } from "../../lib/image/digest.ts";
-import { header } from "../unit/image/tar_builder.ts";
+import { concat, header } from "../unit/image/tar_builder.ts";
 import { difference, manifest } from "../integration/image_lab.ts";
 import { extract } from "../integration/layer_lab.ts";
 import { layerOf, PullTrial } from "../integration/registry/pulling.ts";
@@ -143,9 +143,24 @@ interface Packing {
 
 const PACKINGS: readonly Packing[] = [
   { name: "plain", mediaType: OCI_LAYER, pack: (piece) => piece },
-  // Members of their own, of noise: nothing of it becomes smaller.
+  // Each piece by itself, as it is: of noise nothing becomes smaller.
   { name: "gzip", mediaType: `${OCI_LAYER}+gzip`, pack: (piece) => gzipSync(piece, { level: 0 }) },
+  { name: "zstd", mediaType: `${OCI_LAYER}+zstd`, pack: zstdFrame },
 ];
+
+/** A frame of blocks that are not compressed, with a window of 128 KiB (RFC 8878, 3.1.1). */
+function zstdFrame(content: Uint8Array): Uint8Array {
+  const most = 128 * 1024;
+  const head = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3);
+  const parts: Uint8Array[] = [head];
+  for (let at = 0; at < content.length; at += most) {
+    const block = content.subarray(at, at + most);
+    const isLast = at + most >= content.length;
+    const field = (block.length << 3) | Number(isLast);
+    parts.push(Uint8Array.of(field & 0xff, (field >> 8) & 0xff, field >> 16), block);
+  }
+  return concat(parts);
+}
 
 /** An image with one layer of so many MiB, which is nowhere as a whole. */
 function largeImage(registry: TestRegistry, mebibytes: number, packing: Packing): void {

@@ -1,5 +1,6 @@
 import * as decoder from "xz-decompress";
 import { ArchiveFault } from "../fault.ts";
+import { release } from "../pieces.ts";
 import { brokenData, ownBytes } from "./decompress.ts";
 
 /** A module of CommonJS: where it is not bundled, all that it has is its default export. */
@@ -29,7 +30,9 @@ export async function* unxz(
     for (;;) {
       const { value, done } = await unpacked.read();
       if (done) return;
-      yield ownBytes(value);
+      const bytes = ownBytes(value);
+      yield bytes;
+      release(bytes);
     }
   } catch (error) {
     throw faultOf(error);

@@ -1,5 +1,6 @@
 import { ZSTDDecoder } from "zstddec/stream";
 import { ArchiveFault } from "../fault.ts";
+import { release } from "../pieces.ts";
 import { ownBytes } from "./decompress.ts";
 
 /** Undoes zstd (RFC 8878) with windows of up to 128 MiB; checksums are verified where there are any. */
@@ -30,7 +31,10 @@ function* decode(
       // frame without content gives nothing either, but takes at least one byte.
       idle = piece.length === 0 ? idle + 1 : 0;
       if (idle > most) throw new ArchiveFault("is broken: the compressed data is wrong");
-      if (piece.length > 0) yield ownBytes(piece);
+      if (piece.length === 0) continue;
+      const bytes = ownBytes(piece);
+      yield bytes;
+      release(bytes);
     }
   } catch (error) {
     if (error instanceof Error && error.message.startsWith("Incomplete stream")) {
