@@ -10,7 +10,8 @@ export function* piecesOf(fd: number): Generator<Uint8Array<ArrayBuffer>> {
   for (;;) {
     const piece = read(fd, alloc(PIECE));
     if (piece.length === 0) return;
-    if (last !== undefined) release(last);
+    // A pipe gives less than there is room for, so that the piece does not end where its buffer does.
+    last?.buffer.transfer(0);
     last = piece;
     yield piece;
   }
