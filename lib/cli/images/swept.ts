@@ -7,10 +7,13 @@ import { printable } from "../../quote.ts";
 export function tellSwept({ references, blobs }: Swept, dryRun = false): void {
   const [untagged, deleted] = dryRun ? ["Would untag", "Would delete"] : ["Untagged", "Deleted"];
   const gone = new Set(blobs.map(({ digest }) => digest));
+  const last = new Map(references.map((entry) => [entry.descriptor.digest, entry]));
   for (const entry of references) {
     const { digest, mediaType } = entry.descriptor;
     const name = nameOf(entry);
     if (name !== undefined) console.log(`${untagged}: ${printable(name)}`);
+    // Of several names the last one took the image along.
+    if (last.get(digest) !== entry) continue;
     if (gone.has(digest) && (isManifest(mediaType) || isIndex(mediaType))) {
       console.log(`${deleted}: ${digest}`);
     }
