@@ -73,7 +73,7 @@ export async function readFault(answer: Answer): Promise<RegistryFault> {
  * The error for an answer that is none that was hoped for.
  *
  * @param action what was tried: `pull "nginx" from docker.io`
- * @param hints what to do, by code
+ * @param hints what to do, by code or, where there is none, by status
  */
 export function errorOf(
   action: string,
@@ -85,6 +85,7 @@ export function errorOf(
     const said = message === undefined ? "" : `: ${quote(message)}`;
     return new ContainerError(`${action}: the registry answered with status ${status}${said}`, {
       code: status === 404 ? "NotFound" : "Failed",
+      hint: hints[status],
     });
   }
   const [kind, sentence] = SENTENCES[known]!;

@@ -132,6 +132,7 @@ export function hintsFor(registry: string): Readonly<Record<string, string>> {
     UNAUTHORIZED: `There may be no such repository, or it takes a login: ${login}`,
     DENIED: `There may be no such repository, or it takes another login: ${login}`,
     TOOMANYREQUESTS: `Try again later, or log in: ${login}`,
+    413: "It, or a proxy before it, limits the size of a request: in nginx by client_max_body_size",
     NAME_UNKNOWN: "Look at the name, and at the host before it",
   };
 }

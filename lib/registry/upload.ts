@@ -45,10 +45,29 @@ export async function uploadBlob(
     ? undefined
     : await takeOver(session, task, blob, options.from);
   if (taken === "mounted") return "mounted";
-  const begun = taken ?? await begin(session, task);
-  await send(session, task, blob, begun, options);
-  return "sent";
+  let begun = taken ?? await begin(session, task);
+  const part = { largest: blob.size };
+  for (let lost = 0;; lost++) {
+    const { largest } = part;
+    try {
+      await send(session, task, blob, begun, part, options);
+      return "sent";
+    } catch (error) {
+      if (!(error instanceof UploadLost)) throw error;
+      // With parts that are smaller it is another try.
+      if (part.largest < largest) lost = 0;
+      if (lost === BEGINNINGS) throw error.cause;
+      options.sent?.(0);
+      begun = await begin(session, task);
+    }
+  }
 }
+
+/** How often an upload is begun anew, of which the registry knows nothing any more. */
+const BEGINNINGS = 3;
+
+/** The registry does not tell how far it has got; the cause is what was wrong before it was asked. */
+class UploadLost extends Error {}
 
 /** Whether a repository has a blob. */
 async function isThere(
@@ -106,7 +125,7 @@ async function begin(session: RegistrySession, { action, repository }: Task): Pr
     ...pushing(repository),
   });
   if (answer.status === 202) return await begunBy(session, answer);
-  throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+  throw await failureOf(session, action, answer);
 }
 
 async function begunBy(session: RegistrySession, answer: Answer): Promise<Begun> {
@@ -122,22 +141,23 @@ async function send(
   task: Task,
   blob: Source,
   begun: Begun,
+  part: { largest: number },
   { sent }: UploadOptions,
 ): Promise<void> {
   const { action, repository } = task;
   let { location } = begun;
   let offset = 0;
-  let largest = blob.size;
+  let furthest = 0;
   const tries = session.tries();
-  const failure = async (answer: Answer) =>
-    errorOf(action, await readFault(answer), hintsFor(session.registry));
   try {
     while (true) {
-      const isLast = blob.size <= SMALL || offset === blob.size;
-      const end = Math.min(blob.size, offset + largest);
+      const end = Math.min(blob.size, offset + part.largest);
+      const isWhole = offset === 0 && end === blob.size && blob.size <= SMALL;
+      const isLast = isWhole || offset === blob.size;
       const url = new URL(location);
       if (isLast) url.searchParams.set("digest", blob.digest);
       let asked: number | undefined;
+      let failure: unknown;
       try {
         using answer = await session.request({
           method: isLast ? "PUT" : "PATCH",
@@ -154,25 +174,31 @@ async function send(
         if (!isLast && (answer.status === 202 || answer.status === 201)) {
           location = await session.ownUrl(locationOf(answer), answer.url);
           offset = reached(answer) ?? end;
-          tries.succeed();
+          // A registry that forgets what it took, again and again, would hold us for ever.
+          if (offset > furthest) tries.succeed();
+          furthest = Math.max(furthest, offset);
           continue;
         }
+        failure = await failureOf(session, action, answer);
+        const { status } = answer;
         // Some proxies before registries take only so much at a time.
-        if (answer.status === 413 && end - offset > begun.least) {
-          largest = Math.max(begun.least, Math.floor((end - offset) / 4));
-        } else if (!(isPassing(answer.status) || answer.status === 416) || !tries.fail()) {
-          throw await failure(answer);
+        if (status === 413 && end - offset > begun.least) {
+          part.largest = Math.max(begun.least, Math.floor((end - offset) / 4));
+        } else {
+          const mayGoOn = isPassing(status) || status === 416 || status === 404;
+          if (!mayGoOn || !tries.fail()) throw failure;
+          asked = retryAfter(answer);
         }
-        asked = retryAfter(answer);
       } catch (error) {
         if (!mayPass(error) || !tries.fail()) throw error;
+        failure = error;
       }
       await tries.pause(asked);
       const now = await whereabouts(session, task, location);
       if (now !== undefined) ({ location, offset } = now);
       // It may have come to its end, and only the answer got lost.
       else if (await isThere(session, task, blob)) return;
-      else throw uploadLost(action);
+      else throw new UploadLost("the upload is lost", { cause: failure });
     }
   } catch (error) {
     await abandon(session, task, location);
@@ -180,23 +206,28 @@ async function send(
   }
 }
 
-/** The smallest part that is tried, in bytes. */
-const LEAST = 4 * 1024 * 1024;
+/**
+ * The smallest part that is tried, in bytes: nginx takes 1 MiB unless it is told otherwise, and what takes less
+ * than this is not meant for registries.
+ */
+const LEAST = 64 * 1024;
 
-function uploadLost(action: string): Error {
-  return errorOf(action, { status: 404, code: "BLOB_UPLOAD_UNKNOWN" });
+async function failureOf(session: RegistrySession, action: string, answer: Answer): Promise<Error> {
+  return errorOf(action, await readFault(answer), hintsFor(session.registry));
 }
 
-/** Asks how far an upload has got; undefined when the registry knows of none. */
+/**
+ * Asks how far an upload has got; undefined when the registry knows of none, or does not answer such questions.
+ */
 async function whereabouts(
   session: RegistrySession,
   { action, repository }: Task,
   location: URL,
 ): Promise<{ location: URL; offset: number } | undefined> {
   using answer = await session.request({ method: "GET", target: location, ...pushing(repository) });
-  if (answer.status === 404) return undefined;
+  if (NOT_TOLD.includes(answer.status)) return undefined;
   if (answer.status !== 204 && answer.status !== 202) {
-    throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+    throw await failureOf(session, action, answer);
   }
   const next = locationOf(answer);
   return {
@@ -204,6 +235,9 @@ async function whereabouts(
     offset: reached(answer) ?? 0,
   };
 }
+
+/** What registries answer that know nothing of an upload, or do not tell how far it has got. */
+const NOT_TOLD: readonly number[] = [400, 404, 405, 410, 501];
 
 /** Takes an upload back that came to nothing; what went wrong then is not of interest any more. */
 async function abandon(

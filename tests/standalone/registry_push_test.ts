@@ -21,8 +21,8 @@ import {
   unpackLayout,
 } from "../integration/registry/origin_image.ts";
 import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "../integration/registry/pulling.ts";
-import { say, ScriptedServer } from "../integration/registry/scripted_server.ts";
-import { headOf, TestRegistry } from "../integration/registry/test_registry.ts";
+import { Taker } from "../integration/registry/taker.ts";
+import { TestRegistry } from "../integration/registry/test_registry.ts";
 import { Workspace } from "../integration/support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -83,116 +83,6 @@ testWith(
   },
 );
 
-/** A registry that takes uploads, and how it takes each part of one. */
-class Taker implements AsyncDisposable {
-  readonly #server: ScriptedServer;
-  readonly blobs = new Map<string, Uint8Array>();
-  readonly manifests = new Map<string, Uint8Array>();
-  readonly log: string[] = [];
-  readonly #uploads: number[][] = [];
-  /** Decides what becomes of a PATCH. */
-  onPatch: (count: number) => "take" | "cut" | "too large" | "busy" = () => "take";
-  #patches = 0;
-  /** The smallest part that it takes; the last one may be smaller. */
-  leastPart = 0;
-  /** How it refuses to take a blob over from another repository; by token, it gives none for that. */
-  refusesMounts: number | "by token" | undefined;
-  /** Whether it hangs up when it has got everything, and knows nothing of the upload any more. */
-  losesAnswers = false;
-
-  constructor() {
-    this.#server = new ScriptedServer((head, conn, body) => this.#answer(head, conn, body));
-  }
-
-  get host(): string {
-    return `127.0.0.1:${this.#server.port}`;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#server[Symbol.asyncDispose]();
-  }
-
-  async #answer(
-    head: string,
-    conn: Deno.TcpConn,
-    body: (length: number) => Promise<string>,
-  ): Promise<void> {
-    const [method = "", path = ""] = head.split(" ");
-    const url = new URL(path, "http://x");
-    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? "0");
-    this.log.push(`${method} ${url.pathname}`);
-    const told = async (status: number, fields: Record<string, string> = {}) =>
-      await say(conn, headOf(status, { "Content-Length": "0", ...fields }));
-    const id = method === "POST" ? this.#uploads.length : Number(url.pathname.split("/").at(-1));
-    const upload = this.#uploads[id] ??= [];
-    const location = { Location: `/v2/image/blobs/uploads/${id}?_state=a%2Bb` };
-    const range = () => ({ Range: `0-${upload.length - 1}` });
-    const bytes = async (count: number) =>
-      Array.from(await body(count), (character) => character.charCodeAt(0));
-    if (url.pathname === "/v2/" && this.refusesMounts === "by token") {
-      return await told(401, { "WWW-Authenticate": `Bearer realm="http://${this.host}/token"` });
-    }
-    if (url.pathname === "/v2/") return await told(200);
-    if (url.pathname === "/token") {
-      if (url.searchParams.getAll("scope").includes("repository:other:pull")) {
-        return await told(403);
-      }
-      const answer = '{"token":"t"}';
-      return await say(conn, headOf(200, { "Content-Length": String(answer.length) }) + answer);
-    }
-    if (typeof this.refusesMounts === "number" && url.searchParams.has("mount")) {
-      return await told(this.refusesMounts, { "WWW-Authenticate": "Basic" });
-    }
-    if (method === "HEAD") {
-      return await told(this.blobs.has(url.pathname.split("/").at(-1)!) ? 200 : 404);
-    }
-    if (url.pathname.includes("/manifests/")) {
-      this.manifests.set(url.pathname.split("/").at(-1)!, Uint8Array.from(await bytes(length)));
-      return await told(201);
-    }
-    if (method === "POST") {
-      return await told(202, { ...location, "OCI-Chunk-Min-Length": String(this.leastPart) });
-    }
-    if (method === "GET" && this.losesAnswers) return await told(404);
-    if (url.searchParams.get("_state") !== "a+b") return await told(404);
-    switch (method) {
-      case "PATCH": {
-        const what = this.onPatch(this.#patches++);
-        if (what === "too large") {
-          await told(413, { Connection: "close" });
-          return conn.close();
-        }
-        if (what === "busy") {
-          await bytes(length);
-          return await told(503);
-        }
-        if (what === "cut") {
-          for (const byte of await bytes(Math.floor(length / 2))) upload.push(byte);
-          return conn.close();
-        }
-        const from = Number(/^content-range: (\d+)-/im.exec(head)?.[1]);
-        const content = await bytes(length);
-        if (from !== upload.length) return await told(416, { ...location, ...range() });
-        for (const byte of content) upload.push(byte);
-        return await told(202, { ...location, ...range() });
-      }
-      case "GET":
-        return await told(204, { ...location, ...range() });
-      case "PUT": {
-        for (const byte of await bytes(length)) upload.push(byte);
-        const content = Uint8Array.from(upload);
-        const digest = digestOf(content);
-        if (digest !== url.searchParams.get("digest")) return await told(400);
-        this.blobs.set(digest, content);
-        if (this.losesAnswers) return conn.close();
-        return await told(201);
-      }
-      default:
-        return await told(202);
-    }
-  }
-}
-
 /** Pushes an image with one large layer. */
 async function pushTo(taker: Taker, trial: PullTrial, size: number): Promise<string[]> {
   await using origin = new TestRegistry();
@@ -246,13 +136,66 @@ Deno.test("what is too large for one go is sent in parts", async () => {
   taker.onPatch = (count) => count < 1 ? "too large" : "take";
   await pushTo(taker, trial, 6_000_000);
   const parts = () => taker.log.filter((line) => line.startsWith("PATCH")).length;
-  assertEquals(parts(), 3);
+  assertEquals(parts(), 5);
   // Unless the registry wants parts no smaller than that.
   await using other = new Taker();
   using again = new PullTrial();
   other.leastPart = 10_000_000;
   other.onPatch = taker.onPatch;
   await assertRejects(() => pushTo(other, again, 6_000_000), ContainerError, "status 413");
+});
+
+Deno.test("what takes 1 MiB at most in one go, or less, gets parts of that size", async () => {
+  for (const most of [1024 * 1024, 100_000]) {
+    for (const tellsNothing of [undefined, 405]) {
+      await using taker = new Taker();
+      using trial = new PullTrial();
+      taker.mostBytes = most;
+      taker.tellsNothing = tellsNothing;
+      await pushTo(taker, trial, SIZE);
+    }
+  }
+  // A part that goes together with its end otherwise.
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.mostBytes = 100_000;
+  await pushTo(taker, trial, 500_000);
+});
+
+Deno.test("what takes next to nothing in one go is told, with what may limit it", async () => {
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.mostBytes = 10_000;
+  const error = await assertRejects(() => pushTo(taker, trial, SIZE), ContainerError, "status 413");
+  assertMatch(error.hint ?? "", /client_max_body_size/);
+});
+
+Deno.test("an upload of which the registry does not tell how far it has got is begun anew", async () => {
+  for (const status of [404, 405]) {
+    await using taker = new Taker();
+    using trial = new PullTrial();
+    taker.tellsNothing = status;
+    taker.onPatch = (count) => count < 2 ? count === 0 ? "busy" : "cut" : "take";
+    await pushTo(taker, trial, SIZE);
+    const count = (method: string) => taker.log.filter((line) => line.startsWith(method)).length;
+    assertEquals([count("POST"), count("PATCH"), count("DELETE")], [4, 3, 2]);
+  }
+});
+
+Deno.test("an upload is begun anew a few times only, and what was wrong is told", async () => {
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.tellsNothing = 404;
+  taker.onPatch = () => "busy";
+  await assertRejects(() => pushTo(taker, trial, SIZE), ContainerError, "status 503");
+  assertEquals(taker.log.filter((line) => line.startsWith("PATCH")).length, 4);
+});
+
+Deno.test("a registry that takes all and forgets it is not believed for ever", async () => {
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.forgets = true;
+  await assertRejects(() => pushTo(taker, trial, SIZE), ContainerError, "status 503");
 });
 
 Deno.test("an upload whose last answer is lost", async () => {
