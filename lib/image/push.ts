@@ -1,14 +1,15 @@
-import { putManifest } from "../registry/manifests.ts";
 import { RegistrySession, type SessionOptions, withRegistry } from "../registry/session.ts";
 import { ContainerError } from "../errors.ts";
 import { printable, quote } from "../quote.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isImageIndex, MANIFEST_LIMIT, parseManifest } from "./manifest.ts";
+import type { FormedDocument } from "./other_form.ts";
 import { isIndex, isManifest, isNondistributable } from "./media_type.ts";
 import { formatPlatform, hostPlatform, nearestTo, type Platform } from "./platform.ts";
 import { familiarReference, type Reference } from "./reference.ts";
 import { imageInWords, manifestsOrNone, presentManifests } from "./store/image.ts";
 import type { ImageStore } from "./store/store.ts";
+import { sendDocuments } from "./transfer/documents.ts";
 import type { TransferObserver } from "./transfer/events.ts";
 import { sendPart, type Upload } from "./transfer/upload.ts";
 
@@ -54,13 +55,8 @@ export async function pushImage(
       elsewhere: await homesOf(store, reference),
     };
     await sendParts(upload, [...parts.values()]);
-    // What an index lists has to be there before it is.
-    for (const { descriptor, bytes } of documents) {
-      const isTop = descriptor.digest === chosen.digest;
-      const as = isTop ? reference.tag ?? descriptor.digest : descriptor.digest;
-      await putManifest(session, upload.task, as, descriptor.mediaType, bytes);
-    }
-    return chosen;
+    const { task } = upload;
+    return await sendDocuments({ session, task, reference, warn: options.warn }, documents);
   });
 }
 
@@ -129,10 +125,8 @@ function isWhole(store: ImageStore, index: Descriptor, what: string): boolean {
   }
 }
 
-/** A manifest or index, its content, and what it needs besides other documents. */
-interface SentDocument {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
+/** A manifest or index, and what it needs besides other documents. */
+interface SentDocument extends FormedDocument {
   readonly parts: readonly Descriptor[];
 }
 

@@ -1,7 +1,7 @@
 import type { Digest } from "../image/digest.ts";
 import { digestOf, isDigest, Verifier } from "../image/digest.ts";
 import { ContainerError } from "../errors.ts";
-import { errorOf, readFault } from "./answers.ts";
+import { errorOf, readFault, type RegistryFault } from "./answers.ts";
 import { contentFrom, contentOfAtMost } from "./http/message.ts";
 import type { RegistrySession } from "./session.ts";
 
@@ -90,10 +90,14 @@ export async function headManifest(
   };
 }
 
+/** A registry does not take a manifest as it is: it may know another form of it, OCI's or docker's. */
+export class FormRefused extends ContainerError {}
+
 /**
  * Puts a manifest or index into a repository; all that it names must be there.
  *
  * @param reference a tag or its digest
+ * @throws {FormRefused} when it may be the media type that the registry does not know
  * @throws {ContainerError}
  */
 export async function putManifest(
@@ -111,7 +115,16 @@ export async function putManifest(
     ...pushing(repository),
   });
   if (answer.status >= 200 && answer.status < 300) return;
-  throw errorOf(action, await readFault(answer), hintsFor(session.registry));
+  const fault = await readFault(answer);
+  const error = errorOf(action, fault, hintsFor(session.registry));
+  if (!mayBeOfForm(fault)) throw error;
+  throw new FormRefused(error.message, { code: error.code, hint: error.hint });
+}
+
+/** What registries say to a media type that they do not know, each in its own way. */
+function mayBeOfForm({ status, code = "", message = "" }: RegistryFault): boolean {
+  return status === 415 || ["MANIFEST_INVALID", "TAG_INVALID", "UNSUPPORTED"].includes(code) ||
+    (status === 400 && /unknown manifest|unsupported|media ?type/i.test(message));
 }
 
 /** The right to read a repository. */
