@@ -7,7 +7,8 @@ import { parseReference } from "../image/reference.ts";
 import { findSource } from "../image/source.ts";
 import { platformOf, type StoredImage } from "../image/store/image.ts";
 import { findImage } from "../image/store/resolve.ts";
-import { ImageStore } from "../image/store/store.ts";
+import { StoreOnDemand } from "../image/store/on_demand.ts";
+import type { ImageStore } from "../image/store/store.ts";
 import { isIndex } from "../image/media_type.ts";
 import { printable, quote } from "../quote.ts";
 import { warn } from "../trace.ts";
@@ -28,29 +29,31 @@ export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
   }
   assertImageName(name);
   using undo = new DisposableStack();
-  const store = undo.use(ImageStore.find(imagesFolder) ?? storeForPull(options));
-  const image = await findOrPull(store, options);
-  const ready = await storedImage(store, image, name);
+  const stores = undo.use(new StoreOnDemand(imagesFolder));
+  if (stores.present === undefined) assertMayPull(options);
+  const image = await findOrPull(stores, options);
+  const ready = await storedImage(stores.make(), image, name);
   undo.move();
   return ready;
 }
 
-/** A store to pull into, where there is none yet. */
-function storeForPull({ image: name, imagesFolder, pull }: RunOptions): ImageStore {
+/** Makes sure that an image may be pulled, where there is no store yet that it could be in. */
+function assertMayPull({ image: name, imagesFolder, pull }: RunOptions): void {
   const missing = noSuchImage(imagesFolder, name);
   // A file of that name which cannot be read is what was meant.
   if (pull === "never" || missing.code !== "NotFound") throw missing;
-  return ImageStore.open(imagesFolder);
 }
 
-async function findOrPull(store: ImageStore, options: RunOptions): Promise<StoredImage> {
+async function findOrPull(stores: StoreOnDemand, options: RunOptions): Promise<StoredImage> {
   const { image: name, imagesFolder, pull } = options;
-  const here = pull === "always" ? undefined : await findHere(store, options);
+  const here = pull === "always" || stores.present === undefined
+    ? undefined
+    : await findHere(stores.present, options);
   if (here !== undefined) return here;
   if (pull !== "never") {
     const { pullForRun } = await import("./pull_image.ts");
-    await pullForRun(store, options, pull === "missing");
-    const pulled = await findHere(store, { ...options, pull: "never" });
+    await pullForRun(stores, options, pull === "missing");
+    const pulled = await findHere(stores.make(), { ...options, pull: "never" });
     if (pulled !== undefined) return pulled;
   }
   throw noSuchImage(imagesFolder, name);

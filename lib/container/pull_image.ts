@@ -3,7 +3,7 @@ import { meantImage, noSuchImage } from "../image/missing.ts";
 import { parsePlatform } from "../image/platform.ts";
 import { pullImage } from "../image/pull.ts";
 import { parseReference } from "../image/reference.ts";
-import type { ImageStore } from "../image/store/store.ts";
+import type { StoreOnDemand } from "../image/store/on_demand.ts";
 import { showTransfer } from "../image/transfer/display/mod.ts";
 import type { RunOptions } from "./options.ts";
 
@@ -14,7 +14,7 @@ import type { RunOptions } from "./options.ts";
  * @throws {ContainerError}
  */
 export async function pullForRun(
-  store: ImageStore,
+  stores: StoreOnDemand,
   { image: name, imagesFolder, platform, session, progress }: RunOptions,
   isMissing: boolean,
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function pullForRun(
   const reference = parseReference(name);
   using show = showTransfer(progress, reference);
   try {
-    await pullImage(store, reference, {
+    await pullImage(stores, reference, {
       ...session,
       ...platform !== undefined && { platform: parsePlatform(platform) },
       observe: show.observe,

@@ -2,7 +2,7 @@ import { umask } from "../../ffi/file.ts";
 import type { ExitStatus } from "../../ffi/process.ts";
 import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
 import { ContainerError, UsageError } from "../errors.ts";
-import { safeFolder } from "../folder.ts";
+import { findSafeFolder, safeFolder } from "../folder.ts";
 import { resolveUser } from "../image/user.ts";
 import { create } from "../runtime/create.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
@@ -46,11 +46,13 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   // Modes are given in full from here on: a stricter umask would keep users out of their own root.
   umask(0o022);
   if (options.name !== undefined) checkId(options.name, "name");
-  const containersFolder = safeFolder(options.containersFolder, { create: 0o700 });
+  const present = findSafeFolder(options.containersFolder);
   const capabilities = containerCapabilities(options);
   const seccomp = await chooseSeccomp(options, capabilities);
   using image = await obtainImage(options);
   const command = commandOf(options, image.defaults);
+  // Nothing is made before it is known that there is something to run.
+  const containersFolder = present ?? safeFolder(options.containersFolder, { create: 0o700 });
   return runFrom(
     { image, command, containersFolder, capabilities, seccomp },
     options,

@@ -22,7 +22,7 @@ import {
 } from "./platform.ts";
 import { familiarReference, type Reference } from "./reference.ts";
 import { imageInWords, platformOf } from "./store/image.ts";
-import type { ImageStore } from "./store/store.ts";
+import type { StoreOnDemand } from "./store/on_demand.ts";
 import {
   type Download,
   fetchDocument,
@@ -53,7 +53,7 @@ const AT_ONCE = 4;
  * @throws {ContainerError} NotFound, NotAllowed, InvalidArchive, Unsupported, Failed
  */
 export async function pullImage(
-  store: ImageStore,
+  stores: StoreOnDemand,
   reference: Reference,
   options: PullOptions = {},
 ): Promise<Descriptor> {
@@ -62,16 +62,18 @@ export async function pullImage(
   const action = `pull ${quote(name)}`;
   const failed = new AbortController();
   using sources = new Sources(registry, options);
-  const download: Download = {
-    store,
-    sources,
-    task: { action, repository },
-    observe: options.observe ?? (() => {}),
-    signal: failed.signal,
-  };
+  const task = { action, repository };
   return await withRegistry(action, registry, async () => {
     const what = imageInWords(name);
-    const target = await findTarget(download, reference, what);
+    const target = await findTarget({ sources, task }, stores, reference, what);
+    const store = stores.make();
+    const download: Download = {
+      store,
+      sources,
+      task,
+      observe: options.observe ?? (() => {}),
+      signal: failed.signal,
+    };
     const { document } = isImageIndex(target.document)
       ? await chosenFrom(download, target.document, options.platform ?? hostPlatform(), what)
       : target;
@@ -94,12 +96,14 @@ export async function pullImage(
  * only asked whether it still does.
  */
 async function findTarget(
-  download: Download,
+  asked: Pick<Download, "sources" | "task">,
+  stores: StoreOnDemand,
   { tag, digest, ...reference }: Reference,
   what: string,
 ): Promise<StoredDocument> {
-  const { store, sources, task } = download;
-  const entries = store.references();
+  const { sources, task } = asked;
+  const store = stores.present;
+  const entries = store?.references() ?? [];
   const isKnown = entries.some((entry) =>
     entry.reference?.registry === reference.registry &&
     entry.reference.repository === reference.repository
@@ -109,14 +113,14 @@ async function findTarget(
       ? (await sources.first((session) => headManifest(session, task, tag!)))?.digest
       : undefined);
   const known = entries.find(({ descriptor }) => descriptor.digest === wanted)?.descriptor;
-  if (known !== undefined && store.hasBlob(known)) {
+  if (known !== undefined && store?.hasBlob(known)) {
     const bytes = store.readBlob(known, MANIFEST_LIMIT);
     return {
       descriptor: withoutName(known),
       document: parseManifest(bytes, known.mediaType, what),
     };
   }
-  return await fetchDocument(download, digest ?? tag!, what);
+  return await fetchDocument(asked, stores, digest ?? tag!, what);
 }
 
 function withoutName({ mediaType, digest, size }: Descriptor): Descriptor {

@@ -5,7 +5,7 @@ import { DOCKER_COMMANDS, DOCKER_OPTIONS } from "../../lib/cli/docker.ts";
 import { RUN_OPTIONS } from "../../lib/cli/run_options.ts";
 import type { Spec } from "../../lib/oci/spec.ts";
 import type { Outcome } from "./support/process.ts";
-import { alpineArchive, exists } from "./support/project.ts";
+import { alpineArchive, entriesOf, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -354,4 +354,26 @@ Deno.test("options after the image are told to stand before it", async () => {
   const { code, stderr } = await workspace.run(["-net=none", "alpine", "--rm", "true"]);
   assertEquals(code, 127);
   assertMatch(stderr, /"--rm": command not found in the container\nOptions stand before the image/);
+});
+
+Deno.test("a mistaken command leaves nothing behind", async () => {
+  const folder = workspace.path("empty");
+  Deno.mkdirSync(folder);
+  Deno.mkdirSync(`${folder}/alpine`);
+  const nobody = "localhost:1/nobody:1";
+  const mistakes = [
+    ["run", "-i", "alpine", nobody],
+    ["-net", "none", nobody, "true"],
+    ["pull", nobody],
+    ["push", nobody],
+    ["tag", nobody, "a"],
+    ["import", "none.tar"],
+    ["load", "none.tar"],
+  ];
+  for (const mistake of mistakes) {
+    const { code, stderr } = await workspace.run(mistake, { cwd: folder });
+    assertEquals(code, 125, stderr);
+    const left = [...entriesOf(folder), ...entriesOf(`${folder}/alpine`)].map(({ name }) => name);
+    assertEquals(left, ["alpine"], mistake.join(" "));
+  }
 });

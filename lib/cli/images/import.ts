@@ -25,8 +25,8 @@ export const command: Command = {
     const [path, name] = args.rest;
     const reference = name === undefined ? undefined : parseReference(name);
     const config = applyChanges({}, args.texts("change"));
-    using store = ImageStore.open(imagesFolderOf(args));
     using input = openInput(path);
+    using store = ImageStore.open(imagesFolderOf(args));
     const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;
     try {
       const descriptor = await importRootfs(store, piecesOf(input.fd), { config, comment });

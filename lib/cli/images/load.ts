@@ -29,18 +29,18 @@ export const command: Command = {
         hint: `With -i the images folder is chosen; an archive is given alone: load ${folder}`,
       });
     }
-    using store = ImageStore.open(folder);
-    for (const { reference, descriptor } of await load(store, path)) {
+    for (const { reference, descriptor } of await load(folder, path)) {
       console.log(reference === undefined ? descriptor.digest : familiarReference(reference));
     }
     return 0;
   },
 };
 
-async function load(store: ImageStore, path: string | undefined): Promise<LoadedImage[]> {
+async function load(imagesFolder: string, path: string | undefined): Promise<LoadedImage[]> {
   const isFolder = path !== undefined && path !== "-" && isDirectory(path);
   const name = isFolder ? quote(path) : undefined;
   using input = isFolder ? undefined : openInput(path);
+  using store = ImageStore.open(imagesFolder);
   try {
     using files: SavedFiles = isFolder
       ? new FolderFiles(path)

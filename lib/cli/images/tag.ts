@@ -21,7 +21,8 @@ export const command: Command = {
         hint: "Give HOST/NAME:TAG",
       });
     }
-    using store = ImageStore.open(imagesFolderOf(args));
+    using store = ImageStore.find(imagesFolderOf(args));
+    if (store === undefined) notFound(image);
     const { descriptor } = await requireTarget(store, image);
     // Another process may have removed it meanwhile; from now on it stays.
     if (!store.hasBlob(descriptor)) notFound(image);

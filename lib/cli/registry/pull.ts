@@ -1,7 +1,7 @@
 import { parsePlatform } from "../../image/platform.ts";
 import { pullImage } from "../../image/pull.ts";
 import { parseReference } from "../../image/reference.ts";
-import { ImageStore } from "../../image/store/store.ts";
+import { StoreOnDemand } from "../../image/store/on_demand.ts";
 import { showTransfer } from "../../image/transfer/display/mod.ts";
 import type { Command } from "../command.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "../images/options.ts";
@@ -21,9 +21,9 @@ export const command: Command = {
     const platform = text === undefined ? undefined : parsePlatform(text);
     const display = displayOf(args);
     const session = sessionOptionsOf(args);
-    using store = ImageStore.open(imagesFolderOf(args));
+    using stores = new StoreOnDemand(imagesFolderOf(args));
     using show = showTransfer(display, reference);
-    const { digest } = await pullImage(store, reference, {
+    const { digest } = await pullImage(stores, reference, {
       ...session,
       platform,
       observe: show.observe,

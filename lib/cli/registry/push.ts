@@ -2,7 +2,7 @@ import { UsageError } from "../../errors.ts";
 import { parsePlatform } from "../../image/platform.ts";
 import { pushImage } from "../../image/push.ts";
 import { parseReference } from "../../image/reference.ts";
-import { requireTarget } from "../../image/store/resolve.ts";
+import { notFound, requireTarget } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { showTransfer } from "../../image/transfer/display/mod.ts";
 import { quote } from "../../quote.ts";
@@ -26,7 +26,8 @@ export const command: Command = {
     const platform = text === undefined ? undefined : parsePlatform(text);
     const display = displayOf(args);
     const session = sessionOptionsOf(args);
-    using store = ImageStore.open(imagesFolderOf(args));
+    using store = ImageStore.find(imagesFolderOf(args));
+    if (store === undefined) notFound(image);
     const target = await requireTarget(store, image);
     const reference = name === undefined ? target.reference : parseReference(name);
     if (reference === undefined) {

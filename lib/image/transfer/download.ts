@@ -5,6 +5,7 @@ import { quote } from "../../quote.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { digestOf } from "../digest.ts";
 import { MANIFEST_LIMIT, type ManifestDocument, parseManifest } from "../manifest.ts";
+import type { StoreOnDemand } from "../store/on_demand.ts";
 import type { ImageStore } from "../store/store.ts";
 import type { TransferObserver } from "./events.ts";
 import type { Sources } from "./sources.ts";
@@ -28,12 +29,14 @@ export interface StoredDocument {
 /**
  * Gets the manifest or index that a tag leads to, or that has a digest, into the store.
  *
+ * @param stores where it goes, when it is there
  * @param reference a tag or digest
  * @param what what errors call it
  * @throws {ContainerError} InvalidArchive, NotFound, Unsupported
  */
 export async function fetchDocument(
-  { sources, store, task }: Download,
+  { sources, task }: Pick<Download, "sources" | "task">,
+  stores: StoreOnDemand,
   reference: string,
   what: string,
 ): Promise<StoredDocument> {
@@ -44,7 +47,7 @@ export async function fetchDocument(
     digest: fetched.digest,
     size: fetched.bytes.length,
   };
-  await put(store, descriptor, fetched.bytes);
+  await put(stores.make(), descriptor, fetched.bytes);
   return { descriptor, document };
 }
 

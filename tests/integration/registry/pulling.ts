@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { digestOf } from "../../../lib/image/digest.ts";
 import { pullImage, type PullOptions } from "../../../lib/image/pull.ts";
 import { parseReference } from "../../../lib/image/reference.ts";
-import { ImageStore } from "../../../lib/image/store/store.ts";
+import { StoreOnDemand } from "../../../lib/image/store/on_demand.ts";
 import type { Limits } from "../../../lib/registry/http/patience.ts";
 import type { Persistence } from "../../../lib/registry/retry.ts";
 import { archive } from "../../unit/image/tar_builder.ts";
@@ -34,8 +34,8 @@ export class PullTrial implements Disposable {
 
   /** Pulls; gives the digest. */
   async pull(reference: string, options: PullOptions = {}): Promise<string> {
-    using store = ImageStore.open(this.images);
-    const { digest } = await pullImage(store, parseReference(reference), {
+    using stores = new StoreOnDemand(this.images);
+    const { digest } = await pullImage(stores, parseReference(reference), {
       limits: LIMITS,
       persistence: PERSISTENCE,
       warn: (message) => this.warnings.push(message),
@@ -49,8 +49,9 @@ export class PullTrial implements Disposable {
     return entriesOf(this.store).some(({ name }) => name === "leases");
   }
 
-  /** The names of the blobs, and of what is there of others. */
+  /** The names of the blobs, and of what is there of others; nothing where there is no store. */
   contents(): { blobs: string[]; partial: string[]; references: string[] } {
+    if (!this.isMade) return { blobs: [], partial: [], references: [] };
     const index = JSON.parse(Deno.readTextFileSync(`${this.store}/index.json`));
     return {
       blobs: entriesOf(`${this.store}/blobs/sha256`).map(({ name }) => `sha256:${name}`).sort(),
