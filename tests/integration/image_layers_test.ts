@@ -220,6 +220,40 @@ const SAME: Readonly<Record<string, readonly (readonly Member[])[]>> = {
     [ROOT, folder("d/", { pax: { "SCHILY.xattr.user.a": "1" } })],
     [ROOT, file("d/x")],
   ],
+  "a file through a link of the same layer": [
+    [ROOT, folder("b/"), link("a", "b"), file("a/x"), folder("a/d/"), file("a/d/y")],
+  ],
+  "a file through links that lead up and out": [
+    [
+      ROOT,
+      folder("d/"),
+      folder("e/"),
+      link("d/up", "../../../e"),
+      link("root", "/"),
+      file("d/up/x"),
+      file("root/y"),
+      folder("e/", { mtime: 7 }),
+      ROOT,
+    ],
+  ],
+  "a file through a chain of links": [
+    [ROOT, folder("c/"), folder("d/"), link("a", "b"), link("b", "c/../d"), file("a/x")],
+  ],
+  "a file through a link to a folder that only lower layers have": [
+    [ROOT, folder("b/", { mode: 0o1777, uid: 7 }), file("b/old")],
+    [ROOT, link("a", "b"), file("a/new")],
+  ],
+  "a folder in the place of a link, and a file in it": [
+    [ROOT, folder("b/"), link("a", "b")],
+    [ROOT, folder("a/"), file("a/x")],
+  ],
+  "a hard link by way of a link": [
+    [ROOT, folder("b/"), file("b/f"), link("a", "b"), hard("h", "a/f"), hard("a/g", "h")],
+  ],
+  "whiteouts by way of a link": [
+    [ROOT, folder("b/"), file("b/x"), folder("c/"), file("c/y"), link("a", "b")],
+    [ROOT, link("k", "c"), file("k/z"), file("a/.wh.x", ""), file("k/.wh..wh..opq", "")],
+  ],
   "empty layers": [[ROOT, file("a")], [], [ROOT, file("b")], []],
 };
 
@@ -272,7 +306,7 @@ function withoutLinks(tree: Map<string, string>): Map<string, string> {
  * gives folders that something is put into or taken from new times.
  */
 const NOT_BY_PODMAN =
-  /root|absolute|empty layers|attributes|folder over a folder|hard link|every other kind|only lower layers list/;
+  /root|lead up|whiteouts by way|absolute|empty layers|attributes|folder over a folder|hard link|every other kind|only lower layers (?:list|have)/;
 
 testWith(
   { podman: hasProgram("podman") },
@@ -392,6 +426,29 @@ const OTHERWISE: Readonly<
   "a file that was a folder, and is a folder again, in one layer": [
     [[ROOT, folder("d/"), file("d/a")], [ROOT, file("d"), folder("d/"), file("d/b")]],
     { ".": /^40755/, "./d": /^40755/, "./d/b": /size=3/ },
+  ],
+  // umoci gives the folders the time of the unpacking; docker's and podman's overlays have a folder for the link.
+  "a file through a link that only lower layers list": [
+    [
+      [ROOT, folder("usr/"), folder("usr/lib/"), link("lib", "usr/lib"), link("lib64", "lib")],
+      [ROOT, file("lib/x"), file("lib64/d/y")],
+      [ROOT, folder("lib64/d/", { mode: 0o700 }), hard("lib/h", "lib64/d/y")],
+    ],
+    {
+      ".": /^40755/,
+      "./lib": /^120777/,
+      "./lib64": /^120777/,
+      "./usr": /^40755/,
+      "./usr/lib": /^40755 0:0 5000000000$/,
+      "./usr/lib/d": /^40700/,
+      "./usr/lib/d/y": /size=9/,
+      "./usr/lib/h": /size=9/,
+      "./usr/lib/x": /size=5/,
+    },
+  ],
+  "a file through a link that leads nowhere": [
+    [[ROOT, link("a", "d"), file("a/x")]],
+    { ".": /^40755/, "./a": /^120777/, "./d": /^40755 0:0/, "./d/x": /size=3/ },
   ],
   "the root is as the layer has it that listed it last": [
     [[folder("./", { mode: 0o711, uid: 3, mtime: 9 })], [file("a")], [file("b")]],

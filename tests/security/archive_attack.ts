@@ -85,8 +85,9 @@ function attackTest(
     Deno.writeFileSync(`${images}/evil.tar`, archive(attack(decoy)));
     await check(await runEvil(trial), `${images}/.rootfs`);
     assertEquals(difference(before, await manifest(decoy.path)), [], "the decoy has changed");
-    const names = entriesOf(trial.path).map((entry) => entry.name);
-    assertEquals(names, ["containers", "decoy", "images"], "something appeared beside the images");
+    const names = entriesOf(trial.path).map((entry) => entry.name)
+      .filter((name) => name !== "containers");
+    assertEquals(names, ["decoy", "images"], "something appeared beside the images");
     assertEquals(entriesOf(`${trial.path}/containers`), []);
     await assertHostIsAsBefore(host);
   });

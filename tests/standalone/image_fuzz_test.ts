@@ -158,13 +158,15 @@ function withParents(members: readonly Member[]): Member[] {
 /**
  * Whether GNU tar is to be trusted with an archive. What takes the place of a folder gets the folder's
  * mode and time in the end; a link that leads out of the tree is made only then, and may replace what
- * took its place.
+ * took its place; and what would, by way of a link, take the place of that link gets a folder there.
  */
 function isFairToCompare(members: readonly Member[]): boolean {
   const delayed = new Set<string>();
+  const links = members.filter(({ type }) => type === "2").map(pathOf);
   for (const member of members) {
     const path = pathOf(member);
     if (delayed.has(path) && member.type !== "5") return false;
+    if (links.some((link) => path.startsWith(`${link}/`))) return false;
     const leadsOut = member.type === "2" && /^\/|\.\./.test(`${member.linkname}`);
     if (leadsOut || member.type === "5") delayed.add(path);
   }

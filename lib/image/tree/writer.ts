@@ -14,12 +14,14 @@ import {
   S_IFCHR,
   S_IFDIR,
   S_IFIFO,
+  S_IFLNK,
   S_IFMT,
 } from "../../../ffi/constants.ts";
 import {
   close,
   fchmodat,
   fchownat,
+  Fd,
   type FileStatus,
   ftruncate,
   linkat,
@@ -28,6 +30,7 @@ import {
   openat,
   openat2,
   pwriteAll,
+  readlinkatBytes,
   statx,
   symlinkat,
   tryStatx,
@@ -41,11 +44,12 @@ import { SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
 import { warn } from "../../trace.ts";
 import { ArchiveFault } from "../fault.ts";
-import { type ByteString, quoteName, toCString } from "../tar/bytes.ts";
+import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarSink } from "../tar/reader.ts";
 import { type Attributes, setAttributes, settleUnlisted, setXattrs } from "./attributes.ts";
 import { copyContent } from "./copy.ts";
+import { followLinks } from "./follow.ts";
 import { fileMember, identityOf, openContent, specialMember, typeOf } from "./member.ts";
 import { hostile, isWithin, join, type Place, placeOf, split } from "./place.ts";
 import type { View } from "./view.ts";
@@ -59,8 +63,9 @@ export const OPAQUE = "trusted.overlay.opaque";
 /**
  * Writes the members of an archive below a folder, and nowhere else, whatever their names say.
  *
- * Every path is taken relative to the descriptor of that folder; the kernel refuses the parent when
- * the way there leaves the folder or passes through a symbolic link (openat2(2)). The last part is
+ * Every path is taken relative to the descriptor of that folder. Symbolic links on the way are followed
+ * beforehand, by their text, as if the folder were the root (chroot(2)); the kernel refuses the parent when the way
+ * there leaves the folder or passes through a link all the same (openat2(2)). The last part is
  * made anew after what stood there was unlinked, and never followed. So the last of several members
  * with one name wins; only a folder over a folder keeps the content.
  *
@@ -115,7 +120,7 @@ export class TreeWriter implements TarSink, Disposable {
   entry(entry: TarEntry): void {
     this.#entry = entry;
     checkNumbers(entry);
-    const place = placeOf(entry.name, entry.name);
+    const place = this.#settled(placeOf(entry.name, entry.name));
     if (place.leaf === "") {
       if (entry.type !== "folder") {
         throw new ArchiveFault(`is hostile: its root is a ${entry.type}`);
@@ -190,7 +195,7 @@ export class TreeWriter implements TarSink, Disposable {
    */
   hide(path: ByteString, entry: TarEntry): void {
     this.#entry = entry;
-    const place = placeOf(path, entry.name);
+    const place = this.#settled(placeOf(path, entry.name));
     const leaf = toCString(place.leaf);
     const folder = this.#findFolder(place.folder);
     const there = folder === undefined ? undefined : tryStatx(folder, leaf, AT_SYMLINK_NOFOLLOW);
@@ -210,7 +215,7 @@ export class TreeWriter implements TarSink, Disposable {
    */
   hideContents(folder: ByteString, entry: TarEntry): void {
     this.#entry = entry;
-    const path = join(placeOf(folder === "" ? "." : folder, entry.name));
+    const path = this.#followed(join(placeOf(folder === "" ? "." : folder, entry.name)));
     if (this.#findFolder(path) === undefined) {
       if (this.#view?.folder(path) === undefined) return;
       this.#folder(path);
@@ -249,6 +254,37 @@ export class TreeWriter implements TarSink, Disposable {
   /** Whether a new file has the right owner and mode from the beginning: root's, as what is made here is. */
   #isPlain({ uid, gid, mode }: TarEntry): boolean {
     return uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
+  }
+
+  /** A place without symbolic links on the way to it. */
+  #settled(place: Place): Place {
+    const folder = this.#followed(place.folder);
+    return folder === place.folder ? place : { folder, leaf: place.leaf };
+  }
+
+  /** The path of a folder, which need not be there, without symbolic links; those of layers below count, too. */
+  #followed(path: ByteString): ByteString {
+    if (path === "" || this.#open.has(path)) return path;
+    try {
+      this.#keep(path, this.#openBeneath(path, O_PATH | O_DIRECTORY));
+      return path;
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      const mayHaveLinks = error.code === "ELOOP" ||
+        (error.code === "ENOENT" && this.#view !== undefined);
+      // Whatever else is wrong is told when it is opened.
+      if (!mayHaveLinks) return path;
+    }
+    const followed = followLinks(path, (at) => this.#readLink(at));
+    if (followed !== undefined) return followed;
+    throw hostile(this.#entry!.name, "passes through symbolic links that go round in circles");
+  }
+
+  /** What the symbolic link leads to that shows at a path; undefined where none does. */
+  #readLink(path: ByteString): ByteString | undefined {
+    using file = this.#view === undefined ? this.#tryFile(path) : this.#view.file(path);
+    if (file === undefined || (statx(file.number).mode & S_IFMT) !== S_IFLNK) return undefined;
+    return toByteString(readlinkatBytes(file.number, ""));
   }
 
   /** A descriptor of a folder of the tree, made with its parents where there is none. */
@@ -291,13 +327,14 @@ export class TreeWriter implements TarSink, Disposable {
 
   /** What the tree has at a path; undefined also where there is no way to it. */
   #tryStatus(path: ByteString): FileStatus | undefined {
+    using file = this.#tryFile(path);
+    return file === undefined ? undefined : statx(file.number);
+  }
+
+  /** As {@link #tryStatus}, the file itself. */
+  #tryFile(path: ByteString): Fd | undefined {
     try {
-      const fd = this.#openBeneath(path, O_PATH | O_NOFOLLOW);
-      try {
-        return statx(fd);
-      } finally {
-        close(fd);
-      }
+      return new Fd(this.#openBeneath(path, O_PATH | O_NOFOLLOW));
     } catch (error) {
       const absent = error instanceof SysError &&
         ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
@@ -372,7 +409,7 @@ export class TreeWriter implements TarSink, Disposable {
     leaf: Uint8Array<ArrayBuffer>,
     linkname: ByteString,
   ): void {
-    const target = placeOf(linkname, this.#entry!.name, "is a hard link that ");
+    const target = this.#settled(placeOf(linkname, this.#entry!.name, "is a hard link that "));
     const path = join(target);
     if (target.leaf === "") throw hostile(this.#entry!.name, "is a hard link to the root");
     const folder = this.#holderOf(target);
