@@ -1,11 +1,13 @@
-import { SIGNALS } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, SIGNALS } from "../../ffi/constants.ts";
 import { CStringArray } from "../../ffi/cstring.ts";
-import { close, lseekToStart, writeAll } from "../../ffi/file.ts";
+import { close, Fd, lseekToStart, openat, writeAll } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { posix_spawn } from "../../ffi/posix_spawn.ts";
 import {
+  chdir,
   type ExitStatus,
+  fchdir,
   memfd_create,
   pidfd_open,
   pidfd_send_signal,
@@ -20,9 +22,10 @@ import type { HookCall } from "./plan.ts";
  * The state lies in a file of memory rather than in a pipe: a hook that does not read it ends
  * without a SIGPIPE for us, and its size does not matter.
  *
+ * @param folder where it begins, see {@link enterFolder}.
  * @throws {InitError} when it cannot be run, ends with another code than 0, or takes too long.
  */
-export function runHook(hook: HookCall, state: string): void {
+export function runHook(hook: HookCall, state: string, folder: string): void {
   const text = new TextEncoder().encode(state);
   const input = memfd_create("state");
   const bytes = new Uint8Array(new ArrayBuffer(text.length));
@@ -32,7 +35,7 @@ export function runHook(hook: HookCall, state: string): void {
   const argv = new CStringArray(hook.args.length > 0 ? hook.args : [hook.path]);
   const envp = new CStringArray(hook.env);
 
-  const pid = spawn(hook, argv, envp, input);
+  const pid = spawn(hook, argv, envp, input, folder);
   const pidfd = pidfd_open(pid);
   const ended = awaitInput(pidfd, hook.timeout);
   if (!ended) pidfd_send_signal(pidfd, SIGNALS.SIGKILL);
@@ -60,8 +63,33 @@ export function hookRefused({ path }: HookCall, { code }: SysError): InitError {
   return new InitError(`hook "${path}": it cannot be run: ${code}`);
 }
 
-function spawn(hook: HookCall, argv: CStringArray, envp: CStringArray, stdin: number): number {
+/**
+ * Goes to a folder, and back when that is disposed of. Without such a folder, as of a bundle that was removed before
+ * its container, or without a right to it, as root in a user namespace may have none, this process stays where it is:
+ * it does not matter to most hooks.
+ */
+export function enterFolder(path: string): Disposable {
+  using undo = new DisposableStack();
+  const before = undo.use(new Fd(openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
   try {
+    chdir(path);
+    undo.defer(() => fchdir(before.number));
+  } catch (error) {
+    const stays = error instanceof SysError && ["ENOENT", "ENOTDIR", "EACCES"].includes(error.code);
+    if (!stays) throw error;
+  }
+  return undo.move();
+}
+
+function spawn(
+  hook: HookCall,
+  argv: CStringArray,
+  envp: CStringArray,
+  stdin: number,
+  folder: string,
+): number {
+  try {
+    using _entered = enterFolder(folder);
     return posix_spawn(hook.path, argv, envp, { stdin });
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

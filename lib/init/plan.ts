@@ -277,7 +277,8 @@ export type Step =
   | { readonly do: "become root"; readonly label: string }
   | { readonly do: "wait for parent"; readonly label: string }
   /** The createContainer hooks: files of the host. */
-  | { readonly do: "container hooks"; readonly label: string } & ContainerHooks
+  | { readonly do: "container hooks"; readonly label: string; readonly folder: string }
+    & ContainerHooks
   | { readonly do: "tell ready"; readonly label: string }
   /** `listener` is a socket to wait on where the parent does not stay. */
   | { readonly do: "wait for start"; readonly label: string; readonly listener?: number }

@@ -40,14 +40,14 @@ export function hookCall(hook: Hook): HookCall {
  */
 export function runRuntimeHooks(spec: Spec, record: ContainerRecord, pid: number): void {
   const state = (status: State["status"]) => JSON.stringify(hookState(record, spec, status, pid));
-  runAll("prestart", spec.hooks?.prestart, state("created"));
-  runAll("createRuntime", spec.hooks?.createRuntime, state("creating"));
+  runAll("prestart", spec.hooks?.prestart, state("created"), record);
+  runAll("createRuntime", spec.hooks?.createRuntime, state("creating"), record);
 }
 
 /** Runs the poststart hooks; a failure is an error as well. */
 export function runPoststartHooks(spec: Spec, record: ContainerRecord, pid: number): void {
   const state = JSON.stringify(hookState(record, spec, "running", pid));
-  runAll("poststart", spec.hooks?.poststart, state);
+  runAll("poststart", spec.hooks?.poststart, state, record);
 }
 
 /** Runs the poststop hooks: the container is gone already, so each runs and failures are warnings. */
@@ -55,7 +55,7 @@ export function runPoststopHooks(spec: Spec, record: ContainerRecord): void {
   const state = JSON.stringify(hookState(record, spec, "stopped"));
   for (const hook of spec.hooks?.poststop ?? []) {
     try {
-      runHook(hookCall(hook), state);
+      runHook(hookCall(hook), state, record.bundle);
     } catch (error) {
       if (!(error instanceof InitError)) throw error;
       warn(`poststop ${error.message}`);
@@ -113,8 +113,14 @@ export class StartContainerHooks {
   }
 }
 
-function runAll(kind: string, hooks: readonly Hook[] | undefined, state: string): void {
-  for (const hook of hooks ?? []) failing(kind, () => runHook(hookCall(hook), state));
+/** In the bundle, as with runc and crun. */
+function runAll(
+  kind: string,
+  hooks: readonly Hook[] | undefined,
+  state: string,
+  { bundle }: ContainerRecord,
+): void {
+  for (const hook of hooks ?? []) failing(kind, () => runHook(hookCall(hook), state, bundle));
 }
 
 function failing(kind: string, run: () => void): void {

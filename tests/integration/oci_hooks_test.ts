@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from
 import { HOOKS } from "../../lib/oci/hooks.ts";
 import type { Hooks, Linux, NamespaceType } from "../../lib/oci/spec.ts";
 import { defaultProfile } from "../../lib/seccomp/default_profile.ts";
-import { Bundles } from "./support/bundle.ts";
+import { Bundles, mapUsers } from "./support/bundle.ts";
 import { BINARY, entriesOf, exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -148,6 +148,38 @@ cat > /dev/null; ls /proc/self/fd | tr '\\n' ' ' >> "$2"; grep -E '^Sig(Ign|Blk)
   const seen = Deno.readTextFileSync(`${bundle}/rootfs/log`);
   assertMatch(seen, one);
   assertMatch(seen.replace(one, ""), one);
+});
+
+for (const [variant, change] of [["", () => {}], [", in a user namespace", mapUsers]] as const) {
+  Deno.test(`hooks of the host begin in the bundle, those of the start in the working folder${variant}`, async () => {
+    const bundle = await bundles.make("echo program", (spec) => {
+      change(spec);
+      spec.process.cwd = "/tmp";
+      spec.hooks = Object.fromEntries(HOOKS.map((name) => {
+        return [name, [{ path: "/bin/sh", args: ["sh", "-c", `echo ${name} $(pwd)`] }]];
+      }));
+    });
+    // Root of the user namespace is to get there as well.
+    await Deno.chmod(workspace.folder, 0o755);
+    const folderOf = (name: string) => name === "startContainer" ? "/tmp" : bundle;
+    const kinds = HOOKS.map((name) => `${name} ${folderOf(name)}`);
+    const { code, stdout, stderr } = await bundles.command(["run", "-b", bundle, bundles.id()]);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(stdout.split("\n").filter((line) => line.includes(" ")), kinds);
+  });
+}
+
+Deno.test("a hook of a container whose bundle is gone is run all the same", async () => {
+  const bundle = await bundles.make("sleep 100", (spec) => {
+    const args = ["sh", "-c", "cat >/dev/null; echo poststop"];
+    spec.hooks = { poststop: [{ path: "/bin/sh", args }] };
+  });
+  const id = bundles.id();
+  const detached = { through: ["sh", "-c", 'exec "$@" >/dev/null 2>/dev/null </dev/null', "sh"] };
+  assertEquals((await bundles.command(["create", "-b", bundle, id], detached)).code, 0);
+  await Deno.remove(bundle, { recursive: true });
+  const { code, stdout, stderr } = await bundles.command(["delete", "--force", id]);
+  assertEquals([code, stdout, stderr], [0, "poststop\n", ""]);
 });
 
 Deno.test("a failing poststop hook is a warning, and the next one runs", async () => {

@@ -6,7 +6,7 @@ import type { ContainerHooks, StepOf } from "../plan.ts";
 /** Runs hooks in the container's namespaces, in their order; the first that fails ends it. */
 export function runContainerHooks(context: InitContext, step: StepOf<"container hooks">): void {
   const state = stateOf(context, step);
-  for (const hook of step.hooks) runHook(hook, state);
+  for (const hook of step.hooks) runHook(hook, state, step.folder);
 }
 
 /** Hooks for the launcher, which runs those that are files of the container. */

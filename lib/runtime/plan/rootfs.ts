@@ -111,7 +111,10 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   }
   // Files of the host, whose root is still the root.
   const hooks = containerHooks(spec.hooks?.createContainer, "creating", options);
-  if (hooks) plan.push({ do: "container hooks", label: "run the createContainer hooks", ...hooks });
+  if (hooks) {
+    const label = "run the createContainer hooks";
+    plan.push({ do: "container hooks", label, folder: options.bundle, ...hooks });
+  }
   if (own) {
     const way = options.noPivot ? "move root" : "pivot root";
     plan.push({ do: way, label: "make the container's root the root" });
