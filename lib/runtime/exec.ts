@@ -16,13 +16,13 @@ import { programOptions } from "./program_options.ts";
 import { type ContainerFilter, sendListener } from "./seccomp.ts";
 import { DiedEarly, spawn, type Spawned } from "./spawn.ts";
 import type { ContainerState } from "./state.ts";
-import { subFolders } from "./sub_cgroup.ts";
+import { existingSubFolders } from "./sub_cgroup.ts";
 
 /** What one more process in a container is made from. */
 export interface ExecOptions {
   readonly state: ContainerState;
   readonly process: Process;
-  /** Cgroups below the container's to be born in, see {@link subFolders}. */
+  /** Cgroups below the container's to be born in, see {@link existingSubFolders}. */
   readonly cgroups: readonly string[];
   readonly ignorePaused: boolean;
   readonly dieWithParent: boolean;
@@ -67,7 +67,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
   ).number;
   const cgroup = options.cgroups.length > 0
-    ? openCgroup(subFolders(record.cgroups, options.cgroups))
+    ? openCgroup(existingSubFolders(record.cgroups, options.cgroups))
     : openCgroup(record.cgroups).beside(record.init!.pid);
   const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
   const cgroupFolder = cgroup.directoryFd();

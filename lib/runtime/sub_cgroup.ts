@@ -1,4 +1,7 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { tryStatx } from "../../ffi/file.ts";
 import { type CgroupLayout, detectCgroups } from "../cgroup/detect.ts";
+import { inOneWord } from "../cgroup/in_one_word.ts";
 import { placeOf } from "../cgroup/place.ts";
 import { ContainerError } from "../errors.ts";
 
@@ -33,6 +36,21 @@ export function subFolders(
     const { controllers = [], name } = placeOf(folder, layout)?.hierarchy ?? {};
     return name === undefined ? controllers : [...controllers, name, `name=${name}`];
   }
+}
+
+/** As {@link subFolders}; @throws {ContainerError} NotFound as well, where one of them has not been made. */
+export function existingSubFolders(
+  own: readonly string[],
+  words: readonly string[],
+): readonly string[] {
+  const folders = subFolders(own, words);
+  const missing = folders.filter((folder) => tryStatx(AT_FDCWD, folder) === undefined);
+  if (missing.length === 0) return folders;
+  const what = words.map((word) => JSON.stringify(word)).join(", ");
+  throw new ContainerError(
+    `use the cgroup ${what} below the container's: there is no ${JSON.stringify(missing[0])}`,
+    { code: "NotFound", hint: `--cgroup takes one that is there: mkdir -p ${inOneWord(missing)}` },
+  );
 }
 
 /** Begins with a slash, unless it is nothing. */
