@@ -89,8 +89,10 @@ export interface IdRange {
 /** How the folder of a container begins while it is removed: as no id does. */
 const REMOVED = ".removed-";
 
-/** The form of ids and names: they become names of folders and cgroups. */
-const ID = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$/;
+/** The form of ids, which runc and crun take as well: they become names of folders and cgroups, of which none is hidden. */
+const ID = /^[a-zA-Z0-9_+-][a-zA-Z0-9_.+-]{0,127}$/;
+/** That of names, as docker's. */
+const NAME = /^[a-zA-Z0-9]/;
 
 function isContainer({ name, isDirectory }: Deno.DirEntry): boolean {
   return isDirectory && ID.test(name);
@@ -100,12 +102,12 @@ function isContainer({ name, isDirectory }: Deno.DirEntry): boolean {
  * @param what `id` or `name`, for the message.
  * @throws {ContainerError} when a text cannot be a container's id or name.
  */
-export function checkId(text: string, what = "id"): void {
-  if (ID.test(text)) return;
+export function checkId(text: string, what: "id" | "name" = "id"): void {
+  if (ID.test(text) && (what === "id" || NAME.test(text))) return;
+  const start = what === "id" ? "no dot" : "a letter or digit";
   throw new ContainerError(`use ${JSON.stringify(text)} as container ${what}: not allowed`, {
     code: "InvalidArgument",
-    hint:
-      "Begin with a letter or digit and use only letters, digits and _ . + - (at most 128 in all)",
+    hint: `Begin with ${start} and use only letters, digits and _ . + - (at most 128 in all)`,
   });
 }
 

@@ -36,7 +36,7 @@ Deno.test("no name leads out of the folders", async () => {
 
 Deno.test("what lies in the state folder and is no container's is left alone", async () => {
   await attack(workspace, async ({ folder }) => {
-    const strange = ["link-to-decoy", "-dash", "with space"].map((name) => `${STATE}/${name}`);
+    const strange = ["link-to-decoy", "with,comma", "with space"].map((name) => `${STATE}/${name}`);
     await Deno.symlink(folder, strange[0]);
     await Deno.mkdir(strange[1]);
     await Deno.mkdir(strange[2]);

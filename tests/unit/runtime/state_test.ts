@@ -92,10 +92,31 @@ Deno.test(
     }),
 );
 
-for (const id of ["../x", "a/b", ".", "..", "", "-x", "a,b", "a:b", "a b", "x".repeat(129), "ä"]) {
+for (
+  const id of [
+    "../x",
+    "a/b",
+    ".",
+    "..",
+    "",
+    ".x",
+    ".removed-x",
+    "a,b",
+    "a:b",
+    "a b",
+    "x".repeat(129),
+    "ä",
+  ]
+) {
   Deno.test(`${JSON.stringify(id.slice(0, 20))} is no id`, () => {
     assertThrows(() => checkId(id), ContainerError, "not allowed");
   });
 }
 
-Deno.test("letters, digits and _ . + - make an id", () => checkId("A9_x.y+z-0"));
+Deno.test("letters, digits and _ . + - make an id, and a name that begins with one of the former", () => {
+  for (const id of ["A9_x.y+z-0", "_x", "+x", "-x", "--", "a.."]) checkId(id);
+  checkId("A9_x.y+z-0", "name");
+  for (const name of ["_x", "+x", "-x", ".x"]) {
+    assertThrows(() => checkId(name, "name"), ContainerError, "not allowed");
+  }
+});
