@@ -36,8 +36,9 @@ export function getContainer(root: StateRoot, id: string): ContainerState {
 export function statusOf({ record }: ContainerState): State["status"] {
   if (record.init === undefined) return "creating";
   if (!isAlive(record.init)) return "stopped";
-  if (!record.started) return record.built ? "created" : "creating";
-  return cgroupOf(record).isFrozen() ? "paused" : "running";
+  if (!record.started && !record.built) return "creating";
+  if (cgroupOf(record).isFrozen()) return "paused";
+  return record.started ? "running" : "created";
 }
 
 /** @throws {ContainerError} WrongState for a container that has ended. */
@@ -77,7 +78,9 @@ export function describeState(state: ContainerState): State {
 }
 
 /**
- * Sends a signal to a container's first process, to that very process and no later one of its number.
+ * Sends a signal to a container's first process, to that very process and no later one of its number. One that waits
+ * for its start is killed by each signal that would end the program: it heeds none, and as the first of its pid
+ * namespace it would not see them.
  *
  * @throws {ContainerError} when it does not run.
  */
@@ -87,19 +90,42 @@ export function signalContainer(state: ContainerState, signal: number): void {
     if (init === undefined) throw notRunning(id);
     using pidfd = new Fd(pidfd_open(init.pid));
     if (!isAlive(init)) throw notRunning(id);
-    pidfd_send_signal(pidfd.number, signal);
+    pidfd_send_signal(pidfd.number, meantFor(state, signal));
   } catch (error) {
     if (error instanceof SysError && error.code === "ESRCH") throw notRunning(id);
     throw error;
   }
 }
 
-/** Sends a signal to all processes of a container. */
-export function signalAll(state: ContainerState, signal: number): void {
+/** Sends a signal to all processes of a container, with what {@link signalContainer} makes of it. */
+export function signalAll(state: ContainerState, sent: number): void {
+  const signal = meantFor(state, sent);
   if (signal === SIGNALS.SIGKILL && state.record.cgroups.length > 0) {
     return cgroupOf(state.record).kill();
   }
   signalMembers(() => membersOf(state), signal);
+}
+
+/** Those that end nobody by default (signal(7)); 0 asks whether there is a process. */
+const HARMLESS: readonly number[] = [
+  0,
+  SIGNALS.SIGCHLD,
+  SIGNALS.SIGCONT,
+  SIGNALS.SIGSTOP,
+  SIGNALS.SIGTSTP,
+  SIGNALS.SIGTTIN,
+  SIGNALS.SIGTTOU,
+  SIGNALS.SIGURG,
+  SIGNALS.SIGWINCH,
+];
+
+function meantFor(state: ContainerState, signal: number): number {
+  return HARMLESS.includes(signal) || !waitsForStart(state) ? signal : SIGNALS.SIGKILL;
+}
+
+/** Whether its first process is not the program yet, and waits for that; be it paused. */
+export function waitsForStart({ record }: ContainerState): boolean {
+  return record.built === true && !record.started && isAlive(record.init);
 }
 
 function notRunning(id: string): ContainerError {

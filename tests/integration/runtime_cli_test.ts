@@ -7,7 +7,7 @@ import { poll, POLLIN } from "../../ffi/poll.ts";
 import { accept, bindAndListen, recvmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { identify } from "../../lib/runtime/process_identity.ts";
-import { BINARY, entriesOf, exists, isInstalled, STATE } from "./support/project.ts";
+import { BINARY, entriesOf, exists, host, isInstalled, STATE } from "./support/project.ts";
 import { type Changes, Runtime } from "./support/runtime.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -283,6 +283,36 @@ Deno.test("kill takes names, numbers, real-time signals and --all", async () => 
   await runtime.delete("sig");
 });
 
+Deno.test("a container that was not started ends at each signal that ends a program", async () => {
+  for (const words of [[], ["TERM"], ["INT"], ["USR1"], ["RTMIN+3"]]) {
+    await runtime.create("waiting", ["sleep", "1000"]);
+    for (const harmless of ["0", "WINCH", "CHLD", "CONT"]) {
+      await runtime.ok("kill", "waiting", harmless);
+      await runtime.ok("kill", "--all", "waiting", harmless);
+    }
+    assertEquals((await runtime.state("waiting")).status, "created");
+    await runtime.ok("kill", ...words.length > 0 ? [] : ["--all"], "waiting", ...words);
+    await runtime.becomes("stopped", "waiting");
+    await runtime.fails(/it is stopped, not created/, "start", "waiting");
+    await runtime.ok("delete", "waiting");
+  }
+});
+
+Deno.test("an id may begin with _, + or -, which follows --, and never with a dot", async () => {
+  for (const id of ["_a", "+a", "-a", "--"]) {
+    const bundle = await runtime.bundle(["sleep", "1000"]);
+    await runtime.createFrom(bundle, id, "--");
+    await runtime.ok("start", "--", id);
+    assertEquals(await runtime.ok("exec", "--", id, "echo", "-n", "in"), "in");
+    assertEquals(await runtime.ok("list", "-q"), id);
+    await runtime.ok("kill", "--", id, "KILL");
+    await until("it is stopped", async () => /stopped/.test(await runtime.ok("state", "--", id)));
+    await runtime.ok("delete", "--", id);
+  }
+  const bundle = await runtime.bundle(["true"]);
+  await runtime.fails(/as container id: not allowed/, "create", "--bundle", bundle, ".a");
+});
+
 Deno.test("kill --all reaches processes that the first one has left", async () => {
   const shared = { linux: { namespaces: [{ type: "mount" as const }, { type: "uts" as const }] } };
   const bundle = await runtime.create("orphans", ["sh", "-c", "sleep 3000 & echo $!"], shared);
@@ -396,6 +426,18 @@ Deno.test("pause stops all processes, resume lets them go on", async () => {
   await runtime.delete("paused");
 });
 
+Deno.test("a created container that is paused is told as such, resumed, and started then", async () => {
+  await runtime.create("early", ["sleep", "1000"]);
+  await runtime.ok("pause", "early");
+  assertEquals((await runtime.state("early")).status, "paused");
+  await runtime.fails(/it is paused, not created/, "start", "early");
+  await runtime.ok("resume", "early");
+  assertEquals((await runtime.state("early")).status, "created");
+  await runtime.ok("start", "early");
+  assertEquals((await runtime.state("early")).status, "running");
+  await runtime.delete("early");
+});
+
 Deno.test("exec --ignore-paused waits in a paused container", async () => {
   await runtime.sleeper("paused");
   await runtime.ok("pause", "paused");
@@ -441,6 +483,21 @@ Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, priv
   await runtime.fails(/the command is missing/, "exec", "ex");
   await runtime.fails(/container does not exist/, "exec", "missing", "true");
   await runtime.delete("ex");
+});
+
+Deno.test("exec --cgroup: one below the container's, and one that is not there is told", async () => {
+  await runtime.sleeper("sub");
+  const told = await runtime.fails(
+    /^gocontainer: use the cgroup "some\/where" below the container's: there is no ".*\/sub\/some\/where"$/m,
+    ...["exec", "--cgroup", "some/where", "sub", "true"],
+  );
+  const advice = told.stderr.match(/^--cgroup takes one that is there: (mkdir -p .*)$/m);
+  assert(advice, told.stderr);
+  // What it says to do is done.
+  await host("bash", "-c", advice[1]);
+  const own = ["exec", "--cgroup", "some/where", "sub", "cat", "/proc/self/cgroup"];
+  for (const line of (await runtime.ok(...own)).split("\n")) assertMatch(line, /\/some\/where$/);
+  await runtime.delete("sub");
 });
 
 Deno.test("exec --process reads all of the process from a file", async () => {

@@ -10,6 +10,7 @@ import {
   signalAll,
   signalContainer,
   statusOf,
+  waitsForStart,
 } from "../../runtime/container.ts";
 import type { StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
@@ -40,7 +41,11 @@ export function killCommand(args: Arguments, global: GlobalOptions): number {
   const [, positional, ...more] = args.rest;
   if (more.length > 0) throw new UsageError(`read the arguments: "${more.join(" ")}" is too many`);
   const signal = parseSignal(args.text("signal") ?? positional ?? "SIGTERM");
-  const state = getContainer(openRoot(global), id);
+  const root = openRoot(global);
+  let state = getContainer(root, id);
+  // A start meanwhile would have the program get what is for who waits for it.
+  using lock = waitsForStart(state) ? state.lock() : undefined;
+  if (lock !== undefined) state = getContainer(root, id);
   if (args.flag("all")) signalAll(state, signal);
   else signalContainer(state, signal);
   return 0;
