@@ -64,7 +64,7 @@ export function parseCgroupMounts(
   const byIdentity = new Map<string, Hierarchy>();
   for (const line of mountinfo.split("\n")) {
     if (!line.includes(" - cgroup")) continue;
-    const hierarchy = parseMount(line, readControllers);
+    const hierarchy = parseMount(line);
     if (!hierarchy) continue;
     const identity = hierarchy.version === 2
       ? "cgroup2"
@@ -74,23 +74,24 @@ export function parseCgroupMounts(
       byIdentity.set(identity, hierarchy);
     }
   }
-  const hierarchies = [...byIdentity.values()];
+  // Of that mount alone: an ordinary user may not get to others, such as those of somebody's chroot.
+  const hierarchies = [...byIdentity.values()].map((hierarchy) =>
+    hierarchy.version === 1 ? hierarchy : {
+      ...hierarchy,
+      controllers: readControllers(hierarchy.mountpoint).split(/\s+/).filter(Boolean),
+    }
+  );
   const v1 = hierarchies.some(({ version }) => version === 1);
   const v2 = hierarchies.some(({ version }) => version === 2);
   return { kind: v1 ? (v2 ? "hybrid" : "v1") : v2 ? "v2" : "none", hierarchies };
 }
 
-function parseMount(
-  line: string,
-  readControllers: (mountpoint: string) => string,
-): Hierarchy | undefined {
+/** Of one of version 2 without its controllers. */
+function parseMount(line: string): Hierarchy | undefined {
   const [before = "", after = ""] = line.split(" - ");
   const mountpoint = unescape(before.split(" ")[4] ?? "");
   const [type, , options = ""] = after.split(" ");
-  if (type === "cgroup2") {
-    const controllers = readControllers(mountpoint).split(/\s+/).filter(Boolean);
-    return { version: 2, mountpoint, controllers };
-  }
+  if (type === "cgroup2") return { version: 2, mountpoint, controllers: [] };
   if (type !== "cgroup") return undefined;
   const words = options.split(",");
   const controllers = words.filter((word) => V1_CONTROLLERS.has(word));
