@@ -8,7 +8,7 @@ import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
 import { type Freezer, freezeWhole, thawTree } from "./freezer.ts";
-import { applyLimits, limitDevices, refuseLimits, updateLimits } from "./limits.ts";
+import { applyLimits, limitDevices, type Maker, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
 import type { OomReport } from "./oom.ts";
 import { ownFolder } from "./own.ts";
@@ -64,8 +64,8 @@ export class Cgroup {
   readonly #layout: CgroupLayout;
   #spared: readonly string[];
   #denied: readonly Place[] = [];
-  /** Whether whoever makes it has no right to more than what was given to him. */
-  #byUser = false;
+  /** Who has no right to more than what was given to him. */
+  #maker: Maker | undefined;
 
   /** Use {@link planCgroup} or {@link openCgroup}. */
   constructor(places: readonly Place[], layout: CgroupLayout, spared: readonly string[] = []) {
@@ -92,11 +92,11 @@ export class Cgroup {
   /**
    * Makes the folders, mkdir(2) in each hierarchy. A failure leaves none of them.
    *
-   * @param options.ifAllowed whether to do without those hierarchies that there is no right to.
+   * @param maker whoever does without those hierarchies that he has no right to.
    * @throws {ContainerError} InUse for a cgroup that has processes or is frozen, Unsupported where
    * cgroups are read-only.
    */
-  create(options: { readonly ifAllowed?: boolean } = {}): void {
+  create(maker?: Maker): void {
     const [first] = this.folders;
     if (first === undefined) {
       return warn("no cgroup hierarchy is mounted, so nothing is limited or counted");
@@ -107,8 +107,9 @@ export class Cgroup {
       check: "cat /proc/<pid>/cgroup",
     }), () => {
       const all = this.#layout.kind === "v2";
-      const { before, denied } = createFolders(this.#places, { all, ...options });
-      this.#byUser = options.ifAllowed ?? false;
+      const ifAllowed = maker !== undefined;
+      const { before, denied } = createFolders(this.#places, { all, ifAllowed });
+      this.#maker = maker;
       this.#spared = before;
       this.#denied = denied;
       this.#places = this.#places.filter((place) => !denied.includes(place));
@@ -121,13 +122,14 @@ export class Cgroup {
    * nothing is said of them: except by who is not root, who may not, and whose containers can make no node.
    *
    * @param optional what may be left out where it cannot be had.
-   * @throws {ContainerError} Unsupported for what cannot be had here, InvalidSpec for what
-   * contradicts itself, InvalidArgument for what the kernel refuses.
+   * @throws {ContainerError} NotAllowed for a named cgroup that {@link create} was not allowed to make, Unsupported
+   * for what cannot be had here, InvalidSpec for what contradicts itself, InvalidArgument for what the kernel refuses.
    */
   apply(resources: Resources, optional: Optional = {}): void {
-    refuseLimits(this.#places, this.#denied, resources);
-    applyLimits(this.#places, resources, optional);
-    if (!this.#byUser) limitDevices(this.#places, resources, optional);
+    const maker = this.#maker;
+    const denied = maker && this.#denied.length > 0 ? { places: this.#denied, maker } : undefined;
+    applyLimits(this.#places, resources, optional, denied);
+    if (maker === undefined) limitDevices(this.#places, resources, optional);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { readFile } from "../../ffi/file.ts";
 import type { Resources } from "../oci/spec.ts";
 import { ContainerError } from "../errors.ts";
-import { step } from "../trace.ts";
+import { step, warn } from "../trace.ts";
 import { readIfThere, writeFile } from "./cgroupfs.ts";
 import { deviceRules } from "./devices.ts";
 import { controllerHint, type Optional, tellMissing } from "./missing.ts";
@@ -50,33 +50,58 @@ interface Group {
   readonly settings: readonly (Setting | Impossible)[];
 }
 
+/** Who makes a cgroup without root's rights. */
+export interface Maker {
+  /** His number on the host. */
+  readonly user: number;
+  /** Whether he has named the cgroup: then it is that one which he wants to be limited. */
+  readonly named: boolean;
+}
+
+/** Places that may not be made, and who has tried to. */
+export interface Denied {
+  readonly places: readonly Place[];
+  readonly maker: Maker;
+}
+
 /** Writes the limits of a cgroup that nothing has joined yet. */
 export function applyLimits(
   places: readonly Place[],
   resources: Resources,
   optional: Optional,
+  denied?: Denied,
 ): void {
-  for (const group of groups(places, resources)) writeGroup(group, optional);
+  const there = denied === undefined ? groups(places, resources) : withoutDenied(
+    groups([...places, ...denied.places], resources),
+    places.length === 0,
+    denied,
+  );
+  for (const group of there) writeGroup(group, optional);
 }
 
-/** @throws {ContainerError} NotAllowed when there is a limit for one of the places that may not be made. */
-export function refuseLimits(
-  places: readonly Place[],
-  denied: readonly Place[],
-  resources: Resources,
-): void {
-  for (const { place, settings } of groups([...places, ...denied], resources)) {
-    if (place === undefined || !denied.includes(place)) continue;
-    throw new ContainerError(
-      `apply linux.resources.${settings[0]!.field}: user ${Deno.uid()} may not make the cgroup ` +
-        JSON.stringify(place.folder),
-      {
-        code: "NotAllowed",
-        hint: "Leave linux.resources out, name a cgroup of the user's own in linux.cgroupsPath, " +
-          "or run as root",
-      },
-    );
+/**
+ * The limits less those for places that may not be made: they are a warning, as with crun, for engines give some of
+ * their own accord.
+ *
+ * @param none whether there is no other place.
+ * @throws {ContainerError} NotAllowed when the cgroup was named.
+ */
+function withoutDenied(all: readonly Group[], none: boolean, { places, maker }: Denied): Group[] {
+  const isDenied = ({ place }: Group) => none || place !== undefined && places.includes(place);
+  const refused = all.filter(isDenied);
+  if (refused.length === 0) return [...all];
+  const fields = refused.map(({ settings }) => `linux.resources.${settings[0]!.field}`);
+  const { folder } = refused[0].place ?? places[0];
+  const why = `user ${maker.user} may not make the cgroup ${JSON.stringify(folder)}`;
+  if (maker.named) {
+    throw new ContainerError(`apply ${fields[0]}: ${why}`, {
+      code: "NotAllowed",
+      hint: "Leave linux.resources out, name a cgroup of the user's own in linux.cgroupsPath, " +
+        "or run as root",
+    });
   }
+  warn(`the container goes without ${fields.join(" and ")}: ${why}`);
+  return all.filter((group) => !isDenied(group));
 }
 
 /**

@@ -113,7 +113,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   replaceFile(state.record.config, text, 0o600);
 
   using holder = scope && makeScope(scope, id, spec);
-  cgroup.create({ ifAllowed: user !== undefined });
+  cgroup.create(user === undefined ? undefined : { user, named: cgroupsPath !== undefined });
   if (cgroupsPath !== undefined && cgroup.denied.length > 0) {
     warn(
       `the container goes without the cgroup of linux.cgroupsPath, "${cgroup.denied[0]}", which ` +

@@ -379,7 +379,8 @@ const REFUSED: readonly (readonly [string, (spec: FilledSpec) => void, RegExp])[
       syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }],
     };
   }, /apply linux\.seccomp: only root can hand over the listener/],
-  ["a limit of memory", (spec) => {
+  ["a limit of memory for a cgroup of root's", (spec) => {
+    spec.linux.cgroupsPath = "/of-root/this";
     spec.linux.resources = { memory: { limit: 100_000_000 } };
   }, /linux\.resources\.memory\.limit: user 61234 may not make the cgroup.*\n.*linux\.cgroupsPath/],
   ["a higher limit of files", (spec) => {
@@ -417,6 +418,14 @@ testWith(
     assertMatch(
       named.stderr,
       /warning: .* goes without the cgroup of linux\.cgroupsPath, "[^"]*\/of-root\/this"/,
+    );
+    const limited = await user.runs("echo ran", (spec) => {
+      spec.linux.resources = { memory: { limit: 100_000_000 }, cpu: { shares: 100 } };
+    });
+    assertEquals([limited.code, limited.stdout], [0, "ran\n"], limited.stderr);
+    assertMatch(
+      limited.stderr,
+      /^gocontainer: warning: the container goes without linux\.resources\.cpu\.shares and linux\.resources\.memory\.limit: user 61234 may not make the cgroup ".*\/user-61234\/.*"\n$/,
     );
   },
 );
