@@ -216,6 +216,16 @@ export class Cgroup {
     return this.#pids(ENOUGH);
   }
 
+  /** Whether there are processes in the cgroup or below it, be it of pid namespaces in which this process sees none. */
+  isPopulated(): boolean {
+    const unified = v2Place(this.#places)?.folder;
+    const events = unified && readIfThere(`${unified}/cgroup.events`);
+    if (events !== undefined) return /^populated 1$/m.test(events);
+    // A zombie counts as well, which goes in a moment.
+    const old = v1Place(this.#places, "pids")?.folder;
+    return old !== undefined && Number(readIfThere(`${old}/pids.current`) ?? 0) > 0;
+  }
+
   #pids(timeout?: number): number[] {
     return [...new Set(this.folders.flatMap((folder) => pidsBelow(folder, timeout)))];
   }

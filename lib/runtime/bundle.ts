@@ -17,7 +17,14 @@ import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
 import type { Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
-import { configOf, endContainer, getContainer, signalAll, statusOf } from "./container.ts";
+import {
+  configOf,
+  endContainer,
+  getContainer,
+  requireHere,
+  signalAll,
+  statusOf,
+} from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";
 import { hostIdsOf } from "./id_mappings.ts";
@@ -240,6 +247,7 @@ function claimStart(
       code: "WrongState",
     });
   }
+  requireHere(state, "start");
   const spec = configOf(state);
   if (spec.process === undefined) throw withoutProcess(`start "${record.id}"`);
   withFolder(state, (folder) => connect(channel, `${folder}/${START_SOCKET}`));

@@ -12,8 +12,8 @@ import { parseJSON } from "../json.ts";
 import { runPoststopHooks } from "./hooks.ts";
 import { membersOf } from "./members.ts";
 import { removeRdtGroups } from "./intel_rdt.ts";
-import { isAlive } from "./process_identity.ts";
-import type { ContainerState, StateRoot } from "./state.ts";
+import { hasEnded, isAlive, isForeign, numberHere } from "./process_identity.ts";
+import type { ContainerRecord, ContainerState, StateRoot } from "./state.ts";
 import { removeScope } from "./systemd_scope.ts";
 import { detachRoot } from "./trees.ts";
 
@@ -35,10 +35,32 @@ export function getContainer(root: StateRoot, id: string): ContainerState {
 /** Where a container is in its life (runtime.md, "State"). */
 export function statusOf({ record }: ContainerState): State["status"] {
   if (record.init === undefined) return "creating";
-  if (!isAlive(record.init)) return "stopped";
+  if (!isAlive(record.init) && !isElsewhere(record)) return "stopped";
   if (!record.started && !record.built) return "creating";
   if (cgroupOf(record).isFrozen()) return "paused";
   return record.started ? "running" : "created";
+}
+
+/**
+ * Whether a container's first process lives in another pid namespace than it would be looked for in: those who share
+ * the state folder need not share that one.
+ */
+function isElsewhere(record: ContainerRecord): boolean {
+  const { init } = record;
+  if (init === undefined || !isForeign(init)) return false;
+  return numberHere(init) !== undefined || (!hasEnded(init) && cgroupOf(record).isPopulated());
+}
+
+/**
+ * @param action what takes the container's processes, whose numbers are those of the pid namespace it was made in.
+ * @throws {ContainerError} NotAllowed when that is another one than this process's.
+ */
+export function requireHere({ record }: ContainerState, action: string): void {
+  if (!isElsewhere(record)) return;
+  throw new ContainerError(`${action} container "${record.id}": it is in another pid namespace`, {
+    code: "NotAllowed",
+    hint: "Do that where it was made",
+  });
 }
 
 /** @throws {ContainerError} WrongState for a container that has ended. */
@@ -71,7 +93,7 @@ export function describeState(state: ContainerState): State {
     id: record.id,
     status,
     // runc prints 0 for a stopped one, and engines expect the member.
-    pid: alive ? record.init!.pid : 0,
+    pid: alive ? numberHere(record.init!) ?? 0 : 0,
     bundle: record.bundle,
     ...(record.annotations ? { annotations: record.annotations } : {}),
   };
@@ -86,6 +108,7 @@ export function describeState(state: ContainerState): State {
  */
 export function signalContainer(state: ContainerState, signal: number): void {
   const { init, id } = state.record;
+  requireHere(state, "signal");
   try {
     if (init === undefined) throw notRunning(id);
     using pidfd = new Fd(pidfd_open(init.pid));
@@ -99,6 +122,7 @@ export function signalContainer(state: ContainerState, signal: number): void {
 
 /** Sends a signal to all processes of a container, with what {@link signalContainer} makes of it. */
 export function signalAll(state: ContainerState, sent: number): void {
+  requireHere(state, "signal");
   const signal = meantFor(state, sent);
   if (signal === SIGNALS.SIGKILL && state.record.cgroups.length > 0) {
     return cgroupOf(state.record).kill();
@@ -152,6 +176,7 @@ export function deleteContainer(state: ContainerState, force = false): void {
         hint: `End it first (kill ${record.id} KILL), or delete it by force (delete --force)`,
       });
     }
+    requireHere(state, "delete");
     endContainer(state);
   }
   const spec = readConfig(state);

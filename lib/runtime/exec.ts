@@ -5,7 +5,7 @@ import { ContainerError, SysError } from "../errors.ts";
 import { parseList } from "../oci/list_format.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
-import { statusOf, waitsForStart } from "./container.ts";
+import { requireHere, statusOf, waitsForStart } from "./container.ts";
 import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
 import { buildExecPlan } from "./plan/exec.ts";
 import { canLaunchFromOutside } from "./plan/launching.ts";
@@ -53,6 +53,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     );
   }
 
+  requireHere(state, "run in");
   if (waitsForStart(state)) checkWaiting(options);
 
   using transient = new DisposableStack();

@@ -34,13 +34,14 @@ export function isAlive(process: ProcessIdentity | undefined): boolean {
  */
 export function hasEnded(process: ProcessIdentity): boolean {
   if (!isForeign(process)) return !isAlive(process);
-  return ownNamespace() === INITIAL && !isAnywhere(process);
+  return ownNamespace() === INITIAL && numberHere(process) === undefined;
 }
 
 /** PROC_PID_INIT_INO, include/linux/proc_ns.h. */
 const INITIAL = 0xeffffffc;
 
-function isForeign({ namespace }: ProcessIdentity): boolean {
+/** Whether it goes by its number in another pid namespace than this process's. */
+export function isForeign({ namespace }: ProcessIdentity): boolean {
   return namespace !== undefined && namespace !== ownNamespace();
 }
 
@@ -51,12 +52,17 @@ function ownNamespace(): number {
   return own ??= Number(statx(AT_FDCWD, "/proc/self/ns/pid", 0).ino);
 }
 
-/** Whether there is a process of that number in its own namespace, which NSpid has last (proc_pid_status(5)). */
-function isAnywhere({ pid, startTime }: ProcessIdentity): boolean {
-  const innermost = new RegExp(`^NSpid:.*\\t${pid}$`, "m");
-  return [...Deno.readDirSync("/proc")].some(({ name }) =>
-    /^\d+$/.test(name) && innermost.test(readIfThere(`/proc/${name}/status`)) &&
-    identify(Number(name))?.startTime === startTime
+/**
+ * The number that a live process has here, where it has one: in the initial namespace each has. What it is called
+ * elsewhere tells NSpid (proc_pid_status(5)).
+ */
+export function numberHere(process: ProcessIdentity): number | undefined {
+  if (!isForeign(process)) return isAlive(process) ? process.pid : undefined;
+  const { pid, startTime } = process;
+  const elsewhere = new RegExp(`^NSpid:.*\\t${pid}\\b`, "m");
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).find((number) =>
+    number > 0 && elsewhere.test(readIfThere(`/proc/${number}/status`)) &&
+    identify(number)?.startTime === startTime
   );
 }
 

@@ -346,6 +346,55 @@ Deno.test("a process that has the number of one that ended is not the container"
   await other.status;
 });
 
+const OTHER_PIDS = ["unshare", "--pid", "--fork", "--mount-proc"];
+
+Deno.test("a container of another pid namespace is told to run, and left to those in there", async () => {
+  const other = { through: OTHER_PIDS };
+  await runtime.sleeper("far");
+  const listed = await runtime.run(["list", "--format", "json"], other);
+  const [{ status, pid }] = JSON.parse(listed.stdout);
+  assertEquals([status, pid], ["running", 0]);
+  const REFUSED: readonly [string[], RegExp][] = [
+    [
+      ["kill", "far", "KILL"],
+      /^gocontainer: signal container "far": it is in another pid namespace$/m,
+    ],
+    [["kill", "--all", "far", "KILL"], /signal container "far": it is in another pid namespace/],
+    [["exec", "far", "true"], /run in container "far": it is in another pid namespace/],
+    [["delete", "far"], /delete container "far": it is running, not stopped/],
+    [["delete", "--force", "far"], /delete container "far": it is in another pid namespace/],
+  ];
+  for (const [words, why] of REFUSED) {
+    const { code, stderr } = await runtime.run(words, other);
+    assert(code !== 0, words.join(" "));
+    assertMatch(stderr, why);
+  }
+  assertEquals((await runtime.state("far")).status, "running");
+  await runtime.ok("kill", "far", "KILL");
+  await runtime.becomes("stopped", "far");
+  const state = await runtime.run(["state", "far"], other);
+  assertMatch(state.stdout, /"status": "stopped"/);
+  assertEquals((await runtime.run(["delete", "far"], other)).code, 0);
+});
+
+Deno.test("a container of a pid namespace below is told with the number that it has here", async () => {
+  const bundle = await runtime.bundle(["sleep", "1000"]);
+  const script = `exec </dev/null >/dev/null 2>&1; "$@"; touch ${bundle}/made; exec sleep 1000`;
+  const inside = runtime.start(["run", "--detach", "--bundle", bundle, "below"], {
+    through: [...OTHER_PIDS, "--kill-child", "sh", "-c", script, "sh"],
+  });
+  await until("it is made", () => exists(`${bundle}/made`));
+  const { status, pid } = await runtime.state("below");
+  assertEquals(status, "running");
+  assertEquals(Deno.readTextFileSync(`/proc/${pid}/cmdline`), "sleep\x001000\x00");
+  await runtime.fails(/it is in another pid namespace/, "kill", "below");
+  // With whoever made the namespace all that is in it ends.
+  inside.kill("SIGKILL");
+  await inside.end();
+  await runtime.becomes("stopped", "below");
+  await runtime.ok("delete", "below");
+});
+
 Deno.test("list: a table, ids, and the JSON that engines read", async () => {
   const bundle = await runtime.sleeper("listed", { annotations: { a: "b" } });
   await runtime.create("listed2", ["true"]);

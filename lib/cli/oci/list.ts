@@ -5,6 +5,7 @@ import { ContainerError, UsageError } from "../../errors.ts";
 import { findProgram } from "../../program.ts";
 import { configOf, getContainer, statusOf } from "../../runtime/container.ts";
 import { membersOf } from "../../runtime/members.ts";
+import { numberHere } from "../../runtime/process_identity.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
@@ -69,7 +70,7 @@ function describe(state: ContainerState): Listed | undefined {
   return {
     ociVersion: record.ociVersion,
     id: record.id,
-    pid: alive ? record.init!.pid : 0,
+    pid: alive ? numberHere(record.init!) ?? 0 : 0,
     status,
     bundle: record.bundle,
     rootfs: rootfsOf(state),
