@@ -3,6 +3,7 @@ import { describeOptions, parseArguments } from "./lib/cli/arguments.ts";
 import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
 import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
+import { NobodyReads, print } from "./lib/cli/output.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
 import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./lib/errors.ts";
 import { sendWarnings, tell, warn } from "./lib/trace.ts";
@@ -68,11 +69,11 @@ async function manage(words: readonly string[]): Promise<number> {
   const args = parseArguments(RUN_OPTIONS, words[0] === "run" ? words.slice(1) : words);
   isDebug = args.flag("debug") ?? false;
   if (args.flag("version")) {
-    console.log(versionText());
+    print(versionText());
     return 0;
   }
   if (args.flag("h") || args.flag("help")) {
-    console.log(usageOfRun());
+    print(usageOfRun());
     return 0;
   }
   const isRun = words[0] === "run";
@@ -108,7 +109,7 @@ async function runCommand(
   const args = parseArguments([...command.options, ...COMMON_OPTIONS], words, "anywhere");
   isDebug = args.flag("debug") ?? false;
   if (args.flag("h") || args.flag("help")) {
-    console.log(usage());
+    print(usage());
     return 0;
   }
   const { least = 0, most = Infinity } = command.words ?? {};
@@ -133,13 +134,14 @@ async function runtime(words: readonly string[]): Promise<number> {
     const { options, args } = oci.readGlobalOptions(words);
     // Where there is a log, stderr is the container's own, as engines keep it.
     if (options.log !== undefined) sendWarnings((message) => oci.log(options, "warning", message));
-    if (args.flag("version")) console.log(versionText());
-    else if (args.flag("help")) console.log(oci.runtimeUsage());
+    if (args.flag("version")) print(versionText());
+    else if (args.flag("help")) print(oci.runtimeUsage());
     else return await oci.runRuntimeCommand(args.rest, options);
     return 0;
   } catch (error) {
     const { options, args } = oci.readableGlobalOptions(words);
     const first = withoutUndo(error);
+    if (first instanceof NobodyReads) throw first;
     const message = oci.engineMessage(first);
     oci.log(options, "error", message);
     tell(`gocontainer: ${message}`);
@@ -162,6 +164,7 @@ function requireRoot(): void {
 
 /** The only place that prints an error and decides the exit code; of several errors it is the first's. */
 async function report(error: unknown, debug: boolean): Promise<number> {
+  if (error instanceof NobodyReads) return NobodyReads.exitCode;
   if (error instanceof AggregateError) {
     const codes: number[] = [];
     for (const one of error.errors) codes.push(await report(one, debug));

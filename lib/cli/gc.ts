@@ -1,6 +1,7 @@
 import { collectGarbage, tellFailures } from "../container/gc.ts";
 import { StateRoot } from "../runtime/state.ts";
 import type { Command } from "./command.ts";
+import { print } from "./output.ts";
 
 export const gc: Command = {
   synopsis: ["gc"],
@@ -11,7 +12,7 @@ export const gc: Command = {
     const root = StateRoot.open();
     using _lock = root.lock();
     const { collected, failures } = collectGarbage(root);
-    for (const id of collected) console.log(id);
+    for (const id of collected) print(id);
     const [first, ...others] = failures;
     tellFailures(others);
     if (first !== undefined) throw first;

@@ -244,6 +244,34 @@ Deno.test("-h and --help tell the usage on standard output", async () => {
   }
 });
 
+/** Commands that write what they have found to standard output, and the code when they fail. */
+const WRITING: readonly (readonly [words: string, failed: number])[] = [
+  ["images", 125],
+  ["inspect alpine", 125],
+  ["df", 125],
+  ["save made:1", 125],
+  ["-h", 125],
+  ["-version", 125],
+  ["list", 1],
+  ["features", 1],
+];
+
+for (const [words, failed] of WRITING) {
+  Deno.test(`"${words}" tells that standard output takes nothing, and ends quietly where nobody reads`, async () => {
+    await workspace.run(["import", "images/alpine.tar.gz", "made:1"]);
+    const runTo = (script: string) =>
+      workspace.run(words.split(" "), { through: ["sh", "-c", script, "sh"] });
+    const full = await runTo('"$@" > /dev/full');
+    assertEquals(
+      [full.code, full.stderr],
+      [failed, "gocontainer: write standard output: ENOSPC (No space left on device)\n"],
+    );
+    const unread = await runTo(`trap '' PIPE; exec 3>&1
+      { while echo 2>/dev/null; do :; done; "$@"; echo "code $?" >&3; } | true`);
+    assertEquals([unread.stdout, unread.stderr], ["code 141\n", ""]);
+  });
+}
+
 Deno.test("the command's exit code is gocontainer's", async () => {
   for (const code of [0, 1, 2, 42, 125, 126, 127, 128, 137, 255]) {
     const outcome = await workspace.run(["-net=none", "alpine", "/bin/sh", "-c", `exit ${code}`]);

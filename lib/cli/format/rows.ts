@@ -2,6 +2,7 @@ import { visible } from "../../quote.ts";
 import type { OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
 import { headerOf, type OtherNames, parseTemplate } from "./template/mod.ts";
+import { print } from "../output.ts";
 
 /** The option for how rows are printed. */
 export const FORMAT_OPTION: OptionSpec = {
@@ -33,17 +34,17 @@ export function printRows<Row extends object>(
   const isShown = Deno.stdout.isTerminal();
   if (format === undefined || format === "table") {
     const cells = rows.map((row) => columns.map(({ cell }) => visible(cell(row))));
-    console.log(formatTable(columns.map(({ header }) => header), cells));
+    print(formatTable(columns.map(({ header }) => header), cells));
   } else if (format === "json") {
-    console.log(printableJSON(rows, isShown));
+    print(printableJSON(rows, isShown));
   } else if (format.startsWith("table ")) {
     const text = format.slice("table ".length);
     const template = parseTemplate(text, true, otherNames);
     const lines = [headerOf(text), ...rows.map(template)].map((line) => line.split("\t"));
-    console.log(formatTable(lines[0]!, lines.slice(1)));
+    print(formatTable(lines[0]!, lines.slice(1)));
   } else {
     const template = parseTemplate(format, isShown, otherNames);
-    for (const row of rows) console.log(template(row));
+    for (const row of rows) print(template(row));
   }
 }
 

@@ -5,6 +5,7 @@ import type { Arguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer images check`. */
 export const command: Command = {
@@ -22,7 +23,7 @@ export const command: Command = {
   async run(args) {
     using store = ImageStore.find(imagesFolderOf(args));
     if (store === undefined) {
-      console.log("There is no store yet");
+      print("There is no store yet");
       return 0;
     }
     const { faults, blobs, images, layers } = await check(store, args);
@@ -33,7 +34,7 @@ export const command: Command = {
     }));
     const format = args.text("format");
     if (format === undefined && rows.length === 0) {
-      console.log(`Sound: ${images} images, ${blobs} blobs, ${layers} extracted layers`);
+      print(`Sound: ${images} images, ${blobs} blobs, ${layers} extracted layers`);
     } else {
       printRows(format, rows, [
         { header: "WHERE", cell: ({ Where }) => Where },

@@ -14,6 +14,7 @@ import {
 import { Fd, linkat, openat, renameat2, tryStatx, unlinkat, writeAll } from "../../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
+import { writeToStdout } from "../output.ts";
 
 /** What a command reads: a file, or standard input. */
 export interface Input extends Disposable {
@@ -64,7 +65,8 @@ export function writeOutput(
         hint: "Give a file by -o FILE, or > FILE",
       });
     }
-    return writeAllTo(1, "standard output", content);
+    for (const piece of content) writeToStdout(piece);
+    return;
   }
   try {
     if (isSpecial(path)) {

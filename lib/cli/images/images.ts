@@ -10,6 +10,7 @@ import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import type { OtherNames } from "../format/template/mod.ts";
 import { rfc3339 } from "../format/time.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { print } from "../output.ts";
 
 /** An image, by the names that formats know. */
 interface Row {
@@ -47,7 +48,7 @@ export const command: Command = {
   async run(args) {
     const rows = await rowsOf(imagesFolderOf(args));
     if (args.flag("q")) {
-      for (const id of new Set(rows.flatMap(({ Id }) => Id === null ? [] : [Id]))) console.log(id);
+      for (const id of new Set(rows.flatMap(({ Id }) => Id === null ? [] : [Id]))) print(id);
       return 0;
     }
     printRows(args.text("format"), rows, [

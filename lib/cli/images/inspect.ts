@@ -15,6 +15,7 @@ import { type Column, printableJSON, printRows } from "../format/rows.ts";
 import { rfc3339 } from "../format/time.ts";
 import { shortId } from "./images.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer inspect IMAGE...`. */
 export const command: Command = {
@@ -48,7 +49,7 @@ export const command: Command = {
       found.push(describe(store, image));
     }
     const format = args.text("format") ?? "json";
-    if (format === "json") console.log(printableJSON(found, Deno.stdout.isTerminal()));
+    if (format === "json") print(printableJSON(found, Deno.stdout.isTerminal()));
     else printRows(format, found, COLUMNS);
     return 0;
   },

@@ -11,6 +11,7 @@ import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
 import { openInput } from "./files.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer load [FILE|FOLDER]`. */
 export const command: Command = {
@@ -30,7 +31,7 @@ export const command: Command = {
       });
     }
     for (const { reference, descriptor } of await load(folder, path)) {
-      console.log(reference === undefined ? descriptor.digest : familiarReference(reference));
+      print(reference === undefined ? descriptor.digest : familiarReference(reference));
     }
     return 0;
   },

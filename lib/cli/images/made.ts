@@ -3,6 +3,7 @@ import type { Reference } from "../../image/reference.ts";
 import { readImage } from "../../image/store/image.ts";
 import type { ImageStore } from "../../image/store/store.ts";
 import type { OptionSpec } from "../arguments.ts";
+import { print } from "../output.ts";
 
 /** The option that changes how an image wants to be run. */
 export const CHANGE_OPTION: OptionSpec = {
@@ -20,5 +21,5 @@ export function nameImage(
 ): void {
   if (reference === undefined) store.keepUnnamed(descriptor);
   else store.setReference(reference, descriptor);
-  console.log(readImage(store, descriptor, "the image").id);
+  print(readImage(store, descriptor, "the image").id);
 }

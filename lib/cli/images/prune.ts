@@ -7,6 +7,7 @@ import { printRows } from "../format/rows.ts";
 import { parseAge, parseBytes } from "../quantity.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 import { tellSwept } from "./swept.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer prune`. */
 export const command: Command = {
@@ -62,7 +63,7 @@ export const command: Command = {
       return 0;
     }
     tellSwept(swept, dryRun);
-    console.log(`${dryRun ? "Would free" : "Freed"} ${formatSize(swept.bytes)}`);
+    print(`${dryRun ? "Would free" : "Freed"} ${formatSize(swept.bytes)}`);
     return 0;
   },
 };

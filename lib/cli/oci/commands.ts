@@ -26,6 +26,7 @@ import {
 import { LIST_OPTIONS, listCommand, PS_OPTIONS, psCommand } from "./list.ts";
 import { SPEC_OPTIONS, specCommand } from "./spec.ts";
 import { UPDATE_OPTIONS, updateCommand } from "./update.ts";
+import { print } from "../output.ts";
 
 /** A command of the runtime's face. */
 interface Command {
@@ -136,7 +137,7 @@ export function runRuntimeCommand(
     takesWords ? "first" : "anywhere",
   );
   if (args.flag("h") || args.flag("help")) {
-    console.log(commandUsage(COMMANDS[word]));
+    print(commandUsage(COMMANDS[word]));
     return 0;
   }
   expectChildren();

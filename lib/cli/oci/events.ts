@@ -1,5 +1,4 @@
-import { SIGNALS } from "../../../ffi/constants.ts";
-import { Fd, writeAll } from "../../../ffi/file.ts";
+import { Fd } from "../../../ffi/file.ts";
 import { poll, POLLERR, type PollFd, POLLHUP, POLLIN } from "../../../ffi/poll.ts";
 import { pidfd_open } from "../../../ffi/process.ts";
 import { SysError } from "../../errors.ts";
@@ -7,6 +6,7 @@ import { stringifyJSON } from "../../json.ts";
 import { cgroupOf, getContainer, requireAlive, statusOf } from "../../runtime/container.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
+import { NobodyReads, print } from "../output.ts";
 import { parseDuration } from "../quantity.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
@@ -22,25 +22,19 @@ export const EVENTS_OPTIONS: readonly OptionSpec[] = [
 ];
 
 const STDOUT = 1;
-/** What a shell says of a program that SIGPIPE ended, which this runtime ignores. */
-const NOBODY_READS = 128 + SIGNALS.SIGPIPE;
 
 /** `events [--stats] [--interval DURATION] ID`: prints usage, and tells of out-of-memory kills, one JSON object a line. */
 export function eventsCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
   const interval = parseDuration(args.text("interval") ?? "5s", "--interval");
   requireAlive(state, "watch");
-  try {
-    printStats(state);
-    return args.flag("stats") ? 0 : watch(state, interval);
-  } catch (error) {
-    if (error instanceof SysError && error.code === "EPIPE") return NOBODY_READS;
-    throw error;
-  }
+  printStats(state);
+  if (!args.flag("stats")) watch(state, interval);
+  return 0;
 }
 
 /** Prints to the end of the container, or of whoever reads. */
-function watch(state: ContainerState, interval: number): number {
+function watch(state: ContainerState, interval: number): void {
   using init = openInit(state);
   const onEnd: PollFd = { fd: init?.number ?? -1, events: POLLIN, revents: 0 };
   // poll(2) tells without being asked that the other end is closed.
@@ -48,14 +42,13 @@ function watch(state: ContainerState, interval: number): number {
   let kills = cgroupOf(state.record).oom().kills;
   while (statusOf(state) !== "stopped") {
     poll([onEnd, reader], interval);
-    if (reader.revents & (POLLERR | POLLHUP)) return NOBODY_READS;
+    if (reader.revents & (POLLERR | POLLHUP)) throw new NobodyReads();
     if (onEnd.revents || statusOf(state) === "stopped") break;
     const now = cgroupOf(state.record).oom().kills;
-    if (now > kills) print({ type: "oom", id: state.record.id });
+    if (now > kills) print(stringifyJSON({ type: "oom", id: state.record.id }));
     kills = now;
     printStats(state);
   }
-  return 0;
 }
 
 /** Undefined when it has just ended. */
@@ -70,10 +63,5 @@ function openInit({ record }: ContainerState): Fd | undefined {
 
 function printStats(state: ContainerState): void {
   const data = cgroupOf(state.record).stats();
-  print({ type: "stats", id: state.record.id, data });
-}
-
-/** console.log would not tell that nobody reads any more. */
-function print(event: unknown): void {
-  writeAll(STDOUT, new TextEncoder().encode(`${stringifyJSON(event)}\n`));
+  print(stringifyJSON({ type: "stats", id: state.record.id, data }));
 }

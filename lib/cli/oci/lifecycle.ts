@@ -16,6 +16,7 @@ import type { StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { firstId, onlyId } from "./only_id.ts";
+import { print } from "../output.ts";
 
 /** The options of `kill`. */
 export const KILL_OPTIONS: readonly OptionSpec[] = [
@@ -31,7 +32,7 @@ export const DELETE_OPTIONS: readonly OptionSpec[] = [
 /** `state ID` */
 export function stateCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
-  console.log(stringifyJSON(describeState(state), 2));
+  print(stringifyJSON(describeState(state), 2));
   return 0;
 }
 

@@ -12,6 +12,7 @@ import { formatTable } from "../table.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { firstId } from "./only_id.ts";
 import { resolve } from "@std/path/posix/resolve";
+import { print } from "../output.ts";
 
 /** The options of `list`. */
 export const LIST_OPTIONS: readonly OptionSpec[] = [
@@ -49,10 +50,10 @@ export function listCommand(args: Arguments, global: GlobalOptions): number {
   const containers = openRoot(global).containers().map(describe)
     .filter((container) => container !== undefined)
     .sort((a, b) => a.id < b.id ? -1 : 1);
-  if (args.flag("quiet")) containers.forEach(({ id }) => console.log(id));
-  else if (format === "json") console.log(stringifyJSON(containers));
+  if (args.flag("quiet")) containers.forEach(({ id }) => print(id));
+  else if (format === "json") print(stringifyJSON(containers));
   else {
-    console.log(formatTable(
+    print(formatTable(
       ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"],
       containers.map((c) => [c.id, String(c.pid), c.status, c.bundle, c.created, c.owner]),
     ));
@@ -107,7 +108,7 @@ export function psCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), id);
   const pids = membersOf(state);
   if (formatOf(args) === "json") {
-    console.log(JSON.stringify(pids));
+    print(JSON.stringify(pids));
     return 0;
   }
   const program = findProgram("ps");
@@ -127,10 +128,8 @@ export function psCommand(args: Arguments, global: GlobalOptions): number {
   const column = header.trim().split(/\s+/).indexOf("PID");
   if (column < 0) throw new UsageError("read the output of ps: there is no column PID");
   const members = new Set(pids.map(String));
-  console.log(header);
-  for (const line of lines) {
-    if (members.has(line.trim().split(/\s+/)[column])) console.log(line);
-  }
+  const shown = lines.filter((line) => members.has(line.trim().split(/\s+/)[column]));
+  print([header, ...shown].join("\n"));
   return 0;
 }
 

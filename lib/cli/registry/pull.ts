@@ -6,6 +6,7 @@ import { showTransfer } from "../../image/transfer/display/mod.ts";
 import type { Command } from "../command.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "../images/options.ts";
 import { displayOf, PROGRESS_OPTION, REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer pull REF`. */
 export const command: Command = {
@@ -29,7 +30,7 @@ export const command: Command = {
       observe: show.observe,
     });
     show[Symbol.dispose]();
-    console.log(digest);
+    print(digest);
     return 0;
   },
 };

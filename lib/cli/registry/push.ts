@@ -9,6 +9,7 @@ import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "../images/options.ts";
 import { displayOf, PROGRESS_OPTION, REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
+import { print } from "../output.ts";
 
 /** `gocontainer push IMAGE [REF]`. */
 export const command: Command = {
@@ -40,7 +41,7 @@ export const command: Command = {
       observe: show.observe,
     });
     show[Symbol.dispose]();
-    console.log(digest);
+    print(digest);
     return 0;
   },
 };
