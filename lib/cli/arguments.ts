@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly name: string;
   /** Another, shorter name, or several. */
   readonly alias?: string | readonly string[];
+  /** What docker calls it: understood, and not in the usage. */
+  readonly synonym?: string | readonly string[];
   /** What its value is called in the usage; an option without is a switch. */
   readonly value?: string;
   /** Whether it may be given more than once; the usage says so. */
@@ -14,6 +16,8 @@ export interface OptionSpec {
   readonly help?: string;
   /** Of one that there is not, though other programs have it: what to do instead. */
   readonly instead?: string;
+  /** What to tell where another option stands in the place of its value. */
+  readonly valueHint?: string;
 }
 
 /** What was given: values of options, and all that follows them. */
@@ -42,7 +46,7 @@ export function parseArguments(
 ): Arguments {
   const known = new Map(options.map((option) => [option.name, option]));
   for (const option of options) {
-    for (const alias of [option.alias ?? []].flat()) known.set(alias, option);
+    for (const name of [option.alias ?? [], option.synonym ?? []].flat()) known.set(name, option);
   }
   const given = new Map<string, string[]>();
   const words: string[] = [];
@@ -62,7 +66,7 @@ export function parseArguments(
     const dashed = equals < 0 ? word : word.slice(0, equals);
     const option = known.get(dashed.replace(/^--?/, ""));
     if (option === undefined || option.instead !== undefined) {
-      throw unknownOption(dashed, options, option?.instead);
+      throw unknownOption(word, option, known);
     }
     let value = "true";
     if (equals >= 0) value = word.slice(equals + 1);
@@ -71,11 +75,10 @@ export function parseArguments(
         throw new UsageError(`read the option "${dashed}": it needs a value, ${option.value}`);
       }
       value = args[at];
-      // docker's `-i -t`, most likely.
       if (option.value === "FOLDER" && /^-./.test(value)) {
         throw new UsageError(
           `read the option "${dashed}": it needs a value, FOLDER, before "${value}"`,
-          { hint: `A folder of that name would be "./${value}"` },
+          { hint: `${option.valueHint ?? ""}A folder of that name would be "./${value}"` },
         );
       }
     }
@@ -102,18 +105,32 @@ function readSwitch(name: string, value: string | undefined): boolean | undefine
 const TRUE = ["true", "1", "t", "T", "True", "TRUE"];
 const FALSE = ["false", "0", "f", "F", "False", "FALSE"];
 
+/** @param option one of that name which stands for another program's. */
 function unknownOption(
   word: string,
-  options: readonly OptionSpec[],
-  instead: string | undefined,
+  option: OptionSpec | undefined,
+  known: ReadonlyMap<string, OptionSpec>,
 ): UsageError {
-  // One letter is as near to any other.
-  const names = options.filter(({ name, help }) => help !== undefined && name.length > 1)
-    .map(({ name }) => name);
-  const near = nearest(word.replace(/^--?/, ""), names);
-  return new UsageError(`read the option "${word}": there is none of that name`, {
-    hint: instead ?? (near === undefined ? undefined : `Did you mean -${near}?`),
+  const [dashed] = word.split("=", 1);
+  return new UsageError(`read the option "${dashed}": there is none of that name`, {
+    hint: option?.instead ?? attachedHint(word, known) ?? nearHint(dashed, known),
   });
+}
+
+/** Of a value that follows the letter of an option at once, as in `-p80:80` and `-eA=1`. */
+function attachedHint(word: string, known: ReadonlyMap<string, OptionSpec>): string | undefined {
+  const [, letter, value] = /^-([a-zA-Z])([^a-zA-Z].*|[A-Z]\w*=.*)$/s.exec(word) ?? [];
+  const option = letter === undefined ? undefined : known.get(letter);
+  if (option?.instead !== undefined) return option.instead;
+  return option?.value === undefined ? undefined : `Did you mean -${letter} ${value}?`;
+}
+
+function nearHint(dashed: string, known: ReadonlyMap<string, OptionSpec>): string | undefined {
+  // One letter is as near to any other.
+  const names = [...new Set(known.values())]
+    .filter(({ name, help }) => help !== undefined && name.length > 1).map(({ name }) => name);
+  const near = nearest(dashed.replace(/^--?/, ""), names);
+  return near === undefined ? undefined : `Did you mean -${near}?`;
 }
 
 /** The options of a command as lines of its usage. */

@@ -17,6 +17,20 @@ export async function refuseDockerCommand(word: string): Promise<void> {
 }
 
 /**
+ * docker's `-i IMAGE`: the next word would be pulled as the image, into a folder called like the one that was meant.
+ *
+ * @param folder what `-i` was given, which is not there.
+ * @throws {UsageError} where it is an image that is here.
+ */
+export async function refuseImageAsFolder(folder: string): Promise<void> {
+  // Where the images cannot be looked at, that is told when one of them is wanted.
+  if (!await isImageHere("images", folder).catch(() => false)) return;
+  throw new UsageError(`read "-i ${folder}": there is no such folder with images, but an image`, {
+    hint: "Leave -i out: input is always passed",
+  });
+}
+
+/**
  * The error of an image that could not be had, with what was meant instead of an image where that can be told: a
  * command, or the `-i` of docker, which here takes a folder. Any other error as it is.
  *

@@ -1,3 +1,5 @@
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import { tryStatx } from "../../ffi/file.ts";
 import { expectChildren } from "../children.ts";
 import { run } from "../container/run.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
@@ -13,6 +15,11 @@ export { gc } from "./gc.ts";
 export async function runContainer(args: Arguments): Promise<number> {
   expectChildren();
   const options = readRunOptions(args);
+  const folder = args.text("i");
+  if (folder !== undefined && tryStatx(AT_FDCWD, folder) === undefined) {
+    const { refuseImageAsFolder } = await import("./meant.ts");
+    await refuseImageAsFolder(folder);
+  }
   const watchers = await makeWatchers(args);
   try {
     const result = await run(options, childObserver(watchers));

@@ -12,6 +12,7 @@ export const SECURITY_OPTIONS: readonly OptionSpec[] = [
   { name: "cap-drop", value: "CAP", many: true, help: "take a capability away, or ALL" },
   {
     name: "security",
+    synonym: "security-opt",
     value: "WHAT",
     many: true,
     help: "seccomp=unconfined, seccomp=FILE, no-new-privileges",
@@ -48,7 +49,7 @@ function parseCapabilityOrAll(text: string): string {
 function parseSecurity(
   text: string,
 ): Partial<Pick<SecurityOptions, "seccomp" | "noNewPrivileges">> {
-  if (text === "no-new-privileges") return { noNewPrivileges: true };
+  if (/^no-new-privileges([:=]true)?$/.test(text)) return { noNewPrivileges: true };
   const profile = /^seccomp=(.+)$/s.exec(text)?.[1];
   if (profile === "unconfined") return { seccomp: "unconfined" };
   if (profile !== undefined) return { seccomp: { file: resolve(profile) } };

@@ -183,8 +183,7 @@ const UNKNOWN: readonly (readonly [option: string, nearest: string | undefined])
   ["--Net", "net"],
   ["-explian", "explain"],
   ["-qqqqqqqq", undefined],
-  ["-q", undefined],
-  ["--init", undefined],
+  ["-x", undefined],
 ];
 
 for (const [option, nearest] of UNKNOWN) {
@@ -222,7 +221,8 @@ Deno.test("docker's -i -t takes no option for a folder", async () => {
       told,
       `gocontainer: read the option "${words[0]}": it needs a value, FOLDER, before "${words[1]}"`,
     );
-    assertEquals(hint, `A folder of that name would be "./${words[1]}"`);
+    const input = words[0] === "-i" ? "Input is always passed, without an option. " : "";
+    assertEquals(hint, `${input}A folder of that name would be "./${words[1]}"`);
   }
 });
 
@@ -319,9 +319,22 @@ Deno.test("-debug adds the stack trace that is not shown otherwise", async () =>
 const DOCKER: readonly (readonly [words: string, error: RegExp, hint: RegExp])[] = [
   ["run -it --rm -p 8080:80 -d alpine true", /"-p": there is none/, /reaches .* own address/],
   ["run -d alpine true", /"-d": there is none of that name$/, /\(&\)/],
-  ["run --network=none alpine true", /"--network": there is none/, /^Use -net MODE$/],
-  ["run -m 64m alpine true", /"-m": there is none/, /^Use -mem SIZE$/],
-  ["run -ti alpine true", /"-ti": there is none/, /-t gives a terminal$/],
+  ["run -dit alpine true", /"-dit": there is none of that name$/, /\(&\)/],
+  ["run -p80:80 alpine true", /"-p80:80": there is none/, /reaches .* own address/],
+  ["run -eA=1 alpine true", /"-eA": there is none/, /^Did you mean -e A=1\?$/],
+  ["run -w/tmp alpine true", /"-w\/tmp": there is none/, /^Did you mean -w \/tmp\?$/],
+  ["run --tmpfs /x alpine true", /"--tmpfs": there is none/, /-v \/dev\/shm\/FOLDER:DST$/],
+  ["run --pid=host alpine true", /"--pid": there is none/, /\(linux\.namespaces\)/],
+  ["run --gpus all alpine true", /"--gpus": there is none/, /^-privileged gives all devices/],
+  [
+    "run --cpuset-cpus 0 alpine true",
+    /"--cpuset-cpus": there is none/,
+    /\(linux\.resources\.cpu\)/,
+  ],
+  ["run --init alpine true", /"--init": there is none/, /first process itself/],
+  ["images -a", /"-a": there is none of that name$/, /are listed$/],
+  ["list -a", /"-a": there is none of that name$/, /are listed/],
+  ["update --cpus 1 web", /"--cpus": there is none of that name$/, /^Use --cpu-quota, /],
   ["stop web", /^gocontainer: run "stop": there is no such command/, /kill NAME KILL/],
   ["logs", /"logs": there is no such command/, /> FILE/],
   ["image ls", /"image": there is no such command/, /gocontainer images/],
@@ -347,7 +360,7 @@ Deno.test("what is told instead of docker's words is there", async () => {
     ...DOCKER_OPTIONS.map(({ instead }) => instead!),
   ];
   for (const hint of hints) {
-    const text = hint.replaceAll("rm -r)", "").replaceAll("--stats", "");
+    const text = hint.replaceAll("rm -r)", "").replaceAll(/--(stats|bundle)/g, "");
     for (const [option] of text.matchAll(/(?<![\w-])-[a-z-]+/g)) assert(own.includes(option), hint);
     for (const [, command] of text.matchAll(/gocontainer ([a-z]+)(?= [A-Z]|, |$| --)/g)) {
       const { code, stderr } = await workspace.run([command, "-h"]);
@@ -371,11 +384,53 @@ Deno.test("a word that is nearly a command is told as that, where it is no image
   assertMatch(stderr, /use image "pul": .*\nDid you mean the command "pull"\?\n$/);
 });
 
-Deno.test("docker's -i, which takes a folder here, is told of", async () => {
+Deno.test("docker's -i, which takes a folder here, is told of before anything is pulled", async () => {
   const env = { HTTPS_PROXY: "http://127.0.0.1:1" };
-  const { code, stderr } = await workspace.run(["run", "-i", "alpine", "sh"], { env });
-  assertEquals(code, 125);
-  assertMatch(stderr, /\n-i is the folder with images \(-i alpine\); input is always passed/);
+  const words = ["run", "-i", "alpine", "sh"];
+  const { code, stderr } = await workspace.run(words, { env });
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /^gocontainer: read "-i alpine": there is no such folder .*\nLeave -i out: input is always passed\n/,
+  );
+  assertEquals(exists(workspace.path("alpine")), false);
+  // Where there is such a folder it may be meant.
+  await Deno.mkdir(workspace.path("alpine"));
+  const meant = await workspace.run(words, { env });
+  await Deno.remove(workspace.path("alpine"), { recursive: true });
+  assertEquals(meant.code, 125);
+  assertMatch(meant.stderr, /\n-i is the folder with images \(-i alpine\); input is always passed/);
+});
+
+Deno.test("docker's longer names of options are understood", async () => {
+  await Deno.mkdir(workspace.path("shown"));
+  const script =
+    "id -u; pwd; echo $A; echo /sh* /sys/class/net/*; grep NoNewPrivs /proc/self/status; tty";
+  const { code, stdout, stderr } = await workspace.run([
+    ...[
+      "run",
+      "--interactive",
+      "--tty",
+      "--rm",
+      "--network=none",
+      "--user=1000",
+      "--workdir",
+      "/tmp",
+    ],
+    ...["--env", "A=b", "--volume", "./shown:/shown", "--memory", "64m", "--cpu-shares=512"],
+    ...["--pids-limit", "100", "--security-opt", "no-new-privileges:true", "alpine", "sh", "-c"],
+    script,
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(
+    stdout.trim().split("\r\n"),
+    ["1000", "/tmp", "b", "/shown /sys/class/net/lo", "NoNewPrivs:\t1", "/dev/pts/0"],
+  );
+  const before = workspace.ids();
+  await workspace.run(["run", "-m", "64m", "-ti", "-net=none", "alpine", "true"]);
+  const [id] = workspace.ids().filter((id) => !before.includes(id));
+  const { linux, process } = workspace.config(id!);
+  assertEquals([linux!.resources!.memory!.limit, process!.terminal], [64 * 2 ** 20, true]);
 });
 
 Deno.test("options after the image are told to stand before it", async () => {

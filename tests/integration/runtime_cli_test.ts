@@ -520,6 +520,13 @@ Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, priv
     "1001",
     "1001 2000 2001",
   ]);
+  assertEquals(await exec("-w", "/tmp", "-u", "lp:daemon", "ex", "sh", "-c", "pwd; id -u; id -g"), [
+    "/tmp",
+    "4",
+    "2",
+  ]);
+  assertEquals(await exec("-u", "games", "ex", "sh", "-c", "id -u; id -G"), ["35", "35 100"]);
+  await runtime.fails(/use user "nobody2": /, "exec", "-u", "nobody2", "ex", "true");
   const status = (...options: string[]) =>
     exec(...options, "ex", "grep", "-E", "^(CapEff|NoNewPrivs):", "/proc/self/status");
   const [plain] = await status();

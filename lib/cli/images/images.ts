@@ -42,6 +42,7 @@ export const command: Command = {
   options: [
     IMAGES_OPTION,
     { name: "q", help: "print ids only" },
+    { name: "all", alias: "a", instead: "All that are there are listed" },
     FORMAT_OPTION,
   ],
   words: { least: 0, most: 0 },

@@ -14,8 +14,8 @@ import type { ContainerState } from "../../runtime/state.ts";
 import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { parseCapability } from "../capability_name.ts";
-import { parseWhole } from "../quantity.ts";
 import { writePidFile } from "./bundle.ts";
+import { readUser } from "./exec_user.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { firstId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
@@ -24,12 +24,12 @@ import { passedFds } from "./passed_fds.ts";
 export const EXEC_OPTIONS: readonly OptionSpec[] = [
   { name: "process", alias: "p", value: "FILE", help: "the process as JSON" },
   // Input is always passed: -i and -it are what hands that know docker type.
-  { name: "tty", alias: ["t", "it"], help: "give it a terminal" },
+  { name: "tty", alias: ["t", "it"], synonym: "ti", help: "give it a terminal" },
   { name: "interactive", alias: "i" },
   { name: "detach", alias: "d", help: "do not wait for its end" },
-  { name: "cwd", value: "FOLDER", help: "working folder inside" },
+  { name: "cwd", synonym: ["workdir", "w"], value: "FOLDER", help: "working folder inside" },
   { name: "env", alias: "e", value: "KEY=VALUE", many: true, help: "set a variable" },
-  { name: "user", alias: "u", value: "UID[:GID]", help: "run as this user" },
+  { name: "user", alias: "u", value: "USER[:GROUP]", help: "run as this user, by name or number" },
   { name: "additional-gids", alias: "g", value: "GID", many: true, help: "one more group" },
   { name: "cap", alias: "c", value: "CAP", many: true, help: "one more capability" },
   { name: "no-new-privs", help: "let it gain no privileges" },
@@ -44,6 +44,7 @@ export const EXEC_OPTIONS: readonly OptionSpec[] = [
   },
   { name: "ignore-paused", help: "also in a paused container" },
   { name: "apparmor", value: "PROFILE", help: "AppArmor profile" },
+  { name: "privileged", instead: "Use --cap CAP for each capability that it needs" },
   { name: "process-label", value: "LABEL", help: "SELinux label" },
 ];
 
@@ -53,7 +54,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   const command = args.rest.slice(1);
   const state = getContainer(openRoot(global), id);
   const fds = passedFds(args);
-  const process = readProcess(args, state, command);
+  const process = await readProcess(args, state, command);
   process.env = [...process.env ?? [], ...fds.env];
   const socket = args.text("console-socket");
   const detached = args.flag("detach") ?? false;
@@ -92,14 +93,22 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
 }
 
 /** The process from its file, or the container's own with what the options change. */
-function readProcess(args: Arguments, state: ContainerState, command: string[]): Process {
+async function readProcess(
+  args: Arguments,
+  state: ContainerState,
+  command: string[],
+): Promise<Process> {
   const file = args.text("process");
   if (file !== undefined) {
     const { process, warnings } = loadProcess(resolve(file));
     warnings.forEach(warn);
     return process;
   }
-  if (command.length === 0) throw new UsageError("read the arguments: the command is missing");
+  if (command.length === 0) {
+    throw new UsageError("read the arguments: the command is missing", {
+      hint: "Give one, such as /bin/sh",
+    });
+  }
   const own: Process = configOf(state).process ?? { cwd: "/", args: command };
   const capabilities = args.texts("cap").map(parseCapability);
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
@@ -109,7 +118,7 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
     args: command,
     cwd: args.text("cwd") || own.cwd,
     env: [...own.env ?? [], ...args.texts("env")],
-    user: readUser(args, own),
+    user: await readUser(args, own, state),
     noNewPrivileges: args.flag("no-new-privs") ?? own.noNewPrivileges,
     capabilities: capabilities.length === 0 ? own.capabilities : {
       ...own.capabilities,
@@ -123,21 +132,4 @@ function readProcess(args: Arguments, state: ContainerState, command: string[]):
       : { selinuxLabel: args.text("process-label") }),
   };
   return validateProcess(process, "exec").process;
-}
-
-function readUser(args: Arguments, own: Process): Process["user"] {
-  const text = args.text("user");
-  const more = args.texts("additional-gids").map((gid) =>
-    parseWhole(gid, "--additional-gids", 0, 2 ** 31 - 1)
-  );
-  const user = own.user ?? { uid: 0, gid: 0 };
-  if (text === undefined) {
-    return { ...user, additionalGids: more.length > 0 ? more : user.additionalGids };
-  }
-  const [uid] = text.split(":", 1);
-  const id = uid === text ? undefined : text.slice(uid.length + 1);
-  const gid = id === undefined ? user.gid : parseWhole(id, "--user", 0, 2 ** 31 - 1);
-  // The groups of the container's own user are not this one's (CVE-2022-36109).
-  const additionalGids = [gid, ...more];
-  return { ...user, uid: parseWhole(uid, "--user", 0, 2 ** 31 - 1), gid, additionalGids };
 }

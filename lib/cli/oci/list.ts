@@ -18,6 +18,7 @@ import { print } from "../output.ts";
 export const LIST_OPTIONS: readonly OptionSpec[] = [
   { name: "format", alias: "f", value: "table|json", help: "form of the output (default table)" },
   { name: "quiet", alias: "q", help: "only the ids" },
+  { name: "all", alias: "a", instead: "All that are there are listed; one that has ended is gone" },
 ];
 
 /** The options of `ps`. */

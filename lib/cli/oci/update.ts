@@ -15,6 +15,7 @@ export const UPDATE_OPTIONS: readonly OptionSpec[] = [
   { name: "blkio-weight", value: "N", help: "block I/O weight, 10 to 1000" },
   { name: "cpu-period", value: "N", help: "CPU period" },
   { name: "cpu-quota", value: "N", help: "CPU quota in a period" },
+  { name: "cpus", instead: "Use --cpu-quota, as in 150000 for 1.5 CPUs, with --cpu-period 100000" },
   { name: "cpu-burst", value: "N", help: "CPU burst in a period" },
   { name: "cpu-share", value: "N", help: "CPU shares" },
   { name: "cpu-rt-period", value: "N", help: "realtime period" },
