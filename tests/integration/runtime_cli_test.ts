@@ -1085,6 +1085,11 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
     return stdout;
   };
   assert((await on("list", "-q")).split("\n").includes(id));
+  const [header, ...rows] = (await on("list")).trimEnd().split("\n");
+  assertMatch(header!, /OWNER +NAME$/);
+  assertMatch(rows.find((row) => row.startsWith(id))!, new RegExp(` ${name}$`));
+  const listed = JSON.parse(await on("list", "-f", "json"));
+  assertEquals(listed.find((one: { id: string }) => one.id === id).name, name);
   assertEquals(JSON.parse(await on("state", id)).status, "running");
   assertEquals(await on("exec", id, "echo", "in"), "in\n");
   assertEquals(await on("exec", name, "echo", "by name"), "by name\n");

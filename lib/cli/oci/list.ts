@@ -36,6 +36,8 @@ export const PS_OPTIONS: readonly OptionSpec[] = [
 interface Listed {
   readonly ociVersion: string;
   readonly id: string;
+  /** Where the user gave one. */
+  readonly name?: string;
   readonly pid: number;
   readonly status: string;
   readonly bundle: string;
@@ -54,9 +56,14 @@ export function listCommand(args: Arguments, global: GlobalOptions): number {
   if (args.flag("quiet")) containers.forEach(({ id }) => print(id));
   else if (format === "json") print(stringifyJSON(containers));
   else {
+    // runc's columns, and one more where there is something for it.
+    const names = containers.some(({ name }) => name !== undefined);
     print(formatTable(
-      ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"],
-      containers.map((c) => [c.id, String(c.pid), c.status, c.bundle, c.created, c.owner]),
+      ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER", ...names ? ["NAME"] : []],
+      containers.map((c) => [
+        ...[c.id, String(c.pid), c.status, c.bundle, c.created, c.owner],
+        ...names ? [c.name ?? ""] : [],
+      ]),
     ));
   }
   return 0;
@@ -72,6 +79,7 @@ function describe(state: ContainerState): Listed | undefined {
   return {
     ociVersion: record.ociVersion,
     id: record.id,
+    ...record.name !== record.id && { name: record.name },
     pid: alive ? numberHere(record.init!) ?? 0 : 0,
     status,
     bundle: record.bundle,
