@@ -3,8 +3,7 @@ import { Fd, openat } from "../../ffi/file.ts";
 import { dup2, kill } from "../../ffi/process.ts";
 import { blockSignals, unblockSignals } from "../../ffi/signal.ts";
 import { isInBackground } from "../../ffi/tty.ts";
-import type { Cgroup } from "../cgroup/cgroup.ts";
-import { ContainerError } from "../errors.ts";
+import { ContainerError, SysError } from "../errors.ts";
 
 /*
  * To the user's shell gocontainer is a job, and its program is a part of that. But the program has a
@@ -19,20 +18,56 @@ export function leaveTerminalToFront(): void {
   dup2(nothing.number, STDIN);
 }
 
-/** Ctrl-Z: stops this process, and with it the container, until the shell has it go on. */
-export function stop(cgroup?: Pick<Cgroup, "freeze" | "thaw">): void {
-  const frozen = cgroup !== undefined && tryFreeze(cgroup);
+/** What is a part of the job: a container by its cgroup, or a {@link ProcessGroup}. */
+export interface Stoppable {
+  /** Has all of it stand still. */
+  freeze(): void;
+  /** Has it go on. */
+  thaw(): void;
+}
+
+/** A program that leads a process group of its own, and what it has begun there: one of several in a container. */
+export class ProcessGroup implements Stoppable {
+  readonly #leader: number;
+
+  /** @param leader the number of the program, which is not waited for before the group is done with. */
+  constructor(leader: number) {
+    this.#leader = leader;
+  }
+
+  freeze(): void {
+    // Not SIGTSTP, which does nothing to a group whose parents are all of another session (setpgid(2)).
+    this.#signal(SIGNALS.SIGSTOP);
+  }
+
+  thaw(): void {
+    this.#signal(SIGNALS.SIGCONT);
+  }
+
+  #signal(signal: number): void {
+    try {
+      kill(-this.#leader, signal);
+    } catch (error) {
+      // All of it has ended, or has gone into other groups.
+      if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+    }
+  }
+}
+
+/** Ctrl-Z: stops this process, and with it the job, until the shell has it go on. */
+export function stop(job?: Stoppable): void {
+  const frozen = job !== undefined && tryFreeze(job);
   // By the signal itself, to which the kernel knows exceptions, such as where no shell could end the stop.
   kill(Deno.pid, SIGNALS.SIGTSTP);
   unblockSignals([SIGNALS.SIGTSTP]);
   blockSignals([SIGNALS.SIGTSTP]);
-  if (frozen) cgroup.thaw();
+  if (frozen) job.thaw();
 }
 
 /** Whether there was a freezer to do it. */
-function tryFreeze(cgroup: Pick<Cgroup, "freeze">): boolean {
+function tryFreeze(job: Stoppable): boolean {
   try {
-    cgroup.freeze();
+    job.freeze();
     return true;
   } catch (error) {
     if (error instanceof ContainerError) return false;

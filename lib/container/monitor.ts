@@ -5,9 +5,8 @@ import { poll, type PollFd, POLLIN } from "../../ffi/poll.ts";
 import { type ExitStatus, pidfd_send_signal, waitid } from "../../ffi/process.ts";
 import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
 import { alloc } from "../../ffi/struct.ts";
-import type { Cgroup } from "../cgroup/cgroup.ts";
 import { defaultActionOf } from "./disposition.ts";
-import { stop } from "./job.ts";
+import { stop, type Stoppable } from "./job.ts";
 import type { TerminalRelay } from "./terminal.ts";
 
 /** Not for the program: what cannot be held, faults, children and sockets, and a terminal that is another job's. */
@@ -57,8 +56,8 @@ export interface Followed {
 export interface FollowOptions {
   /** The way to its terminal, where it has one. */
   readonly relay?: TerminalRelay;
-  /** The cgroup that stands still while gocontainer is stopped. */
-  readonly cgroup?: Cgroup;
+  /** What stands still while gocontainer is stopped. */
+  readonly job?: Stoppable;
 }
 
 /**
@@ -71,7 +70,7 @@ export interface FollowOptions {
 export function follow(
   process: Followed,
   signals: Fd,
-  { relay, cgroup }: FollowOptions = {},
+  { relay, job }: FollowOptions = {},
 ): ExitStatus {
   const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
@@ -80,7 +79,7 @@ export function follow(
   let ending: number | undefined;
   const deliver = (signal: number) => {
     if (ENDING.includes(signal)) ending = signal;
-    if (signal === SIGNALS.SIGTSTP) stop(cgroup);
+    if (signal === SIGNALS.SIGTSTP) stop(job);
     else if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
     else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };

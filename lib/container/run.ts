@@ -159,7 +159,7 @@ function runFrom(
   wire?.finish();
   container.start();
   wire?.silencePredecessors();
-  const status = follow(container, signals, { relay, cgroup });
+  const status = follow(container, signals, { relay, job: cgroup });
   return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };
 }
 

@@ -215,3 +215,35 @@ Deno.test("one in front has the terminal; Ctrl-Z stops it, until it is in front 
   await terminal.shows(/ended-7\r\n/);
   await shell.end();
 });
+
+Deno.test("Ctrl-Z stops the program of exec and what that has begun, and nothing else in the container", async () => {
+  const container = workspace.start([...run, "sleep", "1000"]);
+  const { id, init } = await container.record();
+  using terminal = new Terminal();
+  const shell = startShell(terminal);
+  await terminal.type(
+    `${BINARY} exec ${id} sh -c 'sleep 1001 & exec sleep 1002'\r`,
+  );
+  const states = () => {
+    const script =
+      'for i in /proc/[0-9]*; do echo $(cut -d " " -f 3 $i/stat) $(cat $i/cmdline | tr "\\0" " "); done';
+    const { stdout } = new Deno.Command("nsenter", {
+      args: ["-t", `${init.pid}`, "-p", "-m", "sh", "-c", script],
+    }).outputSync();
+    const text = new TextDecoder().decode(stdout);
+    return [...text.matchAll(/^(\w) sleep (\d+)/gm)].map(([, state, time]) => `${time} ${state}`)
+      .sort();
+  };
+  await until("the programs run", () => states().length === 3);
+  await terminal.type("\x1a");
+  await terminal.shows(/Stopped/);
+  assertEquals(states(), ["1000 S", "1001 T", "1002 T"]);
+  await terminal.type("fg\r");
+  await until("they go on", () => states().join() === "1000 S,1001 S,1002 S");
+  await terminal.type("\x03");
+  await terminal.type("echo ended-$?\r");
+  await terminal.shows(/ended-130\r\n/);
+  await shell.end();
+  container.kill("SIGTERM");
+  await container.end();
+});

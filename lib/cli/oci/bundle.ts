@@ -62,7 +62,7 @@ export async function runBundleCommand(args: Arguments, global: GlobalOptions): 
   writePidFile(args, container.pid);
   container.start();
   startHooks(state, spec);
-  const status = follow(container, signals, { relay, cgroup });
+  const status = follow(container, signals, { relay, job: cgroup });
   const { kills, limit } = cgroup.oom();
   const code = "code" in status ? status.code : 128 + status.signal;
   if (code === 137 && kills > 0 && limit !== undefined) {

@@ -1,6 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
 import { follow, holdSignals } from "../../container/monitor.ts";
-import { leaveTerminalToFront } from "../../container/job.ts";
+import { leaveTerminalToFront, ProcessGroup } from "../../container/job.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
 import { UsageError } from "../../errors.ts";
 import { loadProcess } from "../../oci/load.ts";
@@ -88,7 +88,10 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
     spawned.release();
     return 0;
   }
-  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, { relay });
+  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, {
+    relay,
+    job: new ProcessGroup(spawned.pid),
+  });
   return "code" in status ? status.code : 128 + status.signal;
 }
 
