@@ -1,5 +1,5 @@
 import { resolve } from "@std/path/posix/resolve";
-import { isTerminal } from "../../ffi/tty.ts";
+import { isInBackground, isTerminal } from "../../ffi/tty.ts";
 import type { NetworkOption, PullPolicy, RunOptions, VolumeOption } from "../container/options.ts";
 import { ContainerError, reasonOf, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
@@ -151,7 +151,7 @@ export function readRunOptions(args: Arguments): RunOptions {
     workingFolder: given("w", parseWorkingFolder),
     user: args.text("u"),
     volumes: args.texts("v").map((text) => parseVolume(text, security.userns !== "host")),
-    terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1)),
+    terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1) && !isInBackground(0)),
     remove: args.flag("rm") ?? false,
     ...security,
   };

@@ -192,6 +192,16 @@ Deno.test("a container in the background has no input, and leaves the terminal t
   assertEquals(reads(workspace.path("job")), "0\n");
 });
 
+Deno.test("one that is begun in the background of a terminal runs there, without -t=false too", async () => {
+  using terminal = new Terminal();
+  const shell = startShell(terminal);
+  await terminal.type(`${BINARY} -rm ${run.join(" ")} sh -c 'tty; wc -c; exit 7' &\r`);
+  await terminal.shows(/not a tty\r\n0\r\n/);
+  await terminal.type("wait $!; echo ended-$?\r");
+  await terminal.shows(/ended-7\r\n/);
+  await shell.end();
+});
+
 Deno.test("one in front has the terminal; Ctrl-Z stops it, until it is in front again", async () => {
   using terminal = new Terminal();
   const shell = startShell(terminal);
