@@ -2,7 +2,7 @@ import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd, read } from "../../ffi/file.ts";
 import { poll, type PollFd, POLLIN } from "../../ffi/poll.ts";
-import { type ExitStatus, pidfd_send_signal, waitid } from "../../ffi/process.ts";
+import { type ExitStatus, kill, pidfd_send_signal, waitid } from "../../ffi/process.ts";
 import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { defaultActionOf } from "./disposition.ts";
@@ -77,11 +77,11 @@ export function follow(
   relay?.begin();
   let killedFor: number | undefined;
   let ending: number | undefined;
-  const deliver = (signal: number) => {
+  const deliver = ({ signal, isTyped }: Received) => {
     if (ENDING.includes(signal)) ending = signal;
     if (signal === SIGNALS.SIGTSTP) stop(job);
     else if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
-    else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
+    else if (sendSignal(process, signal, isTyped) === "killed") killedFor ??= signal;
   };
   for (;;) {
     const fds = [onSignal, onEnd, ...relay?.wanted() ?? []];
@@ -90,7 +90,7 @@ export function follow(
     const typed = relay?.move(fds);
     // The pty has sent it already; what is left to do is what the kernel does not do for an init.
     if (typed !== undefined && relay?.isInFront(process.pid)) {
-      if (defaultActionOf(process.pid, typed) === "end") deliver(typed);
+      if (defaultActionOf(process.pid, typed) === "end") deliver({ signal: typed, isTyped: false });
     }
     if (onEnd.revents) break;
   }
@@ -114,7 +114,7 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
   for (let fds = relay.remaining(); fds.length > 0; fds = relay.remaining()) {
     const ready = poll([onSignal, ...fds], ending === undefined ? undefined : GRACE);
     if (ready === 0 && ending !== undefined) return ending;
-    const received = onSignal.revents === 0 ? [] : readSignals(signals);
+    const received = onSignal.revents === 0 ? [] : readSignals(signals).map((one) => one.signal);
     if (received.includes(SIGNALS.SIGTSTP)) stop();
     const given = received.find((signal) => ENDING.includes(signal));
     if (given !== undefined) return given;
@@ -123,30 +123,48 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
   return undefined;
 }
 
-function readSignals(signals: Fd): number[] {
+/** A signal to gocontainer. */
+interface Received {
+  readonly signal: number;
+  /** Whether a terminal sent it, to all of the job that is in front there, and not a process. */
+  readonly isTyped: boolean;
+}
+
+/** sigaction(2), `si_code`. */
+const SI_KERNEL = 0x80;
+
+function readSignals(signals: Fd): Received[] {
   const bytes = read(signals.number, alloc(signalfd_siginfo.size * 8));
-  const numbers: number[] = [];
+  const received: Received[] = [];
   for (let at = 0; at < bytes.length; at += signalfd_siginfo.size) {
     // A write of its own to a pipe that nobody reads (SIGPIPE) is no word to the program.
     if (signalfd_siginfo.get(bytes, "ssi_pid", at) === Deno.pid) continue;
-    numbers.push(signalfd_siginfo.get(bytes, "ssi_signo", at));
+    received.push({
+      signal: signalfd_siginfo.get(bytes, "ssi_signo", at),
+      isTyped: signalfd_siginfo.get(bytes, "ssi_code", at) === SI_KERNEL,
+    });
   }
-  return numbers;
+  return received;
 }
 
 /**
  * Hands a signal on. The kernel drops a signal for the first process of a pid namespace that has
  * not asked for it (pid_namespaces(7)), so that Ctrl-C on a plain `sleep` would do nothing: where the
  * signal's default is to end the process, it is ended.
+ *
+ * @param isTyped whether it is for what the program has begun as well: a shell that waits for that does nothing
  */
-function sendSignal(process: Followed, signal: number): "sent" | "killed" {
-  const kill = defaultActionOf(process.pid, signal) === "end";
+function sendSignal(process: Followed, signal: number, isTyped: boolean): "sent" | "killed" {
+  const isEnd = defaultActionOf(process.pid, signal) === "end";
   try {
-    pidfd_send_signal(process.pidfd, kill ? SIGNALS.SIGKILL : signal);
+    // It leads its session, so the group is its own.
+    if (isTyped) kill(-process.pid, signal);
+    else if (!isEnd) pidfd_send_signal(process.pidfd, signal);
+    if (isEnd) pidfd_send_signal(process.pidfd, SIGNALS.SIGKILL);
   } catch (error) {
     // It has just ended by itself.
     if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
     return "sent";
   }
-  return kill ? "killed" : "sent";
+  return isEnd ? "killed" : "sent";
 }

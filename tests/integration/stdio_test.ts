@@ -226,6 +226,26 @@ Deno.test("one in front has the terminal; Ctrl-Z stops it, until it is in front 
   await shell.end();
 });
 
+Deno.test("Ctrl-C without a terminal of its own reaches what the program waits for as well", async () => {
+  const container = workspace.start([...run, "sleep", "1000"]);
+  const { id } = await container.record();
+  using terminal = new Terminal();
+  const shell = startShell(terminal);
+  const script = "trap 'echo got-it; exit 9' INT; echo begun; sleep 1003; echo over";
+  for (const command of [shell.gocontainer, `${BINARY} exec ${id}`]) {
+    await terminal.type(
+      `${command} sh -c "${script}"; echo ended-$?\r`,
+    );
+    await terminal.shows(/(# |\n)begun\r\n/);
+    await terminal.type("\x03");
+    await terminal.shows(/\^Cgot-it\r\nended-9\r\n/);
+    terminal.forget();
+  }
+  await shell.end();
+  container.kill("SIGTERM");
+  await container.end();
+});
+
 Deno.test("Ctrl-Z stops the program of exec and what that has begun, and nothing else in the container", async () => {
   const container = workspace.start([...run, "sleep", "1000"]);
   const { id, init } = await container.record();

@@ -80,6 +80,11 @@ export class Terminal implements Disposable {
     return this.#shown;
   }
 
+  /** What has been shown until now counts no more. */
+  forget(): void {
+    this.#shown = "";
+  }
+
   /** Waits until what is shown matches. */
   shows(pattern: RegExp): Promise<RegExpMatchArray> {
     return until(`the terminal shows ${pattern}`, () => this.shown.match(pattern) ?? undefined)
