@@ -1,4 +1,43 @@
+import {
+  MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NODIRATIME,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_NOSYMFOLLOW,
+  MOUNT_ATTR_RDONLY,
+  MOUNT_ATTR_STRICTATIME,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+} from "../../ffi/mount_flags.ts";
+import { flagNames } from "../flag_names.ts";
 import type { MountStep, Step } from "../init/plan.ts";
+import { namespaceFlags } from "../runtime/namespaces.ts";
+
+const PROPAGATION = { MS_REC, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE };
+
+const ATTRIBUTES = {
+  MOUNT_ATTR_RDONLY,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_STRICTATIME,
+  MOUNT_ATTR_NODIRATIME,
+  MOUNT_ATTR_NOSYMFOLLOW,
+};
+
+/** seccomp(2). */
+const FILTER_FLAGS = {
+  SECCOMP_FILTER_FLAG_TSYNC: 1 << 0,
+  SECCOMP_FILTER_FLAG_LOG: 1 << 1,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 1 << 2,
+  SECCOMP_FILTER_FLAG_NEW_LISTENER: 1 << 3,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 1 << 5,
+};
 
 /** What a step inside of the container's namespaces is made of, be it the first process's or gocontainer's own. */
 export interface StepExplanation {
@@ -30,7 +69,7 @@ export function explainStep(step: Step): StepExplanation {
         check: "on the host: cat /proc/<pid>/cgroup",
       };
     case "join namespace":
-      return { call: `setns(fd, 0x${step.flag.toString(16)})`, check: "ls -l /proc/self/ns" };
+      return { call: `setns(fd, ${namespaceFlags(step.flag)})`, check: "ls -l /proc/self/ns" };
     case "unshare":
       return { call: "unshare(CLONE_NEWCGROUP)", check: "cat /proc/self/cgroup   # shows only /" };
     case "join session keyring":
@@ -47,7 +86,7 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "propagation":
       return {
-        call: `mount(NULL, "/", NULL, 0x${step.flags.toString(16)})   # MS_REC with MS_SLAVE`,
+        call: `mount(NULL, "/", NULL, ${flagNames(step.flags, PROPAGATION)})`,
         check: "cat /proc/self/mountinfo   # no shared:",
       };
     case "open sources":
@@ -63,15 +102,7 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "mount":
       return {
-        call: step.kind === "remount"
-          ? "mount_setattr, on what is mounted there"
-          : step.tree !== undefined
-          ? "move_mount, of a clone that was made on the host"
-          : step.kind === "bind"
-          ? `open_tree("${step.source}", OPEN_TREE_CLONE${
-            step.recursive ? " | AT_RECURSIVE" : ""
-          }); move_mount`
-          : `${newMount(step)}; move_mount`,
+        call: mountCalls(step),
         check: `grep ' ${step.target} ' /proc/self/mountinfo`,
       };
     case "cgroup mounts":
@@ -137,7 +168,7 @@ export function explainStep(step: Step): StepExplanation {
       return { call: `fchdir(root); chroot(".")`, check: "ls /   # the image's" };
     case "root propagation":
       return {
-        call: `mount(NULL, "/", NULL, 0x${step.flag.toString(16)})`,
+        call: `mount(NULL, "/", NULL, ${flagNames(step.flag, PROPAGATION)})`,
         check: "cat /proc/self/mountinfo",
       };
     case "read-only root":
@@ -206,7 +237,7 @@ export function explainStep(step: Step): StepExplanation {
       return { call: `chdir("${step.path}"); getcwd()   # root may not enter it`, check: "pwd" };
     case "seccomp":
       return {
-        call: `seccomp(SECCOMP_SET_MODE_FILTER, 0x${step.filter.flags.toString(16)}, ${
+        call: `seccomp(SECCOMP_SET_MODE_FILTER, ${flagNames(step.filter.flags, FILTER_FLAGS)}, ${
           step.filter.program.length / 8
         } instructions)`,
         check: "grep Seccomp /proc/self/status",
@@ -238,7 +269,33 @@ export function explainStep(step: Step): StepExplanation {
   }
 }
 
+function mountCalls(step: MountStep): string {
+  const { kind, tree, source, recursive, idmap } = step;
+  const attributes = [
+    attributeCall(step.set, step.clear, false),
+    attributeCall(step.recursiveSet, step.recursiveClear, true),
+  ].filter((call) => call !== undefined);
+  if (kind === "remount") return [...attributes, "on what is mounted there"].join(", ");
+  if (kind === "new" && tree === undefined) return `${newMount(step)}; move_mount`;
+  const clone = tree !== undefined
+    ? "take a clone that was made on the host"
+    : `open_tree("${source}", OPEN_TREE_CLONE${recursive ? " | AT_RECURSIVE" : ""})`;
+  const mapped = idmap === undefined ? [] : ["mount_setattr(MOUNT_ATTR_IDMAP)"];
+  return [clone, ...mapped, ...attributes, "move_mount"].join("; ");
+}
+
+function attributeCall(set: number, clear: number, recursive: boolean): string | undefined {
+  if ((set | clear) === 0) return undefined;
+  const cleared = clear === 0 ? [] : [`cleared ${flagNames(clear, ATTRIBUTES)}`];
+  return `mount_setattr(${
+    [recursive ? "AT_RECURSIVE" : [], set === 0 ? [] : flagNames(set, ATTRIBUTES), ...cleared]
+      .flat().join(", ")
+  })`;
+}
+
 function newMount(step: MountStep): string {
   const options = step.options.map(([key, value]) => value === undefined ? key : `${key}=${value}`);
-  return `fsopen("${step.fstype}"); fsconfig(${options.join(", ")}); fsmount`;
+  return `fsopen("${step.fstype}"); fsconfig(${options.join(", ")}); fsmount(${
+    step.set === 0 ? "" : flagNames(step.set, ATTRIBUTES)
+  })`;
 }

@@ -1,11 +1,3 @@
-import {
-  CLONE_NEWIPC,
-  CLONE_NEWNET,
-  CLONE_NEWNS,
-  CLONE_NEWPID,
-  CLONE_NEWUSER,
-  CLONE_NEWUTS,
-} from "../../ffi/constants.ts";
 import { capget } from "../../ffi/capability.ts";
 import { Fd } from "../../ffi/file.ts";
 import { LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
@@ -24,7 +16,7 @@ import { containerNodes } from "./devices.ts";
 import { hookState, runRuntimeHooks } from "./hooks.ts";
 import { mapIds } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
-import { chooseNamespaces, type NamespaceChoice } from "./namespaces.ts";
+import { chooseNamespaces, type NamespaceChoice, namespaceFlags } from "./namespaces.ts";
 import { moveNetDevices } from "./net_devices.ts";
 import { limitedUser, ordinaryUser } from "./ordinary_user.ts";
 import { buildPlan } from "./plan/container.ts";
@@ -163,7 +155,7 @@ export function create(options: CreateOptions): CreatedContainer {
   };
   const init = undo.use(step(
     () => ({
-      label: "make the container's first process, in new namespaces",
+      label: "make the container's first process, in its namespaces",
       call: firstProcessCall(spawning),
       check: `gocontainer state ${record.id}; lsns -p <pid>   # the first tells <pid>`,
     }),
@@ -294,23 +286,9 @@ function diedEarly({ status }: DiedEarly, cgroup: Cgroup): ContainerError {
 /** The calls behind the first process, in words. */
 function firstProcessCall(spawning: SpawnOptions): string {
   const { namespaces: { clone }, cgroup } = spawning;
-  const flags = namespaceFlags(clone);
   const born = cgroup === undefined ? [] : ["CLONE_INTO_CGROUP"];
-  if (!canBeLaunched(spawning)) return `clone3(${[...flags, ...born].join(" | ")})`;
-  const launch = LAUNCHES_INTO_CGROUPS
+  if (!canBeLaunched(spawning)) return `clone3(${[namespaceFlags(clone), ...born].join(" | ")})`;
+  return LAUNCHES_INTO_CGROUPS
     ? `clone3(${["CLONE_VFORK", ...born].join(" | ")}); execveat(launcher)`
     : "posix_spawn(launcher)";
-  return `unshare(${flags.join(" | ")}); ${launch}`;
-}
-
-/** The CLONE_NEW* bits by their names. */
-function namespaceFlags(flags: number): string[] {
-  return Object.entries({
-    CLONE_NEWUSER,
-    CLONE_NEWNS,
-    CLONE_NEWUTS,
-    CLONE_NEWIPC,
-    CLONE_NEWPID,
-    CLONE_NEWNET,
-  }).filter(([, flag]) => (flags & flag) !== 0).map(([name]) => name);
 }

@@ -22,9 +22,10 @@ import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
 import { launchedHooks } from "../init/steps/hooks.ts";
 import { allows } from "../seccomp/allows.ts";
 import { SysError } from "../errors.ts";
+import { step } from "../trace.ts";
 import { build, InsideNamespaces } from "./inside_namespaces.ts";
 import { forkFailure } from "./failure.ts";
-import type { NamespaceChoice } from "./namespaces.ts";
+import { type NamespaceChoice, namespaceFlags } from "./namespaces.ts";
 import { limitedUser } from "./ordinary_user.ts";
 import { ownStatus } from "./own_status.ts";
 import type { SpawnOptions } from "./spawn.ts";
@@ -77,7 +78,15 @@ export class LaunchedProcess implements Disposable {
     // One that joins a running container does so by itself; for the first one this process makes the namespaces.
     if (this.#options.fromOutside) this.#openTerminal();
     else {
-      this.#enter(this.#options.namespaces);
+      const { namespaces } = this.#options;
+      step(
+        () => ({
+          label: "make the container's namespaces, and go there",
+          call: enteringCalls(namespaces),
+          check: "ls -l /proc/<pid>/ns /proc/self/ns   # what differs is the container's own",
+        }),
+        () => this.#enter(namespaces),
+      );
       // Who is made here begins with it.
       this.#takeOwnRoot();
     }
@@ -378,4 +387,9 @@ function isOf<const K extends StepKind>(kinds: readonly K[]): (step: Step) => st
 function isNewProc(step: Step): boolean {
   return step.do === "mount" && step.kind === "new" && step.fstype === "proc" &&
     step.legacy === undefined;
+}
+
+function enteringCalls({ clone, join }: Pick<NamespaceChoice, "clone" | "join">): string {
+  const made = clone === 0 ? [] : [`unshare(${namespaceFlags(clone)})`];
+  return [...made, ...join.map(({ flag }) => `setns(fd, ${namespaceFlags(flag)})`)].join("; ");
 }

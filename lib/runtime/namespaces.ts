@@ -1,8 +1,18 @@
-import { CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER } from "../../ffi/constants.ts";
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWTIME,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+} from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
 import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
 import { ContainerError, SysError } from "../errors.ts";
+import { flagNames } from "../flag_names.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { Linux, Namespace, NamespaceType } from "../oci/spec.ts";
 
@@ -113,5 +123,18 @@ function openNamespace(
   }
   throw new ContainerError(`join the ${type} namespace "${path}": it is of another kind`, {
     code: "InvalidSpec",
+  });
+}
+
+/** The CLONE_NEW* bits of clone(2) by their names. */
+export function namespaceFlags(flags: number): string {
+  return flagNames(flags, {
+    CLONE_NEWUSER,
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    CLONE_NEWIPC,
+    CLONE_NEWPID,
+    CLONE_NEWNET,
+    CLONE_NEWCGROUP,
   });
 }

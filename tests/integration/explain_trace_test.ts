@@ -45,11 +45,25 @@ Deno.test("-explain tells each step on standard error, and leaves standard outpu
 
 const EXPECTED: readonly (readonly [side: string, label: RegExp, call: RegExp, check: RegExp])[] = [
   ["host", /cgroup in \d+ hierarch/, /mkdir\("\/sys\/fs\/cgroup/, /cat \/proc\/<pid>\/cgroup/],
-  ["host", /first process, in new namespaces/, /unshare\(CLONE_NEWNS \| /, /lsns/],
+  ["host", /the container's namespaces/, /unshare\(CLONE_NEWNS \| CLONE_NEWUTS/, /<pid>\/ns/],
+  ["host", /first process/, /execveat\(launcher\)/, /lsns/],
   ["host", /a veth pair/, /ip link add veth/, /ip link show master goContainers0/],
   ["container", /a cgroup namespace/, /unshare\(CLONE_NEWCGROUP\)/, /\/proc\/self\/cgroup/],
   ["container", /the overlay of image and changes/, /fsopen\("overlay"\)/, /mount \| grep/],
-  ["container", /mount proc on "\/proc"/, /fsopen\("proc"\)/, /mountinfo/],
+  [
+    "container",
+    /mount proc on "\/proc"/,
+    /fsopen\("proc"\).*fsmount\(MOUNT_ATTR_NOSUID/,
+    /mountinfo/,
+  ],
+  [
+    "container",
+    /bind .* on "\/shown"/,
+    /AT_RECURSIVE.*mount_setattr\(.*MOUNT_ATTR_RDONLY.*\)/,
+    /mountinfo/,
+  ],
+  ["container", /stop mounts/, /mount\(NULL, "\/", NULL, MS_REC \| MS_SLAVE\)/, /mountinfo/],
+  ["container", /filter system calls/, /SECCOMP_FILTER_FLAG_SPEC_ALLOW/, /Seccomp/],
   ["container", /device nodes/, /mknodat\("\/dev\/null", 1:3\)/, /ls -l \/dev/],
   ["container", /root the root/, /pivot_root\("\.", "\."\)/, /ls \//],
   ["container", /hide paths/, /\/dev\/null over files/, /cat \/proc\/keys/],
@@ -60,8 +74,15 @@ const EXPECTED: readonly (readonly [side: string, label: RegExp, call: RegExp, c
 ];
 
 Deno.test("each step has the call behind it and a way to check it", async () => {
-  const { stderr } = await workspace.run(["-explain", "-name", "shown", "alpine", "true"]);
+  const { stderr } = await workspace.run([
+    ...["-explain", "-name", "shown", "-v", "/etc:/shown:ro", "alpine", "true"],
+  ]);
   const told = readExplanation(stderr);
+  // What is done in the namespaces comes after they have been made.
+  const [entered, inside] = [/the container's namespaces/, /^(?!set the loop)/].map((label, i) =>
+    told.findIndex((step) => step.side === ["host", "container"][i] && label.test(step.label))
+  );
+  assert(entered < inside, `${entered} ${inside}`);
   for (const [side, label, call, check] of EXPECTED) {
     const step = told.find((step) => step.side === side && label.test(step.label));
     assert(step !== undefined, `no step ${label} of the ${side}`);
@@ -84,6 +105,8 @@ const KINDS: readonly (readonly string[])[] = [
   ["-net=none", "-userns=auto", "-security=no-new-privileges"],
   ["-net=none", "-read-only", "-u=nobody"],
   ["-net=host", "-w=/made"],
+  ["-net=none", "-userns=0:100000:65536", "-v=/etc:/data:idmap", "-cap-drop=ALL"],
+  ["-net=none", "-it", "-u=1000:1000", "-security=seccomp=unconfined", "-cpu=512", "-pids=20"],
 ];
 
 for (const options of KINDS) {
