@@ -1,6 +1,6 @@
 import { ContainerError, reasonOf } from "../errors.ts";
 import type { Step } from "../init/plan.ts";
-import type { StepInfo } from "../trace.ts";
+import { type StepInfo, warn } from "../trace.ts";
 import type { Watcher } from "./watchers.ts";
 
 /** A complete event of the Trace Event Format; times are microseconds. */
@@ -26,10 +26,12 @@ export class Timeline implements Watcher {
     processName(OUTSIDE, "gocontainer"),
     processName(INSIDE, "inside of the container's namespaces"),
   ];
+  readonly #path: string;
   readonly #file: Deno.FsFile;
 
   /** Opens the file at once: a path that cannot be written is told before anything is made. */
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#file = Deno.openSync(path, { write: true, create: true, truncate: true });
     } catch (cause) {
@@ -48,10 +50,15 @@ export class Timeline implements Watcher {
     this.#add(INSIDE, step.label, start, end);
   }
 
+  /** Writes it down; where that fails the run was as it was all the same, so it is a warning. */
   close(): void {
     const text = JSON.stringify({ traceEvents: this.#events, displayTimeUnit: "ms" });
     const bytes = new TextEncoder().encode(text + "\n");
-    for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    } catch (error) {
+      warn(`write the timeline ${JSON.stringify(this.#path)}: ${reasonOf(error)}`);
+    }
     this.#file.close();
   }
 

@@ -235,6 +235,16 @@ Deno.test("-trace tells a failing run as well", async () => {
   assert(events.some(({ name }) => name === "remove the container's cgroup"));
 });
 
+Deno.test("a timeline that cannot be written is a warning: the program's end is what it was", async () => {
+  const args = ["-trace", "/dev/full", "-net=none", "alpine", "/bin/sh", "-c", "exit 7"];
+  const { code, stderr } = await workspace.run(args);
+  assertEquals(code, 7);
+  assertEquals(
+    stderr,
+    'gocontainer: warning: write the timeline "/dev/full": No space left on device\n',
+  );
+});
+
 Deno.test("-trace and -explain go together, and nothing else changes", async () => {
   const file = workspace.path("both.json");
   const { code, stdout, stderr } = await workspace.run(
