@@ -46,6 +46,12 @@ export function holdSignals(): Fd {
   return new Fd(signalfd(HELD));
 }
 
+/**
+ * Those that a terminal sends to all of a job, or sudo in its stead: a shell that waits for a program does nothing
+ * about them itself, and goes by how the program ends.
+ */
+const TYPED: readonly number[] = [SIGNALS.SIGINT, SIGNALS.SIGQUIT];
+
 /** The container's first process, as the monitor needs it. */
 export interface Followed {
   readonly pid: number;
@@ -77,11 +83,11 @@ export function follow(
   relay?.begin();
   let killedFor: number | undefined;
   let ending: number | undefined;
-  const deliver = ({ signal, isTyped }: Received) => {
+  const deliver = (signal: number) => {
     if (ENDING.includes(signal)) ending = signal;
     if (signal === SIGNALS.SIGTSTP) stop(job);
     else if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
-    else if (sendSignal(process, signal, isTyped) === "killed") killedFor ??= signal;
+    else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };
   for (;;) {
     const fds = [onSignal, onEnd, ...relay?.wanted() ?? []];
@@ -90,7 +96,7 @@ export function follow(
     const typed = relay?.move(fds);
     // The pty has sent it already; what is left to do is what the kernel does not do for an init.
     if (typed !== undefined && relay?.isInFront(process.pid)) {
-      if (defaultActionOf(process.pid, typed) === "end") deliver({ signal: typed, isTyped: false });
+      if (defaultActionOf(process.pid, typed) === "end") deliver(typed);
     }
     if (onEnd.revents) break;
   }
@@ -114,7 +120,7 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
   for (let fds = relay.remaining(); fds.length > 0; fds = relay.remaining()) {
     const ready = poll([onSignal, ...fds], ending === undefined ? undefined : GRACE);
     if (ready === 0 && ending !== undefined) return ending;
-    const received = onSignal.revents === 0 ? [] : readSignals(signals).map((one) => one.signal);
+    const received = onSignal.revents === 0 ? [] : readSignals(signals);
     if (received.includes(SIGNALS.SIGTSTP)) stop();
     const given = received.find((signal) => ENDING.includes(signal));
     if (given !== undefined) return given;
@@ -123,42 +129,27 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
   return undefined;
 }
 
-/** A signal to gocontainer. */
-interface Received {
-  readonly signal: number;
-  /** Whether a terminal sent it, to all of the job that is in front there, and not a process. */
-  readonly isTyped: boolean;
-}
-
-/** sigaction(2), `si_code`. */
-const SI_KERNEL = 0x80;
-
-function readSignals(signals: Fd): Received[] {
+function readSignals(signals: Fd): number[] {
   const bytes = read(signals.number, alloc(signalfd_siginfo.size * 8));
-  const received: Received[] = [];
+  const numbers: number[] = [];
   for (let at = 0; at < bytes.length; at += signalfd_siginfo.size) {
     // A write of its own to a pipe that nobody reads (SIGPIPE) is no word to the program.
     if (signalfd_siginfo.get(bytes, "ssi_pid", at) === Deno.pid) continue;
-    received.push({
-      signal: signalfd_siginfo.get(bytes, "ssi_signo", at),
-      isTyped: signalfd_siginfo.get(bytes, "ssi_code", at) === SI_KERNEL,
-    });
+    numbers.push(signalfd_siginfo.get(bytes, "ssi_signo", at));
   }
-  return received;
+  return numbers;
 }
 
 /**
  * Hands a signal on. The kernel drops a signal for the first process of a pid namespace that has
  * not asked for it (pid_namespaces(7)), so that Ctrl-C on a plain `sleep` would do nothing: where the
  * signal's default is to end the process, it is ended.
- *
- * @param isTyped whether it is for what the program has begun as well: a shell that waits for that does nothing
  */
-function sendSignal(process: Followed, signal: number, isTyped: boolean): "sent" | "killed" {
+function sendSignal(process: Followed, signal: number): "sent" | "killed" {
   const isEnd = defaultActionOf(process.pid, signal) === "end";
   try {
     // It leads its session, so the group is its own.
-    if (isTyped) kill(-process.pid, signal);
+    if (TYPED.includes(signal)) kill(-process.pid, signal);
     else if (!isEnd) pidfd_send_signal(process.pidfd, signal);
     if (isEnd) pidfd_send_signal(process.pidfd, SIGNALS.SIGKILL);
   } catch (error) {

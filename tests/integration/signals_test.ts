@@ -71,6 +71,15 @@ const MORE = [
   ...[SIGNALS.SIGABRT, 35, 37, 50, 64],
 ];
 
+for (const name of ["INT", "QUIT"] as const) {
+  Deno.test(`SIG${name} reaches what a shell waits for as well, which alone has it go on`, async () => {
+    const running = await start(`trap 'echo got it; exit 6' ${name}; echo ready; sleep 1000`);
+    running.kill(`SIG${name}`);
+    const { code, stdout } = await running.end();
+    assertEquals([code, stdout], [6, "ready\ngot it\n"]);
+  });
+}
+
 Deno.test("every signal that can be meant for the program reaches it, real-time ones too", async () => {
   const traps = MORE.map((signal) => `trap 'echo got ${signal}' ${signal}`).join("; ");
   const running = await start(`${traps}; trap 'exit 5' TERM; ${WAIT}`);
