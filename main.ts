@@ -28,6 +28,9 @@ Commands (gocontainer COMMAND -h tells more; an image of such a name is run with
   import, export        make an image of a root file system, an archive of a container's
   commit                make an image of a container
   prune, df             remove what nobody needs, tell what is on the disk
+  list, ps              list the containers that run, the processes of one
+  exec, kill            run one more program in a container, send it a signal
+  pause, resume         have a container stand still, go on
   gc                    take back what killed processes have left of containers
 
 Options, as -name value, -name=value, --name value or --name=value:
@@ -89,7 +92,7 @@ async function manage(words: readonly string[]): Promise<number> {
       allOptions: true,
     });
   }
-  requireRoot();
+  requireRoot("make a container");
   const { runContainer } = await import("./lib/cli/run.ts");
   try {
     return await runContainer(args);
@@ -121,7 +124,7 @@ async function runCommand(
       : "too many arguments";
     throw new UsageError(`run "${name}": ${wrong}`);
   }
-  requireRoot();
+  requireRoot(`run "${name}"`);
   const { expectChildren } = await import("./lib/children.ts");
   expectChildren();
   return await command.run(args);
@@ -154,9 +157,9 @@ async function runtime(words: readonly string[]): Promise<number> {
   }
 }
 
-function requireRoot(): void {
+function requireRoot(action: string): void {
   if (Deno.uid() === 0) return;
-  throw new ContainerError("make a container: only root may", {
+  throw new ContainerError(`${action}: only root may`, {
     code: "NotAllowed",
     hint: "Run it with sudo",
   });

@@ -535,11 +535,16 @@ testWith(
 );
 
 testWith(namespaces, "images and containers of them are root's, as ever", async () => {
-  for (const command of [["-net=none", "alpine", "true"], ["images"], ["gc"]]) {
+  const commands = [
+    ["make a container", "-net=none", "alpine", "true"],
+    ['run "images"', "images"],
+    ['run "gc"', "gc"],
+  ];
+  for (const [action, ...command] of commands) {
     const { code, stderr } = await user.run(command);
     assertEquals([code, stderr.split("\n")[0]], [
       125,
-      "gocontainer: make a container: only root may",
+      `gocontainer: ${action}: only root may`,
     ]);
   }
 });
