@@ -64,7 +64,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     name: "pids",
     synonym: "pids-limit",
     value: "NUMBER",
-    help: "limit of processes (default 2048)",
+    help: "limit of processes (default 2048; 0 for none)",
   },
   { name: "name", value: "NAME", help: "name of the container (default its id)" },
   { name: "hostname", value: "NAME", help: "hostname inside (default the name)" },
@@ -123,7 +123,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 /** Turns the words of the command line into what `run` takes; `args.rest` holds image and command. */
 export function readRunOptions(args: Arguments): RunOptions {
   const [image, ...command] = args.rest;
-  const given = <T>(name: string, read: (text: string) => T): T | undefined => {
+  const given = <T>(name: string, read: (text: string) => T) => {
     const text = args.text(name);
     return text === undefined ? undefined : read(text);
   };
@@ -142,9 +142,9 @@ export function readRunOptions(args: Arguments): RunOptions {
     containerAddress: args.text("container-addr"),
     network: parseNetwork(args.text("net") ?? "bridge"),
     cpuShares: given("cpu", parseShares) ?? 0,
-    cpus: given("cpus", (text) => parseDecimal(text, "-cpus", 0.01, 8192)),
-    memory: given("mem", (text) => parseBytes(text, "-mem")),
-    pids: given("pids", (text) => parseWhole(text, "-pids", 1, 4194304)),
+    cpus: given("cpus", parseCpus),
+    memory: given("mem", parseLimit),
+    pids: given("pids", parsePids),
     name: args.text("name"),
     hostname: given("hostname", parseHostname),
     env: args.texts("e").flatMap(parseVariable),
@@ -159,6 +159,20 @@ export function readRunOptions(args: Arguments): RunOptions {
 
 function parseShares(text: string): number {
   return text === "0" ? 0 : parseWhole(text, "-cpu", 2, 262144);
+}
+
+/** 0 is no limit, for memory too, as docker has it. */
+function parseCpus(text: string): number | undefined {
+  return text === "0" ? undefined : parseDecimal(text, "-cpus", 0.01, 8192);
+}
+
+function parseLimit(text: string): number | undefined {
+  return text === "0" ? undefined : parseBytes(text, "-mem");
+}
+
+/** 0 is no limit; docker and podman take -1 for it as well. */
+function parsePids(text: string): number {
+  return text === "0" || text === "-1" ? 0 : parseWhole(text, "-pids", 1, 4194304);
 }
 
 function parsePull(text: string): PullPolicy {

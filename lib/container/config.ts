@@ -112,7 +112,7 @@ function resources(options: RunOptions): Resources {
     devices: [...(options.privileged ? ALL_DEVICES : DEFAULT_DEVICE_RULES)],
     ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
     ...(memory === undefined ? {} : { memory: { limit: memory, swap: 2 * memory } }),
-    pids: { limit: pids ?? DEFAULT_PIDS },
+    ...(pids === 0 ? {} : { pids: { limit: pids ?? DEFAULT_PIDS } }),
   };
 }
 

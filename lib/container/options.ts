@@ -62,6 +62,7 @@ export interface RunOptions extends SecurityOptions {
   readonly cpus?: number;
   /** Bytes. */
   readonly memory?: number;
+  /** How many processes at most; 0 for any number, undefined for the default. */
   readonly pids?: number;
   readonly name?: string;
   readonly hostname?: string;

@@ -73,6 +73,14 @@ Deno.test("limits stand in it as numbers", async () => {
   assertEquals(resources!.pids, { limit: 100 });
 });
 
+Deno.test("a limit of 0 is none, and of processes -1 as well, as docker has them", async () => {
+  for (const none of ["0", "-1"]) {
+    const options = ["-net=none", "-mem", "0", "-cpu", "0", "-cpus", "0", "-pids", none];
+    const { resources } = (await configOf(options, "true")).linux!;
+    assertEquals(Object.keys(resources!), ["devices"]);
+  }
+});
+
 Deno.test("-net host has no network namespace in it, -net container:ID its path", async () => {
   const hosted = await configOf(["-net=host"], "true");
   assertEquals(hosted.linux!.namespaces!.some(({ type }) => type === "network"), false);

@@ -498,7 +498,7 @@ for (const value of ["x", "1.5.5M", "-1", "10X", ""]) {
   });
 }
 
-for (const value of ["0", "9000T"]) {
+for (const value of ["0.1", "9000T"]) {
   test({
     name: `-mem ${value} is out of range`,
     args: ["-mem", value, ...run("true")],
@@ -521,9 +521,9 @@ const LIMITS: readonly (readonly [option: string, value: string, range: string])
   ["-cpu", "262145", "2 to 262144"],
   ["-cpu", "-5", "2 to 262144"],
   ["-cpu", "many", "2 to 262144"],
-  ["-cpus", "0", "0.01 to 8192"],
+  ["-cpus", "0.001", "0.01 to 8192"],
   ["-cpus", "1e3", "0.01 to 8192"],
-  ["-pids", "0", "1 to 4194304"],
+  ["-pids", "-2", "1 to 4194304"],
   ["-pids", "99999999", "1 to 4194304"],
 ];
 
