@@ -42,6 +42,8 @@ export async function withWhatWasMeant(
   commands: readonly string[],
 ): Promise<unknown> {
   if (!(error instanceof ContainerError) || !error.message.startsWith("use image ")) return error;
+  // Something of that name is here, and is what was meant.
+  if (error.code === "Unsupported" || error.code === "InvalidArgument") return error;
   const folder = args.text("i");
   // Where that cannot be looked at, the error itself is to be told.
   const isImage = folder !== undefined && await isImageHere("images", folder).catch(() => false);

@@ -384,6 +384,18 @@ Deno.test("a word that is nearly a command is told as that, where it is no image
   assertMatch(stderr, /use image "pul": .*\nDid you mean the command "pull"\?\n$/);
 });
 
+Deno.test("nor where a file of that name is no image, or two files are", async () => {
+  const root = workspace.path("nearly");
+  await Deno.mkdir(`${root}/images`, { recursive: true });
+  for (const file of ["kil.zip", "pul.tar", "pul.tgz"]) {
+    await Deno.writeTextFile(`${root}/images/${file}`, "");
+  }
+  const kind = await workspace.run(["kil", "true"], { cwd: root });
+  assertMatch(kind.stderr, /"kil\.zip" in .* cannot be read\nThese can: an extracted folder, /);
+  const two = await workspace.run(["pul", "true"], { cwd: root });
+  assertMatch(two.stderr, /"pul\.tar" and "pul\.tgz" match in .*\nKeep one of them there\n$/);
+});
+
 Deno.test("docker's -i, which takes a folder here, is told of before anything is pulled", async () => {
   const env = { HTTPS_PROXY: "http://127.0.0.1:1" };
   const words = ["run", "-i", "alpine", "sh"];
