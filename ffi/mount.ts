@@ -102,7 +102,8 @@ function withFsMessage(fsfd: number, call: string, detail: string): SysError {
   for (let i = 0; i < 8; i++) {
     const length = trySyscall("read", fsfd, buffer, buffer.length);
     if (length <= 0) break;
-    messages.push(utf8(buffer.subarray(0, length)).trim());
+    // Each begins with how grave it is: e, w or i.
+    messages.push(utf8(buffer.subarray(0, length)).trim().replace(/^[ewi] /, ""));
   }
   const said = messages.length > 0 ? ` (${messages.join("; ")})` : "";
   return new SysError(call, number, detail + said);

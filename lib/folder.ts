@@ -102,6 +102,9 @@ function makeFolder(path: string, mode: number): void {
     // Another gocontainer may have made it meanwhile.
     if (error instanceof SysError && error.code === "EEXIST") return;
     throw new ContainerError(`make folder ${JSON.stringify(path)}: ${reasonOf(error)}`, {
+      hint: error instanceof SysError && error.code === "EROFS"
+        ? "Give a folder that can be written"
+        : undefined,
       cause: error,
     });
   }

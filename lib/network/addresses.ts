@@ -100,11 +100,11 @@ function parseRequested(text: string, bridge: Cidr): Cidr {
   if (address.prefix !== bridge.prefix) {
     throw fail(
       `its prefix is not that of the bridge's subnet ${subnet}`,
-      `write "${formatCidr({ address: address.address, prefix: bridge.prefix })}"`,
+      `Write "${formatCidr({ address: address.address, prefix: bridge.prefix })}"`,
     );
   }
   if (address.address === bridge.address) {
-    throw fail("the bridge itself has this address", "choose another address of the subnet");
+    throw fail("the bridge itself has this address", "Choose another address of the subnet");
   }
   checkHostAddress(address, "-container-addr");
   return address;
@@ -128,7 +128,7 @@ function checkHostAddress(cidr: Cidr, what: string): void {
   if (prefix < 8 || prefix > 30) {
     throw fail(
       "the prefix length has to be from 8 to 30",
-      "a shorter one spans networks of others, a longer one has no room for a container",
+      "A shorter one spans networks of others, a longer one has no room for a container",
     );
   }
   const network = networkOf(cidr).address;

@@ -202,7 +202,7 @@ function checkSubnet(wanted: Cidr, socket: RouteSocket): void {
     new ContainerError(
       `use the subnet ${formatCidr(subnet)} for the bridge "${BRIDGE}": ` +
         `interface ${nameOf(index)} has ${why}`,
-      { code: "InUse", hint: 'choose another subnet, e.g. "-bridge-addr 192.168.99.1/24"' },
+      { code: "InUse", hint: 'Choose another subnet, e.g. "-bridge-addr 192.168.99.1/24"' },
     );
   for (const address of taken) {
     if (address.index === bridge) continue;

@@ -107,7 +107,7 @@ function findIp(): string {
   if (ip !== undefined) return ip;
   throw new ContainerError("set up the network: the program ip is not installed", {
     code: "Unsupported",
-    hint: 'install the package iproute2 ("apt install iproute2", "dnf install iproute"), ' +
+    hint: 'Install the package iproute2 ("apt install iproute2", "dnf install iproute"), ' +
       "or use -net none or -net host",
   });
 }
@@ -117,7 +117,7 @@ function failure(commands: readonly IpCommand[], { stdout, stderr }: Output): Co
   if (stderr.includes("BusyBox")) {
     return new ContainerError("set up the network: this ip is BusyBox's, which has no -batch", {
       code: "Unsupported",
-      hint: 'install the package iproute2 ("apk add iproute2")',
+      hint: 'Install the package iproute2 ("apk add iproute2")',
     });
   }
   const place = /Command failed .*:(\d+)\s*$/.exec(stderr);

@@ -286,7 +286,7 @@ test({
   name: "folders on a file system that overlay cannot use",
   args: run("true"),
   code: 125,
-  error: /mount the overlay of image and changes on ".*": .*EINVAL/,
+  error: /mount the overlay of image and changes on ".*": .* \(overlay: filesystem .*EINVAL/,
   hint: /images and containers folders must lie on a file system that overlay can use/,
   options: () => ({ cwd: workspace.path("stacked") }),
   prepare: async () => {
@@ -320,6 +320,25 @@ for (const [option, folder] of [["-i", "open-images"], ["-c", "open-containers"]
   });
 }
 
+async function withReadOnlyFolder(): Promise<() => Promise<void>> {
+  const path = workspace.path("read-only");
+  await Deno.mkdir(path);
+  await host("mount", "-t", "tmpfs", "-o", "ro,mode=755", "read-only", path);
+  return async () => {
+    await host("umount", path);
+    await Deno.remove(path);
+  };
+}
+
+test({
+  name: "a folder that cannot be made, for nothing can be written there",
+  args: ["-c", "read-only/containers", ...run("true")],
+  code: 125,
+  error: /make folder ".*\/read-only\/containers": mkdirat ".*": EROFS \(Read-only file system\)$/,
+  hint: /^Give a folder that can be written$/,
+  prepare: withReadOnlyFolder,
+});
+
 test({
   name: "a folder for containers that is a file",
   args: ["-c", "/etc/passwd/x", ...run("true")],
@@ -333,15 +352,7 @@ test({
   code: 125,
   error: /make the container's folder "\/.*\/read-only\/[0-9a-f-]+": .*Read-only file system\)?$/,
   hint: /-c/,
-  prepare: async () => {
-    const path = workspace.path("read-only");
-    await Deno.mkdir(path);
-    await host("mount", "-t", "tmpfs", "-o", "ro,mode=755", "read-only", path);
-    return async () => {
-      await host("umount", path);
-      await Deno.remove(path);
-    };
-  },
+  prepare: withReadOnlyFolder,
 });
 
 test({

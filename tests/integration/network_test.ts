@@ -287,7 +287,7 @@ Deno.test("addresses that cannot be are refused, each with its reason", async ()
     [["-container-addr", "10.77.2.2/24"], /outside the bridge's subnet 10\.77\.1\.0\/24/],
     [["-container-addr", "10.77.1.1/24"], /the bridge itself has this address/],
     [["-container-addr", "10.77.1.255/24"], /broadcast address/],
-    [["-container-addr", "10.77.1.2/16"], /write "10\.77\.1\.2\/24"/],
+    [["-container-addr", "10.77.1.2/16"], /Write "10\.77\.1\.2\/24"/],
   ];
   for (const [options, why] of cases) {
     const all = options[0] === "-bridge-addr"
