@@ -3,7 +3,7 @@ import { openat } from "../../ffi/file.ts";
 import { closeAll } from "../../ffi/process.ts";
 import type { Resources } from "../oci/spec.ts";
 import { ContainerError } from "../errors.ts";
-import { step, warn } from "../trace.ts";
+import { step } from "../trace.ts";
 import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
@@ -97,10 +97,8 @@ export class Cgroup {
    * cgroups are read-only.
    */
   create(maker?: Maker): void {
-    const [first] = this.folders;
-    if (first === undefined) {
-      return warn("no cgroup hierarchy is mounted, so nothing is limited or counted");
-    }
+    this.#maker = maker;
+    if (this.#places.length === 0) return;
     step(() => ({
       label: `make the container's cgroup in ${this.#places.length} hierarchies`,
       call: `mkdir("${inOneWord(this.folders)}")`,
@@ -109,7 +107,6 @@ export class Cgroup {
       const all = this.#layout.kind === "v2";
       const ifAllowed = maker !== undefined;
       const { before, denied } = createFolders(this.#places, { all, ifAllowed });
-      this.#maker = maker;
       this.#spared = before;
       this.#denied = denied;
       this.#places = this.#places.filter((place) => !denied.includes(place));

@@ -229,7 +229,9 @@ export function limitDevices(
   }
   const unified = v2Place(places);
   if (!unified) {
-    const why = "no cgroup hierarchy has the devices controller";
+    const why = places.length === 0
+      ? "no cgroup hierarchy is mounted, so nothing is limited or counted"
+      : "no cgroup hierarchy has the devices controller";
     return tellMissing("devices", why, controllerHint("devices"), optional);
   }
   const program = compileDeviceFilter(deviceRules(devices));

@@ -430,6 +430,23 @@ testWith(
   },
 );
 
+testWith(
+  namespaces,
+  "where no cgroups are mounted a container goes without, but not without its limits",
+  async () => {
+    const options = { before: "umount -l /sys/fs/cgroup" };
+    const { code, stdout, stderr } = await user.runs("echo hello", undefined, options);
+    assertEquals([code, stdout, stderr], [0, "hello\n", ""]);
+    const limited = await user.runs(
+      "true",
+      (spec) => spec.linux.resources = { pids: { limit: 20 } },
+      options,
+    );
+    assertEquals([limited.code, limited.stdout], [1, ""]);
+    assertMatch(limited.stderr, /^gocontainer: set pids\.limit: no cgroup hierarchy has the pids/);
+  },
+);
+
 /** The folders of cgroup v1 hierarchies that have the controllers of the limits below. */
 const V1 = ["pids", "freezer"].map((name) => `/sys/fs/cgroup/${name}`)
   .filter((folder) => exists(`${folder}/tasks`));
