@@ -84,6 +84,11 @@ async function manage(words: readonly string[]): Promise<number> {
     const { refuseDockerCommand } = await import("./lib/cli/meant.ts");
     await refuseDockerCommand(words[0]);
   }
+  const behind = words.length - args.rest.length;
+  if (!isRun && behind > 0 && words[behind - 1] !== "--" && commandNames().includes(args.rest[0])) {
+    const { refuseCommandBehindOptions } = await import("./lib/cli/meant.ts");
+    await refuseCommandBehindOptions(args);
+  }
   // An image may name a command of its own: whether it does is seen once it is there.
   if (args.rest.length < (isRun ? 1 : 2)) {
     const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
@@ -98,9 +103,13 @@ async function manage(words: readonly string[]): Promise<number> {
     return await runContainer(args);
   } catch (error) {
     const { withWhatWasMeant } = await import("./lib/cli/meant.ts");
-    const commands = isRun ? [] : ["run", ...Object.keys(COMMANDS), ...RUNTIME_COMMANDS];
+    const commands = isRun ? [] : commandNames();
     throw await withWhatWasMeant(error, args, commands);
   }
+}
+
+function commandNames(): string[] {
+  return ["run", ...Object.keys(COMMANDS), ...RUNTIME_COMMANDS];
 }
 
 async function runCommand(

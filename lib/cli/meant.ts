@@ -31,6 +31,19 @@ export async function refuseImageAsFolder(folder: string): Promise<void> {
 }
 
 /**
+ * A command that stands behind options of `run` would be looked for as an image, with a registry in the end.
+ *
+ * @throws {UsageError} unless an image is called so.
+ */
+export async function refuseCommandBehindOptions(args: Arguments): Promise<void> {
+  const [word] = args.rest;
+  if (Deno.uid() === 0 && await isImageHere(args.text("i") ?? "images", word)) return;
+  throw new UsageError(`read the command "${word}": it stands behind options`, {
+    hint: `Begin with it: gocontainer ${word} [OPTIONS] …; an image of that name stands behind --`,
+  });
+}
+
+/**
  * The error of an image that could not be had, with what was meant instead of an image where that can be told: a
  * command, or the `-i` of docker, which here takes a folder. Any other error as it is.
  *

@@ -396,6 +396,22 @@ Deno.test("nor where a file of that name is no image, or two files are", async (
   assertMatch(two.stderr, /"pul\.tar" and "pul\.tgz" match in .*\nKeep one of them there\n$/);
 });
 
+Deno.test("a command behind options is told to stand before them, and no image is pulled", async () => {
+  for (const word of ["run", "images", "exec", "gc"]) {
+    const { code, stdout, stderr } = await workspace.run(["-net=none", word, "alpine", "true"]);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, new RegExp(`^gocontainer: read the command "${word}": it stands behind`));
+    assertMatch(stderr, new RegExp(`\nBegin with it: gocontainer ${word} `));
+  }
+  const image = await workspace.run(["-net=none", "-pull=never", "--", "images", "true"]);
+  assertMatch(image.stderr, /use image "images": there is no such image/);
+  const root = workspace.path("called");
+  await Deno.mkdir(`${root}/images`, { recursive: true });
+  await Deno.copyFile(alpineArchive()!, `${root}/images/run.tar.gz`);
+  const own = await workspace.run(["-net=none", "run", "echo", "here"], { cwd: root });
+  assertEquals(own.stdout, "here\n", own.stderr);
+});
+
 Deno.test("docker's -i, which takes a folder here, is told of before anything is pulled", async () => {
   const env = { HTTPS_PROXY: "http://127.0.0.1:1" };
   const words = ["run", "-i", "alpine", "sh"];
