@@ -136,6 +136,8 @@ async function runCommand(
   requireRoot(`run "${name}"`);
   const { expectChildren } = await import("./lib/children.ts");
   expectChildren();
+  const { collectLeftovers } = await import("./lib/cli/leftovers.ts");
+  if (name !== "gc") await collectLeftovers();
   return await command.run(args);
 }
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { assertHostIsAsBefore, type Host, lookAtHost } from "./support/host.ts";
 import { recordOf, type Running } from "./support/process.ts";
-import { BINARY, entriesOf, host } from "./support/project.ts";
+import { BINARY, entriesOf, exists, host, STATE } from "./support/project.ts";
 import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -68,6 +68,19 @@ Deno.test("kill -9 of gocontainer: the program ends with it, and gc takes back t
   assertEquals(await gc(), [id]);
   await assertHostIsAsBefore(before);
   assert(workspace.ids().includes(id), "the folder with its changes stays");
+});
+
+Deno.test("any command for images takes back the rest as well, before its own work", async () => {
+  for (const command of [["images"], ["df"], ["rmi", "no-such-image"]]) {
+    const running = workspace.start(["-net=none", ...SLEEP]);
+    await running.says(/ready/);
+    const { id } = await running.record();
+    running.kill("SIGKILL");
+    await running.end();
+    await workspace.run(command);
+    assert(!exists(`${STATE}/${id}`), command.join(" "));
+    assertEquals(lookAtHost().cgroups.filter((path) => path.includes(id)), []);
+  }
 });
 
 Deno.test("with -rm the folder goes as well", async () => {
