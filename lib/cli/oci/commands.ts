@@ -34,7 +34,7 @@ interface Command {
   readonly options?: readonly OptionSpec[];
   /** Whether what follows the id are the words of another program, with their own dashes. */
   readonly takesWords?: boolean;
-  run(args: Arguments, global: GlobalOptions): number | Promise<number>;
+  run(args: Arguments, globals: GlobalOptions): number | Promise<number>;
 }
 
 /** All commands, with runc's names. */
