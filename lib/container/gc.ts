@@ -1,6 +1,6 @@
 import { hintOf, reasonOf } from "../errors.ts";
 import { removeVeth, vethExists } from "../network/veth.ts";
-import { cgroupOf, endContainer } from "../runtime/container.ts";
+import { cgroupOf, deleteContainer, endContainer } from "../runtime/container.ts";
 import { hasEnded } from "../runtime/process_identity.ts";
 import type { ContainerState, StateRoot } from "../runtime/state.ts";
 import { warn } from "../trace.ts";
@@ -64,6 +64,8 @@ function isOwned({ record: { owner } }: ContainerState): boolean {
 
 function takeBack(state: ContainerState, live: readonly ContainerState[]): void {
   const { cgroups, network, removeBundle, started, bundle } = state.record;
+  // The runtime's `run`: nothing of it but the bundle, which is the user's, was there before.
+  if (removeBundle === undefined) return deleteContainer(state, true);
   endContainer(state);
   if (cgroups.length > 0) {
     const cgroup = cgroupOf(state.record);

@@ -76,7 +76,7 @@ export interface ContainerRecord {
   readonly keepsKeyring?: boolean;
   /** The config's annotations. */
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Whether the bundle's folder goes with the container (-rm). */
+  /** Whether the bundle's folder goes with the container (-rm); undefined for a bundle of the user's own, which stays. */
   readonly removeBundle?: boolean;
 }
 

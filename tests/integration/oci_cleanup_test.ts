@@ -3,6 +3,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Bundles, dropNamespace, type FilledSpec, mapUsers } from "./support/bundle.ts";
 import { entriesOf, exists } from "./support/project.ts";
+import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -111,3 +112,43 @@ Deno.test("later changes of config.json have no effect, and a namespace that was
     assertEquals(exists(`/proc/${pid}/ns/net`), true);
   });
 });
+
+/** A hook that leaves word of its having run, and takes its time where it is to be interrupted. */
+function hook(file: string, seconds: number) {
+  return { path: "/bin/sh", args: ["sh", "-c", `echo >"${file}"; exec sleep ${seconds}`] };
+}
+
+for (const when of ["before its start", "after its start"]) {
+  Deno.test(`a run that was killed ${when} is taken back, its bundle stays`, async () => {
+    const started = when === "after its start";
+    const bundle = await bundles.make("exec sleep 1000", (spec) => {
+      // So that its root is mounted on the host.
+      dropNamespace(spec, "mount");
+      spec.linux.maskedPaths = [];
+      spec.linux.readonlyPaths = [];
+    });
+    const [begun, over] = [`${bundle}/begun`, `${bundle}/over`];
+    const file = `${bundle}/config.json`;
+    const spec = JSON.parse(Deno.readTextFileSync(file));
+    spec.hooks = {
+      [started ? "poststart" : "createRuntime"]: [hook(begun, 2)],
+      poststop: [hook(over, 0)],
+    };
+    Deno.writeTextFileSync(file, JSON.stringify(spec));
+    const before = hostState();
+    // In the state folder that gc looks after.
+    const id = bundles.id();
+    const running = workspace.start(["run", "-b", bundle, id]);
+    await until("the hook runs", () => exists(begun));
+    running.kill("SIGKILL");
+    await running.gone();
+    const { code, stdout, stderr } = await workspace.run(["gc"]);
+    assertEquals([code, stdout], [0, `${id}\n`], stderr);
+    assertEquals([exists(file), exists(`${bundle}/rootfs/bin/sh`), exists(over)], [
+      true,
+      true,
+      true,
+    ]);
+    assertEquals(hostState(), before);
+  });
+}
