@@ -16,6 +16,9 @@ export const CAPABILITY_VERSION = 0x20080522;
 /** A set of capabilities: bit n for capability n (include/uapi/linux/capability.h). */
 export type CapabilityMask = bigint;
 
+/** The capability without which hardly anything can be made or joined, as a mask. */
+export const CAP_SYS_ADMIN: CapabilityMask = 1n << 21n;
+
 /** The three sets of a thread that capset(2) writes. */
 export interface CapabilitySets {
   effective: CapabilityMask;

@@ -32,7 +32,6 @@ export const RESOLVE_IN_ROOT = 0x10;
 
 /** File types in st_mode, inode(7). */
 export const S_IFMT = 0o170000;
-export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 export const S_IFREG = 0o100000;
 export const S_IFBLK = 0o060000;
@@ -43,6 +42,7 @@ export const S_IFIFO = 0o010000;
 /** clone(2), namespaces(7). */
 export const CLONE_NEWTIME = 0x00000080;
 export const CLONE_PIDFD = 0x00001000;
+export const CLONE_PARENT = 0x00008000;
 export const CLONE_NEWNS = 0x00020000;
 export const CLONE_NEWCGROUP = 0x02000000;
 export const CLONE_NEWUTS = 0x04000000;
@@ -86,6 +86,3 @@ export const SIGNALS = {
   SIGPWR: 30,
   SIGSYS: 31,
 } as const;
-
-/** The name of a signal. */
-export type SignalName = keyof typeof SIGNALS;

@@ -2,7 +2,7 @@ import { syscall } from "./libc.ts";
 import { alloc, struct } from "./struct.ts";
 
 /** struct linux_dirent64 without its name, getdents(2). */
-export const linux_dirent64 = struct("linux_dirent64", 19, {
+const linux_dirent64 = struct("linux_dirent64", 19, {
   d_ino: [0, "u64"],
   d_off: [8, "i64"],
   d_reclen: [16, "u16"],
@@ -13,12 +13,11 @@ export const linux_dirent64 = struct("linux_dirent64", 19, {
 export interface DirectoryEntry {
   /** The name's bytes with the closing NUL, as every call takes them. */
   readonly name: Uint8Array<ArrayBuffer>;
-  /** DT_*; DT_UNKNOWN where the file system does not tell. */
+  /** DT_*; 0, DT_UNKNOWN, where the file system does not tell. */
   readonly type: number;
 }
 
 /** d_type of getdents(2). */
-export const DT_UNKNOWN = 0;
 export const DT_DIR = 4;
 
 /** getdents64(2): some entries of an open directory, `.` and `..` left out; none at its end. */

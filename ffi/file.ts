@@ -291,7 +291,7 @@ export function mknodat(dirfd: number, path: Name, mode: number, major = 0, mino
 }
 
 /** makedev(3): the device number as the kernel's 32-bit encoding has it. */
-export function makedev(major: number, minor: number): number {
+function makedev(major: number, minor: number): number {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
@@ -433,7 +433,7 @@ export function fstatfsType(fd: number): number {
   return new DataView(statfs.buffer).getUint32(0, true);
 }
 
-/** flock(2) with LOCK_SH, LOCK_EX or LOCK_UN, waiting until it is had. */
+/** flock(2) with LOCK_SH or LOCK_EX, waiting until it is had. */
 export function flock(fd: number, operation: number): void {
   syscall("flock", `${fd}`, fd, operation);
 }
@@ -448,7 +448,6 @@ export function tryFlock(fd: number, operation: number): boolean {
 /** flock(2) operations. */
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
-export const LOCK_UN = 8;
 const LOCK_NB = 4;
 
 /** umask(2): sets the mask and returns the one before. */

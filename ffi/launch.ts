@@ -1,3 +1,4 @@
+import { AT_EMPTY_PATH, CLONE_INTO_CGROUP, SIGNALS } from "./constants.ts";
 import type { CStringArray } from "./cstring.ts";
 import { SysError } from "./errno.ts";
 import { errno, syscall, trySyscall } from "./libc.ts";
@@ -39,13 +40,10 @@ function spawn(fd: number, { argv, envp, passed }: LaunchOptions): number {
 function cloneForExec(fd: number, { argv, envp, passed, cgroup }: LaunchOptions): number {
   const CLONE_VM = 0x100n;
   const CLONE_VFORK = 0x4000n;
-  const CLONE_INTO_CGROUP = 0x200000000n;
-  const SIGCHLD = 17;
-  const AT_EMPTY_PATH = 0x1000;
   using memory = new ChildMemory(passed);
   const args = clone_args.encode({
     flags: CLONE_VM | CLONE_VFORK | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP),
-    exit_signal: SIGCHLD,
+    exit_signal: SIGNALS.SIGCHLD,
     stack: memory.stack,
     stack_size: memory.stackSize,
     cgroup: cgroup ?? 0,

@@ -1,9 +1,9 @@
 import { cstring, utf8 } from "./cstring.ts";
-import { errnoName, SysError } from "./errno.ts";
+import { SysError } from "./errno.ts";
 import { quote } from "./file.ts";
 import { errno, syscall, trySyscall } from "./libc.ts";
 import { alloc, struct } from "./struct.ts";
-import { AT_EMPTY_PATH } from "./constants.ts";
+import { AT_EMPTY_PATH, AT_RECURSIVE } from "./constants.ts";
 
 /** umount2(2): lazily. */
 export const MNT_DETACH = 2;
@@ -117,7 +117,6 @@ export function fsmount(fsfd: number, attributes: number): number {
 
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
-const AT_RECURSIVE = 0x8000;
 
 /** open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at a path, with what is mounted below it if `recursive`. */
 export function open_tree_clone(dirfd: number, path: string, recursive: boolean): number {
@@ -159,9 +158,4 @@ export function mount_setattr(
     (change.clear ?? 0).toString(16)
   }`;
   syscall("mount_setattr", detail, mountFd, cstring(""), flags, attr, mount_attr.size);
-}
-
-/** Whether the kernel has a system call at all: ENOSYS is the answer of one that does not. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof SysError && errnoName(error.errno) === "ENOSYS";
 }

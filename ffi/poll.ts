@@ -1,6 +1,5 @@
 import { errno, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
-import { addressOf } from "./cstring.ts";
 import { alloc } from "./struct.ts";
 
 export const POLLIN = 1;
@@ -32,10 +31,10 @@ export function poll(fds: readonly PollFd[], timeout?: number): number {
   }
   const ready = trySyscall(
     "ppoll",
-    addressOf(array),
+    array,
     fds.length,
-    timespec === null ? 0 : addressOf(timespec),
-    0,
+    timespec,
+    null,
     8,
   );
   if (ready === -1) {

@@ -1,3 +1,11 @@
+import {
+  AT_EMPTY_PATH,
+  CLONE_INTO_CGROUP,
+  CLONE_PARENT,
+  CLONE_PIDFD,
+  O_CLOEXEC,
+  SIGNALS,
+} from "./constants.ts";
 import { addressOf, cstring, type CStringArray, utf8 } from "./cstring.ts";
 import { close } from "./file.ts";
 import { errno, preparedSyscall, syscall, trySyscall } from "./libc.ts";
@@ -48,7 +56,6 @@ export function preparedFexecve(
   argv: CStringArray,
   envp: CStringArray,
 ): () => number {
-  const AT_EMPTY_PATH = 0x1000;
   const empty = cstring("");
   const call = preparedSyscall("execveat", fd, empty, argv.bytes, envp.bytes, AT_EMPTY_PATH);
   return keeping(call, empty, argv, envp);
@@ -57,12 +64,6 @@ export function preparedFexecve(
 /** A call with all that it points to, or the collector would take that before. */
 function keeping(call: () => number, ...owned: unknown[]): () => number {
   return Object.assign(() => call(), { owned });
-}
-
-/** execve(2). Returns only by throwing. */
-export function execve(path: string, argv: CStringArray, envp: CStringArray): never {
-  syscall("execve", JSON.stringify(path), cstring(path), argv.bytes, envp.bytes);
-  throw new SysError("execve", 0, path);
 }
 
 /** _exit(2): ends this process at once, without the ending of Deno and the C library. */
@@ -163,12 +164,6 @@ export function dupFrom(fd: number, least: number): number {
   return syscall("fcntl", `${fd}`, fd, F_DUPFD_CLOEXEC, least);
 }
 
-/** Whether a descriptor is open. */
-export function isOpen(fd: number): boolean {
-  const F_GETFD = 1;
-  return trySyscall("fcntl", fd, F_GETFD) !== -1;
-}
-
 /** Whether a descriptor is open and goes through execve: what the caller of this program handed over is. */
 export function isInherited(fd: number): boolean {
   const F_GETFD = 1;
@@ -182,15 +177,6 @@ export function inheritedFrom(first: number): number[] {
   const end = Number(getrlimit(0, RLIMIT_NOFILE).soft);
   for (let fd = first; fd < end; fd++) if (isInherited(fd)) found.push(fd);
   return found;
-}
-
-const O_CLOEXEC = 0o2000000;
-
-/** pipe2(2), close-on-exec: [read end, write end]. */
-export function pipe2(): [number, number] {
-  const fds = new Int32Array(new ArrayBuffer(8));
-  syscall("pipe2", "", new Uint8Array(fds.buffer), O_CLOEXEC);
-  return [fds[0], fds[1]];
 }
 
 /** memfd_create(2), close-on-exec, sealable: a file that only memory holds. */
@@ -267,7 +253,6 @@ export const PR_SET_DUMPABLE = 4;
 export const PR_SET_KEEPCAPS = 8;
 export const PR_CAPBSET_READ = 23;
 export const PR_CAPBSET_DROP = 24;
-export const PR_SET_CHILD_SUBREAPER = 36;
 export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_RAISE = 2;
@@ -321,19 +306,15 @@ export interface CloneOptions {
  * again: so both calls are worked out before.
  */
 export function clone3(options: CloneOptions = {}): Clone {
-  const CLONE_PIDFD = 0x1000n;
-  const CLONE_PARENT = 0x8000n;
-  const CLONE_INTO_CGROUP = 0x200000000n;
-  const SIGCHLD = 17;
   const MADV_DOFORK = 11;
   const { flags = 0, cgroup, sibling } = options;
   const pidfd = new Int32Array(new ArrayBuffer(4));
   const args = clone_args.encode({
-    flags: BigInt(flags) | CLONE_PIDFD | (sibling ? CLONE_PARENT : 0n) |
+    flags: BigInt(flags | CLONE_PIDFD | (sibling ? CLONE_PARENT : 0)) |
       (cgroup === undefined ? 0n : CLONE_INTO_CGROUP),
     pidfd: addressOf(new Uint8Array(pidfd.buffer)),
     // A sibling ends with the signal that its maker's own end has.
-    exit_signal: sibling ? 0 : SIGCHLD,
+    exit_signal: sibling ? 0 : SIGNALS.SIGCHLD,
     cgroup: cgroup ?? 0,
   });
   // The top of the user half: 47 bits on x86_64, 48 on aarch64, less the last page.
@@ -344,11 +325,6 @@ export function clone3(options: CloneOptions = {}): Clone {
   const pid = fork();
   if (pid === -1) throw new SysError("clone3", errno(), `flags 0x${flags.toString(16)}`);
   return { pid, pidfd: pidfd[0] };
-}
-
-/** Whether a process is still there (kill(2) with signal 0; EPERM means that it is). */
-export function processExists(pid: number): boolean {
-  return trySyscall("kill", pid, 0) !== -1 || errnoName(errno()) === "EPERM";
 }
 
 /** Closes a list of descriptors. */

@@ -7,7 +7,7 @@ import { struct } from "./struct.ts";
 export const SECCOMP_SET_MODE_FILTER = 1;
 
 /** The flag of SECCOMP_SET_MODE_FILTER that makes it return a descriptor. */
-export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3;
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3;
 
 /** struct sock_fprog, linux/filter.h. */
 export const sock_fprog = struct("struct sock_fprog", 16, {

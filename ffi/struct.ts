@@ -9,7 +9,7 @@ export function alloc(size: number): Uint8Array<ArrayBuffer> {
 }
 
 /** A C struct: its size and the offset and kind of each field. Little-endian, as x86_64 and aarch64 are. */
-export class Struct<L extends Layout> {
+class Struct<L extends Layout> {
   constructor(readonly name: string, readonly size: number, readonly fields: L) {}
 
   /** A new struct with the given fields set and all else zero. 64-bit fields also take numbers. */

@@ -9,14 +9,15 @@ export const termios2 = struct("termios2", 44, {
   c_cflag: [8, "u32"],
   c_lflag: [12, "u32"],
 });
-const C_CC = 17;
+/** Where struct termios2 has its control characters. */
+export const C_CC = 17;
 const VTIME = 5;
 const VMIN = 6;
 
 /** ioctl(2) requests of terminals (asm-generic/ioctls.h). */
 const TCGETS2 = 0x802c542a;
 const TCSETS2 = 0x402c542b;
-const TIOCSCTTY = 0x540e;
+export const TIOCSCTTY = 0x540e;
 const TIOCGPGRP = 0x540f;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;

@@ -1,6 +1,5 @@
 import { AT_FDCWD } from "../ffi/constants.ts";
-import { SysError } from "../ffi/errno.ts";
-import { statx } from "../ffi/file.ts";
+import { tryStatx } from "../ffi/file.ts";
 import { type ExitStatus, waitid } from "../ffi/process.ts";
 import { ContainerError } from "./errors.ts";
 import { step } from "./trace.ts";
@@ -96,11 +95,6 @@ export function runTold(
 
 /** Whether it exists, is root's and nobody else may write it; symbolic links are followed. */
 function isTrusted(path: string): boolean {
-  try {
-    const { uid, mode } = statx(AT_FDCWD, path, 0);
-    return uid === 0 && (mode & 0o022) === 0;
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return false;
-    throw error;
-  }
+  const status = tryStatx(AT_FDCWD, path);
+  return status !== undefined && status.uid === 0 && (status.mode & 0o022) === 0;
 }

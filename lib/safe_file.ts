@@ -1,5 +1,12 @@
-import { AT_FDCWD, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../ffi/constants.ts";
-import { S_IFMT, S_IFREG } from "../ffi/constants.ts";
+import {
+  AT_FDCWD,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  S_IFMT,
+  S_IFREG,
+} from "../ffi/constants.ts";
 import { Fd, openat, read, statx } from "../ffi/file.ts";
 import { alloc } from "../ffi/struct.ts";
 import { ContainerError } from "./errors.ts";

@@ -1,5 +1,4 @@
-import { S_IFBLK, S_IFCHR, S_IFMT } from "../../ffi/constants.ts";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../ffi/constants.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFMT } from "../../ffi/constants.ts";
 import { tryStatx } from "../../ffi/file.ts";
 import type { Device } from "../oci/spec.ts";
 

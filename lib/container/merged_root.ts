@@ -4,10 +4,8 @@ import { fsconfig_create, fsconfig_set, fsmount, fsopen } from "../../ffi/mount.
 import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY } from "../../ffi/mount_flags.ts";
 import { chdir, fchdir } from "../../ffi/process.ts";
 import { ContainerError } from "../errors.ts";
+import { LONGEST_VALUE } from "../runtime/overlay_options.ts";
 import { isSince } from "../seccomp/kernel_release.ts";
-
-/** fsconfig(2) takes values of at most 255 bytes. */
-const LONGEST_VALUE = 255;
 
 /**
  * Opens the root that an image's layers make together, to look paths up in it as a container would. It

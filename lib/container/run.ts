@@ -1,3 +1,4 @@
+import { SIGNALS } from "../../ffi/constants.ts";
 import { umask } from "../../ffi/file.ts";
 import type { ExitStatus } from "../../ffi/process.ts";
 import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
@@ -225,8 +226,7 @@ function exitCode(status: ExitStatus): number {
 }
 
 function outOfMemory(status: ExitStatus, cgroup: Cgroup): string | undefined {
-  const SIGKILL = 9;
-  if (exitCode(status) !== 128 + SIGKILL) return undefined;
+  if (exitCode(status) !== 128 + SIGNALS.SIGKILL) return undefined;
   const { kills, limit } = cgroup.oom();
   if (kills === 0) return undefined;
   return limit === undefined ? "out of memory" : `out of memory (limit ${formatBytes(limit)})`;

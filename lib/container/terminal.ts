@@ -4,6 +4,7 @@ import { read, write } from "../../ffi/file.ts";
 import { POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
 import { alloc } from "../../ffi/struct.ts";
 import {
+  C_CC,
   getForegroundGroup,
   getTerminal,
   getWindowSize,
@@ -179,8 +180,6 @@ export class TerminalRelay implements Disposable {
     warn(`write the program's output: ${error.message}: what cannot be written is lost`);
   }
 }
-
-const C_CC = 17;
 
 /** Reads what there is; empty at the end, as where nothing can be read; undefined where there is nothing after all. */
 function readInput(): Uint8Array<ArrayBuffer> | undefined {

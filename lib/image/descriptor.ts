@@ -1,4 +1,4 @@
-import { Place } from "../oci/validate/place.ts";
+import type { Place } from "../oci/validate/place.ts";
 import { integer } from "../oci/validate/integers.ts";
 import { listOf, mapOf, object, required, type Rule } from "../oci/validate/schema.ts";
 import { anyText, matching } from "../oci/validate/texts.ts";
@@ -64,13 +64,3 @@ export const descriptor: Rule<Descriptor> = object<Descriptor>(() => ({
   artifactType: (value, place) => value === "" ? undefined : mediaType(value, place),
   platform,
 }));
-
-/**
- * Checks a descriptor that was read by itself.
- *
- * @param what what errors call it
- * @throws {ContainerError} InvalidArchive, naming the member
- */
-export function parseDescriptor(value: unknown, what: string): Descriptor {
-  return descriptor(value, new Place(what, "InvalidArchive"));
-}

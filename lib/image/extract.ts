@@ -58,19 +58,6 @@ export async function extractRootfs(imagesFolder: string, name: string): Promise
   return { name, path, source: source.kind };
 }
 
-/**
- * Removes what extractions that did not come to their end left in an images folder.
- *
- * @param imagesFolder as the user gave it; need not exist
- */
-export function removeLeftovers(imagesFolder: string): void {
-  const folder = findSafeFolder(imagesFolder);
-  if (folder === undefined) return;
-  if (tryStatx(AT_FDCWD, `${folder}/${EXTRACTED}`, AT_SYMLINK_NOFOLLOW) === undefined) return;
-  using store = openStore(folder);
-  removePartials(`${folder}/${EXTRACTED}`, store.number);
-}
-
 /** Tells the user of an error before the archive is opened. */
 async function prepare<T>(name: string, action: () => Promise<T>): Promise<T> {
   try {

@@ -12,17 +12,7 @@ export const OCI_EMPTY = "application/vnd.oci.empty.v1+json";
 export const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
 export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 export const DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json";
-export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
 export const DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-
-const LAYERS: readonly string[] = [
-  OCI_LAYER,
-  OCI_LAYER_GZIP,
-  OCI_LAYER_ZSTD,
-  DOCKER_LAYER,
-  DOCKER_LAYER_GZIP,
-  `${DOCKER_LAYER}.zstd`,
-];
 
 /** Layers that whoever holds the rights wants to hand out alone: never to be pushed. */
 const NONDISTRIBUTABLE: readonly string[] = [
@@ -53,11 +43,6 @@ export function isSchema1(mediaType: string): boolean {
 /** Whether it describes an image that can be run; other manifests carry something else. */
 export function isImageConfig(mediaType: string): boolean {
   return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG;
-}
-
-/** Whether it is a change of a root file system, as a tar archive of some compression. */
-export function isLayer(mediaType: string): boolean {
-  return LAYERS.includes(mediaType) || isNondistributable(mediaType);
 }
 
 /** Whether it is a layer that may be downloaded but should not be uploaded. */

@@ -1,4 +1,5 @@
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   O_CREAT,
@@ -157,7 +158,6 @@ function takeXattrs(from: number, to: number): void {
 
 /** The owner first: changing it takes the set-user-ID bits away, and file capabilities. */
 function takeAttributes(from: number, fd: number, { uid, gid, mode, mtime }: FileStatus): void {
-  const AT_EMPTY_PATH = 0x1000;
   fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
   takeXattrs(from, fd);
   fchmod(fd, mode & 0o7777);

@@ -1,5 +1,4 @@
-import { CLONE_NEWTIME, CLONE_NEWUSER, O_WRONLY } from "../../ffi/constants.ts";
-import { AT_FDCWD } from "../../ffi/constants.ts";
+import { AT_FDCWD, CLONE_NEWTIME, CLONE_NEWUSER, O_WRONLY } from "../../ffi/constants.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { close, openat, writeAll } from "../../ffi/file.ts";

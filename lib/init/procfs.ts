@@ -1,4 +1,5 @@
 import {
+  AT_FDCWD,
   O_DIRECTORY,
   O_PATH,
   O_WRONLY,
@@ -6,7 +7,6 @@ import {
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_XDEV,
 } from "../../ffi/constants.ts";
-import { AT_FDCWD } from "../../ffi/constants.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { close, fstatfsType, openat, openat2, statx, writeAll } from "../../ffi/file.ts";

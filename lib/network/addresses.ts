@@ -11,8 +11,6 @@ import {
 
 /** The bridge's address when `-bridge-addr` is not given. */
 export const DEFAULT_BRIDGE_ADDRESS = "10.10.10.1/24";
-/** A container's address when `-container-addr` is not given and nobody has it. */
-export const DEFAULT_CONTAINER_ADDRESS = "10.10.10.2/24";
 
 /** An address that a live container has. */
 export interface Lease {
@@ -72,7 +70,7 @@ export function chooseContainerAddress(options: {
  *
  * @throws {ContainerError} InUse when there is none.
  */
-export function nextFreeAddress(bridge: Cidr, taken: ReadonlySet<number>): Cidr {
+function nextFreeAddress(bridge: Cidr, taken: ReadonlySet<number>): Cidr {
   const { address: network, prefix } = networkOf(bridge);
   const last = broadcastOf(bridge) - 1;
   const isFree = (address: number) => address !== bridge.address && !taken.has(address);

@@ -110,7 +110,7 @@ function makeFolder(folder: string, mustExist: boolean): boolean {
 }
 
 function compareSchemata(file: string, lines: readonly string[]): void {
-  const there = Deno.readTextFileSync(file).split("\n").map(normal);
+  const there = read(file).split("\n").map(normal);
   const missing = lines.find((line) => !there.includes(normal(line)));
   if (missing === undefined) return;
   throw new ContainerError(`apply linux.intelRdt: "${missing}" is not what "${file}" has`, {

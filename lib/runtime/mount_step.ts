@@ -17,7 +17,7 @@ import {
   superblockOptions,
 } from "../oci/mount_options.ts";
 import type { Mount } from "../oci/spec.ts";
-import { LONGEST_VALUE, type OverlayOptions } from "./overlay_options.ts";
+import { keyAndValue, LONGEST_VALUE, type OverlayOptions } from "./overlay_options.ts";
 import { resolve } from "@std/path/posix/resolve";
 
 /** What the parent has made ready for a mount. */
@@ -140,9 +140,4 @@ function securityContext(
   const own = ["proc", "sysfs", "mqueue", "cgroup", "cgroup2"];
   if (label === undefined || own.includes(type ?? "")) return [];
   return [["context", label]];
-}
-
-function keyAndValue(option: string): readonly [string, string?] {
-  const at = option.indexOf("=");
-  return at < 0 ? [option] : [option.slice(0, at), option.slice(at + 1)];
 }

@@ -1,4 +1,5 @@
 import {
+  AT_FDCWD,
   CLONE_NEWCGROUP,
   CLONE_NEWIPC,
   CLONE_NEWNET,
@@ -7,9 +8,9 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
+  O_RDONLY,
 } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
-import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { flagNames } from "../flag_names.ts";

@@ -82,7 +82,8 @@ function unescape(path: string): string {
   return path.replace(/\\(.)/gs, "$1");
 }
 
-function keyAndValue(option: string): readonly [string, string?] {
+/** An option of a mount as fsconfig(2) takes it. */
+export function keyAndValue(option: string): readonly [string, string?] {
   const at = option.indexOf("=");
   return at < 0 ? [option] : [option.slice(0, at), option.slice(at + 1)];
 }

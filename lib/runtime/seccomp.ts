@@ -7,6 +7,7 @@ import { ContainerError, SysError } from "../errors.ts";
 import type { SeccompFilter } from "../init/plan.ts";
 import type { Seccomp, Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
+import { hookState } from "./hooks.ts";
 import type { ContainerRecord } from "./state.ts";
 
 /** A compiled filter and whether it has a listener. */
@@ -73,14 +74,12 @@ export function sendListener(
     fds: ["seccompFd"],
     pid,
     ...(listenerMetadata === undefined ? {} : { metadata: listenerMetadata }),
-    state: {
-      ociVersion: record.ociVersion,
-      id: record.id,
-      status: record.started ? "running" : "creating",
-      pid: record.init?.pid ?? pid,
-      bundle: record.bundle,
-      ...(record.annotations ? { annotations: record.annotations } : {}),
-    },
+    state: hookState(
+      record,
+      spec,
+      record.started ? "running" : "creating",
+      record.init?.pid ?? pid,
+    ),
   };
   const text = new TextEncoder().encode(JSON.stringify(state));
   const bytes = alloc(text.length);

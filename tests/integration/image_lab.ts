@@ -1,7 +1,16 @@
 /** Folders for trials with images, what is in them, and programs run on them. */
 
-import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
-import { AT_FDCWD, O_PATH, S_IFDIR, S_IFLNK } from "../../ffi/constants.ts";
+import {
+  AT_FDCWD,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../ffi/constants.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { getdents64 } from "../../ffi/directory.ts";
 import { Fd, openat, read, statx } from "../../ffi/file.ts";

@@ -1,8 +1,7 @@
 /** Row D4: a program that types into the caller's terminal, so that the caller's shell runs it (CVE-2017-5226). */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { O_NONBLOCK, O_RDWR } from "../../ffi/constants.ts";
-import { AT_FDCWD, O_NOCTTY } from "../../ffi/constants.ts";
+import { AT_FDCWD, O_NOCTTY, O_NONBLOCK, O_RDWR } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { Fd, openat, read } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";

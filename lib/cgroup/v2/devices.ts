@@ -13,6 +13,7 @@ import {
   BPF_PROG_TYPE_CGROUP_DEVICE,
 } from "../../../ffi/bpf.ts";
 import { getrlimit, setrlimit } from "../../../ffi/process.ts";
+import { RLIM_INFINITY, RLIMITS } from "../../oci/rlimits.ts";
 import { ContainerError } from "../../errors.ts";
 
 /**
@@ -67,8 +68,7 @@ function load(program: Uint8Array<ArrayBuffer>): number {
  * lifted for this one call: the container inherits it.
  */
 function loadWithMemory(program: Uint8Array<ArrayBuffer>, refusal: SysError): number {
-  const RLIMIT_MEMLOCK = 8;
-  const RLIM_INFINITY = 2n ** 64n - 1n;
+  const { RLIMIT_MEMLOCK } = RLIMITS;
   const { soft, hard } = getrlimit(0, RLIMIT_MEMLOCK);
   try {
     setrlimit(0, RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);

@@ -1,11 +1,10 @@
-import { UsageError } from "../../errors.ts";
+import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { parsePlatform } from "../../image/platform.ts";
 import type { Reference } from "../../image/reference.ts";
 import { savedArchive, savedFiles, type SavedImage } from "../../image/saved/save.ts";
 import { saveLayout } from "../../image/saved/save_layout.ts";
 import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
-import { ContainerError, reasonOf, SysError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
 import { writeOutput } from "./files.ts";

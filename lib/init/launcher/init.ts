@@ -17,7 +17,7 @@
  *
  * What fails is told by its number among all that may, and the error.
  */
-import { CAPABILITY_VERSION, capabilityData } from "../../../ffi/capability.ts";
+import { CAP_SYS_ADMIN, CAPABILITY_VERSION, capabilityData } from "../../../ffi/capability.ts";
 import { cstring } from "../../../ffi/cstring.ts";
 import {
   CLOSE_RANGE_CLOEXEC,
@@ -35,6 +35,7 @@ import {
 } from "../../../ffi/process.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_RDWR, SIGNALS } from "../../../ffi/constants.ts";
 import { alloc } from "../../../ffi/struct.ts";
+import { TIOCSCTTY } from "../../../ffi/tty.ts";
 import { type Executing, messageBytes } from "../channel.ts";
 import type {
   CapabilityMasks,
@@ -48,12 +49,10 @@ import { becomeProgram, type LaunchedHooks, loadFilter, setLimits } from "./imag
 import { MESSAGES } from "./messages.ts";
 import { type Failure, Program } from "./program.ts";
 
-const TIOCSCTTY = 0x540e;
 const FSOPEN_CLOEXEC = 1;
 const SIG_SETMASK = 2;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const ENOSYS = 38;
-const CAP_SYS_ADMIN = 1n << 21n;
 
 /** The first program's part of the plan. */
 export const BEGINNING = [

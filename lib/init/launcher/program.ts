@@ -1,13 +1,13 @@
 import { PR_SET_PDEATHSIG } from "../../../ffi/process.ts";
 import { type SyscallName, tablesOfSyscalls } from "../../../ffi/syscalls.ts";
-import { O_CLOEXEC, SIGNALS } from "../../../ffi/constants.ts";
+import { TIOCSCTTY } from "../../../ffi/tty.ts";
+import { CLONE_PARENT, O_CLOEXEC, SIGNALS } from "../../../ffi/constants.ts";
 import type { Step } from "../plan.ts";
 import type { Data } from "./data.ts";
 import { ElfFile } from "./elf.ts";
 import { FLAGS, type Machine, ROW } from "./interpreter.ts";
 import { MESSAGE, MESSAGES, STATUS, WORD } from "./messages.ts";
 
-const CLONE_PARENT = 0x8000;
 const FAILED = 127;
 const ALL_BITS = 0xffffffff;
 /** The second row, by its place in the table in bytes. */
@@ -105,7 +105,6 @@ export class Program {
    * @param terminal whether standard input is to be its controlling terminal.
    */
   becomeSibling(options: { terminal: boolean; dieWithParent: boolean }): void {
-    const TIOCSCTTY = 0x540e;
     this.call("clone", CLONE_PARENT, 0, 0, 0, 0);
     this.#jump(ALL_BITS, 0, this.#after(3));
     this.tell(MESSAGES.born);

@@ -1,12 +1,10 @@
-import { capget, capset } from "../../../ffi/capability.ts";
+import { CAP_SYS_ADMIN, capget, capset } from "../../../ffi/capability.ts";
 import { close } from "../../../ffi/file.ts";
 import { dupFrom } from "../../../ffi/process.ts";
 import { seccomp, SECCOMP_SET_MODE_FILTER, SockFprog } from "../../../ffi/seccomp.ts";
 import { tell, waitForGo } from "../channel.ts";
 import { type InitContext, InitError } from "../context.ts";
 import type { SeccompStep } from "../plan.ts";
-
-const CAP_SYS_ADMIN = 1n << 21n;
 
 /**
  * Puts this process under the filter, where the launcher cannot do it right before `execve`: without

@@ -36,7 +36,6 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
 
-export const uint16: Rule<number> = integer(0, 0xffff);
 export const uint32: Rule<number> = integer(0, 0xffff_ffff);
 export const int64: Rule<Integer> = integer64(INT64_MIN, INT64_MAX);
 export const uint64: Rule<Integer> = integer64(0n, UINT64_MAX);

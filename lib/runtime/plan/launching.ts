@@ -3,11 +3,12 @@
  * others in it. Whether a process is the launcher from its beginning on is told in ../launched_process.ts.
  */
 
-import { AT_FDCWD, O_RDONLY, SIGNALS } from "../../../ffi/constants.ts";
+import { AT_FDCWD, CLONE_PARENT, O_RDONLY, SIGNALS } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { Fd, openat } from "../../../ffi/file.ts";
 import { fsconfig_set_fd, fsopen } from "../../../ffi/mount.ts";
 import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
+import { TIOCSCTTY } from "../../../ffi/tty.ts";
 import type { SeccompFilter, Step } from "../../init/plan.ts";
 import type { Process, Spec } from "../../oci/spec.ts";
 import { allows } from "../../seccomp/allows.ts";
@@ -104,8 +105,6 @@ export function mayLaunch(
   { terminal, rlimits = [] }: Process,
   calls: readonly SyscallName[],
 ): boolean {
-  const CLONE_PARENT = 0x8000;
-  const TIOCSCTTY = 0x540e;
   const args: Partial<Record<SyscallName, number[]>> = {
     clone: [CLONE_PARENT | SIGNALS.SIGCHLD],
     ioctl: [0, TIOCSCTTY],

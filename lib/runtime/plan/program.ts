@@ -1,5 +1,6 @@
 /** The end of every plan: who the program is, and how it is run. */
 
+import { CAP_SYS_ADMIN } from "../../../ffi/capability.ts";
 import type {
   CapabilityMasks,
   ContainerHooks,
@@ -58,8 +59,6 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
   }
   return plan;
 }
-
-const CAP_SYS_ADMIN = 1n << 21n;
 
 /** What {@link launcherStep} and {@link program} go by. */
 export interface LastSteps {

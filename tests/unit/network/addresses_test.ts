@@ -3,7 +3,6 @@ import { ContainerError } from "../../../lib/errors.ts";
 import {
   chooseContainerAddress,
   DEFAULT_BRIDGE_ADDRESS,
-  DEFAULT_CONTAINER_ADDRESS,
   parseBridgeAddress,
 } from "../../../lib/network/addresses.ts";
 import { formatCidr, parseCidr } from "../../../lib/network/cidr.ts";
@@ -19,7 +18,7 @@ const choose = (bridgeAddress: string, leases: string[], requested?: string) =>
   }));
 
 Deno.test("address: the default one, then the next free ones", () => {
-  assertEquals(choose(DEFAULT_BRIDGE_ADDRESS, []), DEFAULT_CONTAINER_ADDRESS);
+  assertEquals(choose(DEFAULT_BRIDGE_ADDRESS, []), "10.10.10.2/24");
   assertEquals(choose("10.10.10.1/24", ["10.10.10.2/24"]), "10.10.10.3/24");
   assertEquals(choose("10.10.10.1/24", ["10.10.10.3/24"]), "10.10.10.2/24");
   assertEquals(choose("10.10.10.3/24", ["10.10.10.2/24"]), "10.10.10.4/24");
