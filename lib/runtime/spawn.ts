@@ -414,8 +414,9 @@ function spawnLaunched(options: SpawnOptions): Spawned {
   using theirs = new Fd(childEnd);
   const launched = undo.use(new LaunchedProcess(options, theirs.number));
   const pid = launched.spawn();
+  const pidfd = pidfd_open(pid);
   undo.move();
-  return new Spawned(pid, pidfd_open(pid), channel, options, launched);
+  return new Spawned(pid, pidfd, channel, options, launched);
 }
 
 /** clone3(2), in the parent: a refusal is told with what to do. */
