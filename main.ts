@@ -5,7 +5,14 @@ import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { NobodyReads, print } from "./lib/cli/output.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
-import { ContainerError, type ErrorCode, hintOf, SysError, UsageError } from "./lib/errors.ts";
+import {
+  ContainerError,
+  type ErrorCode,
+  hintOf,
+  messageOf,
+  SysError,
+  UsageError,
+} from "./lib/errors.ts";
 import { sendWarnings, tell, warn } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
 
@@ -184,8 +191,7 @@ async function report(error: unknown, debug: boolean): Promise<number> {
     for (const one of error.errors) codes.push(await report(one, debug));
     return codes[0]!;
   }
-  const message = error instanceof Error ? error.message : String(error);
-  tell(`gocontainer: ${message}`);
+  tell(`gocontainer: ${messageOf(error)}`);
   const { hintOfRights } = await import("./lib/cli/rights.ts");
   const hint = hintOfRights(error) ?? hintOf(error);
   if (hint !== undefined) tell(hint);
@@ -211,8 +217,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
 function withoutUndo(error: unknown): unknown {
   if (!(error instanceof SuppressedError)) return error;
   const first = withoutUndo(error.suppressed);
-  const later = withoutUndo(error.error);
-  warn(`undo failed: ${later instanceof Error ? later.message : later}`);
+  warn(`undo failed: ${messageOf(withoutUndo(error.error))}`);
   return first;
 }
 

@@ -72,8 +72,8 @@ export class UsageError extends Error {
 }
 
 /**
- * What to do about an error, told as a second line: its own hint, or the kernel to use when a system
- * call among its causes is one that this kernel does not have.
+ * What to do about an error, told as a second line: its own hint, or what is known of a system call among its causes,
+ * such as the kernel to use when this one does not have it.
  */
 export function hintOf(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
@@ -81,6 +81,8 @@ export function hintOf(error: unknown): string | undefined {
       if (at.hint !== undefined) return at.hint;
     } else if (at instanceof SysError && at.code === "ENOSYS") {
       return `The kernel has no ${at.call}(2): use Linux 5.12 or later`;
+    } else if (at instanceof SysError && at.code === "EMFILE") {
+      return "This process may have no more files open: raise the limit (ulimit -n)";
     }
   }
   return undefined;
@@ -88,6 +90,17 @@ export function hintOf(error: unknown): string | undefined {
 
 /** What the system said of an error, without the number and path that Deno adds. */
 export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\).*$/s, "");
+  return textOf(error).replace(/ \(os error \d+\).*$/s, "");
+}
+
+/** An error's message, with the action first where it is one of Deno's own, which have it last. */
+export function messageOf(error: unknown): string {
+  return textOf(error).replace(
+    /^(.*) \(os error \d+\)(?:: (.+))?$/s,
+    (_, reason, action) => action === undefined ? reason : `${action}: ${reason}`,
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

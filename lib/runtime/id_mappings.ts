@@ -33,7 +33,7 @@ export function mapIds(
   if (isOwnAlone(uids, Deno.uid()!)) writeMap(pid, "uid", uids);
   else runMapper(pid, "uid", uids);
   if (isOwnAlone(gids, Deno.gid()!)) {
-    Deno.writeTextFileSync(`/proc/${pid}/setgroups`, "deny", { create: false });
+    write(pid, "gid", "setgroups", "deny");
     writeMap(pid, "gid", gids);
   } else runMapper(pid, "gid", gids);
 }
@@ -111,11 +111,14 @@ function writeMap(pid: number, kind: "uid" | "gid", mappings: readonly IDMapping
   const lines = mappings.map(({ containerID, hostID, size }) =>
     `${containerID} ${hostID} ${size}\n`
   );
+  write(pid, kind, `${kind}_map`, lines.join(""));
+}
+
+function write(pid: number, kind: "uid" | "gid", file: string, text: string): void {
   try {
-    Deno.writeTextFileSync(`/proc/${pid}/${kind}_map`, lines.join(""), { create: false });
+    Deno.writeTextFileSync(`/proc/${pid}/${file}`, text, { create: false });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ContainerError(`apply linux.${kind}Mappings: ${reason}`, {
+    throw new ContainerError(`apply linux.${kind}Mappings: ${reasonOf(cause)}`, {
       code: "InvalidSpec",
       hint: "Ranges must not overlap, and must be ids that this process may map",
       cause,

@@ -344,6 +344,7 @@ const REFUSED: Readonly<Record<string, readonly [words: string[], reason: RegExp
   "no such file": [["load", "/no/such/file"], /^gocontainer: read "\/no\/such\/file": .*ENOENT/],
   "an empty standard input": [["load"], /load images: standard input is empty/],
   "a change that is none": [["import", "-change", "RUN x", "-"], /begins with none of CMD/],
+  "a folder to import": [["import", "/etc"], /read "\/etc": it is a folder.*\ntar -C "\/etc"/],
   "a name that is none": [["import", "-", "UPPER"], /"UPPER"/],
   "no such image": [["save", "no/such:1"], /no\/such:1/],
   "a format that is none": [["save", "-format", "zip", "x"], /the formats are docker, oci, layout/],

@@ -1,6 +1,12 @@
 /** The command line of an OCI runtime: every command and option, as engines and people give them. */
 
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { AT_FDCWD, O_DIRECTORY } from "../../ffi/constants.ts";
 import { close, Fd, flock, LOCK_EX, openat, read, writeAll } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
@@ -1106,4 +1112,30 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
   assertEquals((await running.end()).code, 3);
   assertEquals(exists(`${STATE}/${id}`), false);
   assertEquals((await workspace.run(["state", name])).code, 1);
+});
+
+Deno.test("a folder or file that is not there is told with what it was for", async () => {
+  const bundle = await runtime.bundle(["true"]);
+  const nowhere = "No such file or directory\n";
+  const cases: readonly (readonly [string[], string])[] = [
+    [["create", "-b", "/nowhere", "n"], `use the bundle "/nowhere": ${nowhere}`],
+    [
+      ["run", "-b", bundle, "--pid-file", "/nowhere/pid", "n"],
+      `write the pid file "/nowhere/pid": ${nowhere}`,
+    ],
+    [["spec", "-b", "/nowhere"], `write "/nowhere/config.json": ${nowhere}`],
+  ];
+  for (const [words, error] of cases) {
+    const { code, stderr } = await runtime.run(words);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `gocontainer: ${error}`);
+  }
+});
+
+Deno.test("where there are too few descriptors, it is told what to raise", async () => {
+  const through = ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh"];
+  const bundle = await runtime.bundle(["true"]);
+  const { code, stderr } = await runtime.run(["run", "-b", bundle, "few"], { through });
+  assertEquals(code, 1);
+  assertMatch(stderr, /^gocontainer: .*EMFILE.*\nThis process .*\(ulimit -n\)\n$/);
 });

@@ -8,10 +8,20 @@ import {
   O_RDONLY,
   O_TMPFILE,
   O_WRONLY,
+  S_IFDIR,
   S_IFMT,
   S_IFREG,
 } from "../../../ffi/constants.ts";
-import { Fd, linkat, openat, renameat2, tryStatx, unlinkat, writeAll } from "../../../ffi/file.ts";
+import {
+  Fd,
+  linkat,
+  openat,
+  renameat2,
+  statx,
+  tryStatx,
+  unlinkat,
+  writeAll,
+} from "../../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import { writeToStdout } from "../output.ts";
@@ -39,14 +49,25 @@ export function openInput(path: string | undefined): Input {
     return { fd: 0, name: "standard input", [Symbol.dispose]() {} };
   }
   try {
-    const file = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY));
-    return { fd: file.number, name: quote(path), [Symbol.dispose]: () => file[Symbol.dispose]() };
+    using undo = new DisposableStack();
+    const { number: fd } = undo.use(new Fd(openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY)));
+    if ((statx(fd).mode & S_IFMT) === S_IFDIR) throw isFolder(path);
+    const file = undo.move();
+    return { fd, name: quote(path), [Symbol.dispose]: () => file.dispose() };
   } catch (error) {
+    if (error instanceof ContainerError) throw error;
     throw new ContainerError(`read ${quote(path)}: ${reasonOf(error)}`, {
       code: error instanceof SysError && error.code === "ENOENT" ? "NotFound" : "Failed",
       cause: error,
     });
   }
+}
+
+function isFolder(path: string): ContainerError {
+  return new ContainerError(`read ${quote(path)}: it is a folder, not an archive`, {
+    code: "InvalidArgument",
+    hint: `tar -C ${quote(path)} -c . makes one, which can be read with -`,
+  });
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
+import { ContainerError, reasonOf } from "../../errors.ts";
 import { tell } from "../../trace.ts";
 
 /** The options of `create`, as runc has them. */
@@ -82,7 +83,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
   return await createFromBundle({
     root: openRoot(global),
     id: onlyId(args),
-    bundle: Deno.realPathSync(resolve(args.text("bundle") ?? ".")),
+    bundle: bundleFolder(args),
     consoleSocket: args.text("console-socket"),
     passedFds: fds.count,
     env: fds.env,
@@ -95,10 +96,33 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
   });
 }
 
-/** Writes the pid file, whole or not at all. */
+function bundleFolder(args: Arguments): string {
+  const path = resolve(args.text("bundle") ?? ".");
+  try {
+    return Deno.realPathSync(path);
+  } catch (cause) {
+    throw new ContainerError(`use the bundle ${JSON.stringify(path)}: ${reasonOf(cause)}`, {
+      code: cause instanceof Deno.errors.NotFound ? "NotFound" : "Failed",
+      hint: "Give the folder of a config.json with --bundle",
+      cause,
+    });
+  }
+}
+
+/**
+ * Writes the pid file, whole or not at all.
+ *
+ * @throws {ContainerError} when it cannot be written.
+ */
 export function writePidFile(args: Arguments, pid: number): void {
   const file = args.text("pid-file");
   if (file === undefined) return;
-  Deno.writeTextFileSync(`${file}.new`, String(pid), { mode: 0o644 });
-  Deno.renameSync(`${file}.new`, file);
+  try {
+    Deno.writeTextFileSync(`${file}.new`, String(pid), { mode: 0o644 });
+    Deno.renameSync(`${file}.new`, file);
+  } catch (cause) {
+    throw new ContainerError(`write the pid file ${JSON.stringify(file)}: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
 }

@@ -1,5 +1,5 @@
 import { errnoText } from "../../../ffi/errno.ts";
-import { oneLine, reasonOf, SysError } from "../../errors.ts";
+import { messageOf, oneLine, reasonOf, SysError } from "../../errors.ts";
 
 /**
  * An error as engines read it, in one line. They tell a missing program (exit code 127) and one that
@@ -8,7 +8,8 @@ import { oneLine, reasonOf, SysError } from "../../errors.ts";
  */
 export function engineMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { message, cause } = error;
+  const message = messageOf(error);
+  const { cause } = error;
   if (!(cause instanceof Error) || message.includes(reasonOf(cause))) return oneLine(message);
   const why = cause instanceof SysError ? errnoText(cause.errno).toLowerCase() : reasonOf(cause);
   return oneLine(`${message}: ${why}`);

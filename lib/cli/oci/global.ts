@@ -1,6 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
 import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
-import { ContainerError, UsageError } from "../../errors.ts";
+import { ContainerError, reasonOf, UsageError } from "../../errors.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
 import { StateRoot } from "../../runtime/state.ts";
 import { userStateRoot } from "../../runtime/user_state_root.ts";
@@ -107,6 +107,6 @@ export function log(options: GlobalOptions, level: "error" | "warning", message:
   try {
     Deno.writeTextFileSync(options.log, line + "\n", { append: true, mode: 0o600 });
   } catch (error) {
-    tell(`gocontainer: warning: write the log "${options.log}": ${(error as Error).message}`);
+    tell(`gocontainer: warning: write the log "${options.log}": ${reasonOf(error)}`);
   }
 }

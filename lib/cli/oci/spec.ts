@@ -8,7 +8,7 @@ import {
 } from "../../oci/defaults.ts";
 import type { Mount, Spec } from "../../oci/spec.ts";
 import { OCI_VERSION_MAX } from "../../oci/version.ts";
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, reasonOf } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 
@@ -30,7 +30,9 @@ export function specCommand(args: Arguments): number {
   try {
     Deno.writeTextFileSync(file, stringifyJSON(spec, 2) + "\n", { createNew: true, mode: 0o644 });
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+    if (!(cause instanceof Deno.errors.AlreadyExists)) {
+      throw new ContainerError(`write "${file}": ${reasonOf(cause)}`, { cause });
+    }
     throw new ContainerError(`write "${file}": it is there already`, {
       code: "Exists",
       hint: "Remove it first, or name another folder with --bundle",

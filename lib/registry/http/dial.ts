@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import process from "node:process";
+import { reasonOf } from "../../errors.ts";
 import { ExchangeFault } from "./fault.ts";
 
 /** How long one address is tried alone before the next one is tried beside it (RFC 8305, 5). */
@@ -78,12 +79,5 @@ function unreachable(hostname: string, port: number, cause: unknown): ExchangeFa
   if (cause instanceof Deno.errors.ConnectionRefused) {
     return new ExchangeFault("unreachable", `${where}: nobody listens there`, { cause });
   }
-  const said = cause instanceof Error ? cause.message : String(cause);
-  return new ExchangeFault(
-    "unreachable",
-    `${where}: ${said.replace(/ \(os error \d+\).*$/s, "")}`,
-    {
-      cause,
-    },
-  );
+  return new ExchangeFault("unreachable", `${where}: ${reasonOf(cause)}`, { cause });
 }

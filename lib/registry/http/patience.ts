@@ -1,3 +1,4 @@
+import { reasonOf } from "../../errors.ts";
 import { ExchangeFault } from "./fault.ts";
 
 /** How long a server is waited for. */
@@ -124,6 +125,5 @@ export function brokenBy(error: unknown): ExchangeFault {
       : "the server does not take the certificate that it was shown";
     return new ExchangeFault("not-believed", message, { cause: error });
   }
-  const said = error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : error;
-  return new ExchangeFault("broken", `the connection broke: ${said}`, { cause: error });
+  return new ExchangeFault("broken", `the connection broke: ${reasonOf(error)}`, { cause: error });
 }

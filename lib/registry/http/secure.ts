@@ -1,4 +1,4 @@
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, reasonOf } from "../../errors.ts";
 import { type Connection, DenoConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
 import { ExchangeFault } from "./fault.ts";
@@ -147,9 +147,7 @@ function handshakeFault(url: URL, cause: unknown): ExchangeFault {
   if (/InvalidContentType|handshake eof|Connection reset/i.test(said)) {
     return new ExchangeFault("not-tls", `${where}: it does not speak TLS`, { cause });
   }
-  return new ExchangeFault("broken", `${where}: ${said.replace(/ \(os error \d+\).*$/s, "")}`, {
-    cause,
-  });
+  return new ExchangeFault("broken", `${where}: ${reasonOf(cause)}`, { cause });
 }
 
 /** What rustls says of a certificate, and what that means. */
