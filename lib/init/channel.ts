@@ -69,6 +69,7 @@ export interface ExecFailure {
     | "missing interpreter"
     | "missing loader"
     | "wrong architecture"
+    | "damaged program"
     | "not a program"
     | "empty file"
     | "other";

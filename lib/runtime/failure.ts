@@ -123,6 +123,11 @@ function execFailure(
         `${quoted}: it is made for ${failure.what}, this machine is ${Deno.build.arch}`,
         "Use an image of this machine's architecture",
       );
+    case "damaged program":
+      return notExecutable(
+        `${quoted}: the program is damaged, the kernel cannot read it`,
+        "Its beginning is that of one for this machine: copy or build it anew",
+      );
     case "empty file":
       return notExecutable(`${quoted}: the file is empty`);
     case "not a program":

@@ -463,6 +463,25 @@ program(
   /architecture/,
 );
 
+for (
+  const [name, content] of Object.entries({
+    "a program of which only the beginning is there": elf(OWN, "/lib/ld.so").slice(0, 100),
+    "a program whose headers lie at the end of what is looked at, and have no size": headersAtEnd(),
+  })
+) {
+  program(126, name, content, /run "\/p": the program is damaged, the kernel cannot/, /anew/);
+}
+
+/** As nobody makes one, but for those who look for what reads it. */
+function headersAtEnd(): Uint8Array {
+  const bytes = new Uint8Array(4096);
+  bytes.set(elf(OWN, "/lib/ld.so"));
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(32, 4095n, true); // e_phoff
+  view.setUint16(54, 0, true); // e_phentsize
+  return bytes;
+}
+
 program(
   127,
   "a program whose loader is missing",

@@ -216,14 +216,16 @@ function missingPart(path: string, head: Uint8Array): ExecFailure {
   return { path, reason: "not found" };
 }
 
-/** ENOEXEC: neither a script nor a program of this machine. */
+/** ENOEXEC: neither a script nor a whole program of this machine. */
 function notForThisMachine(path: string, head: Uint8Array): ExecFailure {
   if (head.length === 0) return { path, reason: "empty file" };
   const machine = elfMachine(head);
+  if (machine === Deno.build.arch) return { path, reason: "damaged program" };
   if (machine !== undefined) return { path, reason: "wrong architecture", what: machine };
   return { path, reason: "not a program" };
 }
 
+/** By e_machine, those of this program as `Deno.build.arch` has them. */
 const ELF_MACHINES: Readonly<Record<number, string>> = {
   3: "i386",
   8: "mips",
@@ -254,10 +256,13 @@ function elfMachine(head: Uint8Array): string | undefined {
 function elfInterpreter(head: Uint8Array): string | undefined {
   if (!isElf(head) || head.length < 64 || head[5] !== 1) return undefined;
   const PT_INTERP = 3;
+  const [SIZE_64, SIZE_32] = [56, 32];
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const is64 = head[4] === 2;
   const phoff = is64 ? Number(view.getBigUint64(32, true)) : view.getUint32(28, true);
   const phentsize = view.getUint16(is64 ? 54 : 42, true);
+  // The kernel takes no other size, and within that all fields lie.
+  if (phentsize !== (is64 ? SIZE_64 : SIZE_32)) return undefined;
   const phnum = view.getUint16(is64 ? 56 : 44, true);
   for (let i = 0; i < phnum; i++) {
     const at = phoff + i * phentsize;
