@@ -133,7 +133,7 @@ function failure(commands: readonly IpCommand[], { stdout, stderr }: Output): Co
   return new ContainerError(message, {
     code: "Unsupported",
     hint:
-      `this kernel has no network devices of the type ${kind}: "modprobe ${kind}" may load it, ` +
+      `This kernel has no network devices of the type ${kind}: "modprobe ${kind}" may load it, ` +
       "-net none and -net host do without",
   });
 }
