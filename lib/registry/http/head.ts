@@ -5,7 +5,7 @@ export const HEAD_LIMIT = 64 * 1024;
 const FIELD_LIMIT = 200;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: .*)?$/;
-const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/;
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** The fields of a message's head; names in any case (RFC 9110, 5). */
@@ -62,9 +62,18 @@ export function parseHead(bytes: Uint8Array): Head {
     if (field === null || NOT_TEXT.test(line)) {
       throw new ExchangeFault("malformed", "the answer has a malformed header field");
     }
-    fields.add(field[1]!, field[2]!);
+    fields.add(field[1]!, withoutSpaceAround(field[2]!));
   }
   return { status: Number(status[2]), isCurrent: status[1] === "1", fields };
+}
+
+/** A value without spaces and tabs before and after it; an expression would look for its end from each space in it on. */
+function withoutSpaceAround(value: string): string {
+  const isSpace = (at: number) => value[at] === " " || value[at] === "\t";
+  let [start, end] = [0, value.length];
+  while (start < end && isSpace(start)) start++;
+  while (start < end && isSpace(end - 1)) end--;
+  return value.slice(start, end);
 }
 
 /** How the end of an answer's content is told. */
@@ -85,7 +94,9 @@ export function framingOf(head: Head, method: string): Framing {
     return { kind: "length", length: 0 };
   }
   const codings = fields.all("transfer-encoding");
-  const lengths = new Set(fields.all("content-length").flatMap((value) => value.split(/ *, */)));
+  const lengths = new Set(
+    fields.all("content-length").flatMap((value) => value.split(",").map(withoutSpaceAround)),
+  );
   if (codings.length > 0) {
     if (codings.length > 1 || codings[0]!.toLowerCase() !== "chunked" || lengths.size > 0) {
       throw new ExchangeFault("malformed", "the answer's content is framed in an unknown way");

@@ -20,7 +20,7 @@ export class Input {
     this.#connection = connection;
   }
 
-  /** Whether bytes have come that were not taken. */
+  /** Whether all that has come was taken. */
   get isEmpty(): boolean {
     return this.#start === this.#end;
   }

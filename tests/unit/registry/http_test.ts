@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { HttpClient } from "../../../lib/registry/http/client.ts";
 import { ExchangeFault, type FaultKind } from "../../../lib/registry/http/fault.ts";
+import { framingOf, parseHead } from "../../../lib/registry/http/head.ts";
 import { contentFrom, contentOfAtMost } from "../../../lib/registry/http/message.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../lib/registry/http/patience.ts";
 import {
@@ -305,4 +306,18 @@ Deno.test("nobody listens", async () => {
   const refused = await assertRejects(() => textOf(url, http), ExchangeFault);
   assertEquals(refused.kind, "unreachable");
   assertEquals(refused.message, `connect to 127.0.0.1, port ${port}: nobody listens there`);
+});
+
+Deno.test("a head is read in the time that its length takes, whatever is in it", () => {
+  const head = (field: string) =>
+    parseHead(new TextEncoder().encode(`HTTP/1.1 200 OK\r\n${field}\r\nX: \t y z \t`));
+  const spaces = " ".repeat(60_000);
+  const start = performance.now();
+  const { fields } = head(`Long: a${spaces}b`);
+  assertEquals([fields.get("long"), fields.get("x")], [`a${spaces}b`, "y z"]);
+  const lengths = head(`Content-Length: 5 ,5,\t5${spaces}`);
+  assertEquals(framingOf(lengths, "GET"), { kind: "length", length: 5 });
+  assertThrows(() => framingOf(head(`Content-Length: 5${spaces}5`), "GET"), ExchangeFault);
+  // One that looks at each space again takes ten times as long.
+  assert(performance.now() - start < 500);
 });
