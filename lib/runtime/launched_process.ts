@@ -333,10 +333,16 @@ function stepCanBeLaunched(step: Step): boolean {
     case "terminal":
       return step.controlling === step.console;
     case "start afresh":
-      return Array.from({ length: step.keep }, (_, i) => 3 + i).every(isInherited);
+      return areInherited(step.keep);
     default:
       return HERE.includes(step.do);
   }
+}
+
+/** Whether the caller has handed over so many descriptors from 3 on; any number may be asked for (LISTEN_FDS). */
+function areInherited(count: number): boolean {
+  for (let fd = 3; fd < 3 + count; fd++) if (!isInherited(fd)) return false;
+  return true;
 }
 
 /** A cgroup of v2, where nobody is born in it. */

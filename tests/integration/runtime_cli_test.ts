@@ -611,6 +611,8 @@ Deno.test("descriptors: --preserve-fds and LISTEN_FDS pass them on, none otherwi
   assertMatch((await run([])).stdout, /^0 1 2 3 none$|^0 1 2 3 $/m);
   assertMatch((await run(["--preserve-fds", "1"])).stdout, /from descriptor 3$/);
   assertMatch((await run([], { LISTEN_FDS: "1" })).stdout, /from descriptor 3$/);
+  const tooMany = await run([], { LISTEN_FDS: "40000000000" });
+  assertMatch(tooMany.stderr, /: descriptor [0-9]+ is to be passed on, but not open\n$/);
   // Those of another process are nobody's here.
   assertMatch((await run([], { LISTEN_FDS: "1", LISTEN_PID: "1" })).stdout, /none$|^0 1 2 3 $/m);
   const telling = await runtime.bundle(["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID $$; cat <&3"]);
