@@ -7,7 +7,6 @@ import {
   SIGNALS,
 } from "./constants.ts";
 import { addressOf, cstring, type CStringArray, utf8 } from "./cstring.ts";
-import { close } from "./file.ts";
 import { errno, preparedSyscall, syscall, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
 import { SCRATCH } from "./scratch.ts";
@@ -325,9 +324,4 @@ export function clone3(options: CloneOptions = {}): Clone {
   const pid = fork();
   if (pid === -1) throw new SysError("clone3", errno(), `flags 0x${flags.toString(16)}`);
   return { pid, pidfd: pidfd[0] };
-}
-
-/** Closes a list of descriptors. */
-export function closeAll(fds: Iterable<number>): void {
-  for (const fd of fds) close(fd);
 }

@@ -1,6 +1,5 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_WRONLY, SIGNALS } from "../../ffi/constants.ts";
-import { openat } from "../../ffi/file.ts";
-import { closeAll } from "../../ffi/process.ts";
+import { Fd, openat } from "../../ffi/file.ts";
 import type { Resources } from "../oci/spec.ts";
 import { ContainerError } from "../errors.ts";
 import { step } from "../trace.ts";
@@ -51,6 +50,17 @@ export function openCgroup(
 ): Cgroup {
   const places = folders.map((folder) => placeOf(folder, layout)).filter((place) => !!place);
   return new Cgroup(places, layout, spared);
+}
+
+/** A cgroup that is open for processes to join it. */
+export interface JoinableCgroup {
+  /**
+   * The `tasks` files of the v1 hierarchies. A process that writes `0` to each moves itself (its calling thread) into
+   * the cgroup, at a hundredth of what it costs to be moved from outside.
+   */
+  readonly tasks: readonly number[];
+  /** The folder of the v2 hierarchy, for clone3(2) with CLONE_INTO_CGROUP; undefined where there is none. */
+  readonly folder: number | undefined;
 }
 
 const WITHOUT_CGROUP = "It was made by a user who may make no cgroup there";
@@ -145,30 +155,19 @@ export class Cgroup {
   }
 
   /**
-   * Opens the `tasks` files of the v1 hierarchies, close-on-exec. A process that writes `0` to each
-   * moves itself (its calling thread) into the cgroup, at a hundredth of what it costs to be moved
-   * from outside. The caller closes them.
+   * Opens what a process joins the cgroup by, close-on-exec.
+   *
+   * @param acquired what to close once the process is there.
    */
-  joinFiles(): number[] {
-    const opened: number[] = [];
-    try {
-      for (const { hierarchy, folder } of this.#places) {
-        if (hierarchy.version === 1) opened.push(openat(AT_FDCWD, `${folder}/tasks`, O_WRONLY));
-      }
-      return opened;
-    } catch (error) {
-      closeAll(opened);
-      throw error;
-    }
-  }
-
-  /**
-   * Opens the folder of the v2 hierarchy, close-on-exec, for clone3(2) with CLONE_INTO_CGROUP;
-   * undefined when there is none. The caller closes it.
-   */
-  directoryFd(): number | undefined {
+  openToJoin(acquired: DisposableStack): JoinableCgroup {
+    const open = (path: string, flags: number) =>
+      acquired.use(new Fd(openat(AT_FDCWD, path, flags))).number;
     const unified = v2Place(this.#places);
-    return unified && openat(AT_FDCWD, unified.folder, O_PATH | O_DIRECTORY);
+    return {
+      tasks: this.#places.filter(({ hierarchy }) => hierarchy.version === 1)
+        .map(({ folder }) => open(`${folder}/tasks`, O_WRONLY)),
+      folder: unified && open(unified.folder, O_PATH | O_DIRECTORY),
+    };
   }
 
   /**

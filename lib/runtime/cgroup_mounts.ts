@@ -1,4 +1,5 @@
-import type { CgroupLayout } from "../cgroup/detect.ts";
+import { type CgroupLayout, detectCgroups } from "../cgroup/detect.ts";
+import { ownFolder } from "../cgroup/own.ts";
 import type { Step } from "../init/plan.ts";
 import { parseMountOptions } from "../oci/mount_options.ts";
 import type { Mount } from "../oci/spec.ts";
@@ -49,4 +50,19 @@ export function cgroupMounts(
     readonly: (flags & MS_RDONLY) !== 0,
     propagation,
   };
+}
+
+/** A cgroup's folders, by the mount points of the hierarchies that they lie in. Who has none stays where he is. */
+export function cgroupFoldersByMount(
+  folders: readonly string[],
+  limited: boolean,
+): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const hierarchy of detectCgroups().hierarchies) {
+    const { mountpoint } = hierarchy;
+    const folder = folders.find((folder) => folder.startsWith(`${mountpoint}/`)) ??
+      (limited ? ownFolder(hierarchy) ?? mountpoint : undefined);
+    if (folder !== undefined) found.set(mountpoint, folder);
+  }
+  return found;
 }

@@ -1,22 +1,18 @@
-import { capget } from "../../ffi/capability.ts";
-import { Fd } from "../../ffi/file.ts";
-import { LAUNCHES_INTO_CGROUPS } from "../../ffi/launch.ts";
 import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
-import { ownFolder } from "../cgroup/own.ts";
 import { ContainerError } from "../errors.ts";
-import { CAPABILITIES } from "../oci/capabilities.ts";
-import type { Spec } from "../oci/spec.ts";
+import type { Hooks, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
-import { canBeLaunched } from "./launched_process.ts";
-import { formatBytes } from "./format.ts";
+import { cgroupFoldersByMount } from "./cgroup_mounts.ts";
 import { delegateCgroup } from "./delegation.ts";
-import { containerNodes } from "./devices.ts";
+import { containerNodes, mayMakeNodes } from "./devices.ts";
+import { earlyEnd } from "./failure.ts";
+import { firstProcessCall } from "./first_process_call.ts";
 import { hookState, runRuntimeHooks } from "./hooks.ts";
 import { mapIds } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
-import { chooseNamespaces, type NamespaceChoice, namespaceFlags } from "./namespaces.ts";
+import { chooseNamespaces, type NamespaceChoice } from "./namespaces.ts";
 import { moveNetDevices } from "./net_devices.ts";
 import { limitedUser, ordinaryUser } from "./ordinary_user.ts";
 import { buildPlan } from "./plan/container.ts";
@@ -83,7 +79,7 @@ export function create(options: CreateOptions): CreatedContainer {
   const linux = spec.linux ?? {};
 
   checkSpec(spec, options);
-  delegateUnified(spec, cgroup);
+  delegateCgroup(cgroup.folders, spec);
 
   using undo = new DisposableStack();
   using transient = new DisposableStack();
@@ -91,10 +87,7 @@ export function create(options: CreateOptions): CreatedContainer {
     offsets: linux.timeOffsets,
     netns: options.netns,
   });
-  const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
-  const cgroupFolder = cgroup.directoryFd();
-  if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
-
+  const joined = cgroup.openToJoin(transient);
   if (!namespaces.has("mount")) {
     record.hostRoot = resolve(record.bundle, spec.root.path);
     state.save();
@@ -110,20 +103,19 @@ export function create(options: CreateOptions): CreatedContainer {
     namespaces,
     byUser,
     bindNodes: namespaces.has("user") || limited || !mayMakeNodes(),
-    cgroups: foldersByMount(cgroup.folders, limited),
+    cgroups: cgroupFoldersByMount(cgroup.folders, limited),
     nodes: containerNodes(linux.devices ?? []),
     acquired: transient,
     undo,
   });
-  const hooked = ["prestart", "createRuntime", "createContainer"] as const;
-  const hasHooks = hooked.some((name) => spec.hooks?.[name]?.length);
-  const hasStartHooks = (spec.hooks?.startContainer ?? []).length > 0;
+  const has = (hooks: keyof Hooks) => (spec.hooks?.[hooks] ?? []).length > 0;
+  const hasHooks = has("prestart") || has("createRuntime") || has("createContainer");
   const devices = linux.netDevices ?? {};
   const passedFds = options.passedFds ?? 0;
   const plan = buildPlan(spec, {
     keyring: record.keepsKeyring ? undefined : record.id,
     bundle: record.bundle,
-    cgroupFiles,
+    cgroupFiles: joined.tasks,
     layout: detectCgroups(),
     namespaces,
     dieWithParent: options.dieWithParent,
@@ -137,14 +129,14 @@ export function create(options: CreateOptions): CreatedContainer {
     fromOutside,
     noPivot: options.noPivot,
     // Who makes the launcher of startContainer hooks learns then what number they are to be told.
-    parentActs: hasHooks || hasStartHooks || Object.keys(devices).length > 0,
+    parentActs: hasHooks || has("startContainer") || Object.keys(devices).length > 0,
   });
 
   const spawning: SpawnOptions = {
     plan,
     namespaces: fromOutside ? withoutPid(namespaces) : namespaces,
     fromOutside,
-    cgroup: cgroupFolder,
+    cgroup: joined.folder,
     observer: options.observer,
     onBuilt: (pid) => {
       moveNetDevices(devices, pid, moved);
@@ -181,7 +173,7 @@ export function create(options: CreateOptions): CreatedContainer {
     try {
       action();
     } catch (error) {
-      throw error instanceof DiedEarly ? diedEarly(error, cgroup) : error;
+      throw error instanceof DiedEarly ? earlyEnd(error.status, cgroup.oom()) : error;
     }
   };
   const awaitReady = () => {
@@ -240,55 +232,4 @@ function checkSpec(spec: Spec, options: CreateOptions): void {
   if (spec.linux?.seccomp !== undefined && options.seccomp === undefined) {
     throw new ContainerError("apply linux.seccomp: it has not been compiled");
   }
-}
-
-function delegateUnified(spec: Spec, cgroup: Cgroup): void {
-  const layout = detectCgroups();
-  // On v2 it has one folder.
-  if (layout.kind === "v2") delegateCgroup(cgroup.folders[0], spec, layout);
-}
-
-/** Root of a container may have been left without the right. */
-function mayMakeNodes(): boolean {
-  return (capget().effective >> BigInt(CAPABILITIES.CAP_MKNOD) & 1n) === 1n;
-}
-
-/** The cgroup's folders, by the mount points of the hierarchies that they lie in. Who has none stays where he is. */
-function foldersByMount(folders: readonly string[], limited: boolean): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const hierarchy of detectCgroups().hierarchies) {
-    const { mountpoint } = hierarchy;
-    const folder = folders.find((folder) => folder.startsWith(`${mountpoint}/`)) ??
-      (limited ? ownFolder(hierarchy) ?? mountpoint : undefined);
-    if (folder !== undefined) found.set(mountpoint, folder);
-  }
-  return found;
-}
-
-/** What killed the first process while it was being built: most likely too small a memory limit. */
-function diedEarly({ status }: DiedEarly, cgroup: Cgroup): ContainerError {
-  const oom = cgroup.oom();
-  if (oom.kills > 0) {
-    const limit = oom.limit === undefined ? "" : ` (limit ${formatBytes(oom.limit)})`;
-    return new ContainerError(`start the container: killed, out of memory${limit}`, {
-      code: "OutOfMemory",
-      hint: "The memory limit is too small to start: give more with -mem",
-    });
-  }
-  const how = status === undefined
-    ? "for an unknown reason"
-    : "signal" in status
-    ? `by signal ${status.signal}`
-    : `with code ${status.code}`;
-  return new ContainerError(`start the container: its first process ended early, ${how}`);
-}
-
-/** The calls behind the first process, in words. */
-function firstProcessCall(spawning: SpawnOptions): string {
-  const { namespaces: { clone }, cgroup } = spawning;
-  const born = cgroup === undefined ? [] : ["CLONE_INTO_CGROUP"];
-  if (!canBeLaunched(spawning)) return `clone3(${[namespaceFlags(clone), ...born].join(" | ")})`;
-  return LAUNCHES_INTO_CGROUPS
-    ? `clone3(${["CLONE_VFORK", ...born].join(" | ")}); execveat(launcher)`
-    : "posix_spawn(launcher)";
 }

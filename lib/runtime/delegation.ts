@@ -1,7 +1,7 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../ffi/constants.ts";
 import { fchownat } from "../../ffi/file.ts";
 import { SysError } from "../errors.ts";
-import type { CgroupLayout } from "../cgroup/detect.ts";
+import { type CgroupLayout, detectCgroups } from "../cgroup/detect.ts";
 import { parseMountOptions } from "../oci/mount_options.ts";
 import type { Spec } from "../oci/spec.ts";
 import { hostId } from "./id_mappings.ts";
@@ -16,10 +16,10 @@ const FALLBACK: readonly string[] = ["cgroup.procs", "cgroup.subtree_control", "
  * Gives the container's cgroup to its user, who may then make cgroups of his own below it (config-linux.md,
  * "Cgroup ownership"): on v2 alone, with a new cgroup namespace and a cgroup mount that can be written.
  *
- * @param folder the container's cgroup.
+ * @param folders the container's cgroup, which is one folder where there is v2 alone.
  */
-export function delegateCgroup(folder: string, spec: Spec, layout: CgroupLayout): void {
-  const owner = delegate(spec, layout);
+export function delegateCgroup([folder]: readonly string[], spec: Spec): void {
+  const owner = delegate(spec, detectCgroups());
   if (owner === undefined) return;
   chown(folder, owner);
   for (const file of delegatable()) chown(`${folder}/${file}`, owner);

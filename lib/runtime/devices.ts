@@ -1,6 +1,8 @@
+import { capget } from "../../ffi/capability.ts";
 import { AT_FDCWD, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "../../ffi/constants.ts";
 import { tryStatx } from "../../ffi/file.ts";
 import type { DeviceNode } from "../init/plan.ts";
+import { CAPABILITIES } from "../oci/capabilities.ts";
 import type { Device } from "../oci/spec.ts";
 
 /** The nodes of a container: those that every one has, and those of `linux.devices`, which come first at the same path. */
@@ -15,6 +17,11 @@ export function containerNodes(devices: readonly Device[]): DeviceNode[] {
 /** Whether it is no device at all, and so one that anybody can make. */
 export function isFifo({ mode }: DeviceNode): boolean {
   return (mode & S_IFMT) === S_IFIFO;
+}
+
+/** Whether this process may make any: root of a container may have been left without the right. */
+export function mayMakeNodes(): boolean {
+  return (capget().effective >> BigInt(CAPABILITIES.CAP_MKNOD) & 1n) === 1n;
 }
 
 function device(path: string, major: number, minor: number): DeviceNode {

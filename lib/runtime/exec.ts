@@ -70,16 +70,14 @@ export function execInContainer(options: ExecOptions): Spawned {
   const cgroup = options.cgroups.length > 0
     ? openCgroup(existingSubFolders(record.cgroups, options.cgroups))
     : openCgroup(record.cgroups).beside(record.init!.pid);
-  const cgroupFiles = cgroup.joinFiles().map((fd) => transient.use(new Fd(fd)).number);
-  const cgroupFolder = cgroup.directoryFd();
-  if (cgroupFolder !== undefined) transient.use(new Fd(cgroupFolder));
+  const joined = cgroup.openToJoin(transient);
   const program = programOptions(process, inUserNamespace, options.seccomp);
   const fromOutside = namespaces.join.some(({ type }) => type === "pid") &&
     canLaunchFromOutside(process, program);
   const plan = buildExecPlan(process, {
     cgroupNamespace,
     keyring: record.keepsKeyring ? undefined : record.id,
-    cgroupFiles,
+    cgroupFiles: joined.tasks,
     dieWithParent: options.dieWithParent,
     passedFds: options.passedFds,
     root,
@@ -97,7 +95,7 @@ export function execInContainer(options: ExecOptions): Spawned {
   const spawned = undo.use(spawn({
     plan,
     namespaces,
-    cgroup: cgroupFolder,
+    cgroup: joined.folder,
     fromOutside,
     onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
   }));

@@ -2,7 +2,6 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { write } from "../../ffi/file.ts";
-import { closeAll } from "../../ffi/process.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { type Cgroup, MINIMUM_MEMORY, openCgroup, planCgroup } from "../../lib/cgroup/cgroup.ts";
 import { detectCgroups } from "../../lib/cgroup/detect.ts";
@@ -112,7 +111,8 @@ test("a process outside attaches one, which is a member everywhere then", async 
 
 test("a process moves itself by writing 0 to the join files", (cgroup) => {
   cgroup.create();
-  const fds = cgroup.joinFiles();
+  using opened = new DisposableStack();
+  const { tasks: fds } = cgroup.openToJoin(opened);
   assertEquals(fds.length, layout.hierarchies.filter(({ version }) => version === 1).length);
   const own = Deno.readTextFileSync("/proc/thread-self/cgroup");
   const back = own.trim().split("\n").map((line) => line.split(":"))
@@ -124,7 +124,6 @@ test("a process moves itself by writing 0 to the join files", (cgroup) => {
     // The v2 hierarchy is entered at birth (CLONE_INTO_CGROUP) and not by these files.
     assertEquals(outside.filter((line) => !line.startsWith("0::")), []);
   } finally {
-    closeAll(fds);
     for (const [, controllers, path] of back) {
       const hierarchy = layout.hierarchies.find(({ version, name, controllers: own }) =>
         version === 1 && controllers === (name ? `name=${name}` : own.join())
