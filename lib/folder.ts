@@ -129,7 +129,7 @@ function assertSafe(path: string, folder: string, status: FileStatus): void {
 }
 
 function assertOwner(path: string, part: string, status: FileStatus): void {
-  if (status.uid === 0 || trustedUsers().has(status.uid)) return;
+  if (isTrustedUser(status.uid)) return;
   throw new ContainerError(
     `use folder ${JSON.stringify(path)}: ${JSON.stringify(part)} belongs to user ${status.uid}, ` +
       "who could put something else in its place",
@@ -137,7 +137,11 @@ function assertOwner(path: string, part: string, status: FileStatus): void {
   );
 }
 
-/** Those who may do as they like on this machine: root, and who got here through sudo(8). */
+/** Whether somebody may do as he likes on this machine: root, the effective user, and who got here through sudo(8). */
+export function isTrustedUser(uid: number): boolean {
+  return uid === 0 || trustedUsers().has(uid);
+}
+
 function trustedUsers(): Set<number> {
   const users = new Set([0, Deno.uid() ?? 0]);
   const caller = Deno.env.get("SUDO_UID");
@@ -170,6 +174,6 @@ function linesOf(path: string): string[] {
 }
 
 /** A word as a shell takes it. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

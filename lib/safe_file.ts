@@ -10,7 +10,7 @@ import {
 import { Fd, openat, read, statx } from "../ffi/file.ts";
 import { alloc } from "../ffi/struct.ts";
 import { ContainerError } from "./errors.ts";
-import { findSafeFolder } from "./folder.ts";
+import { findSafeFolder, isTrustedUser, shellWord } from "./folder.ts";
 import { quote } from "./quote.ts";
 
 /** A file that was read. */
@@ -48,7 +48,7 @@ export function readSafeFile(path: string): SafeFile | undefined {
   const { mode, uid, size } = statx(file.number);
   if ((mode & S_IFMT) !== S_IFREG) throw unusable(path, "it is no file", "InvalidArgument");
   if ((mode & 0o022) !== 0) throw unusable(path, "others can write it", "NotAllowed");
-  if (!isTrusted(uid)) throw unusable(path, `it belongs to user ${uid}`, "NotAllowed");
+  if (!isTrustedUser(uid)) throw unusable(path, `it belongs to user ${uid}`, "NotAllowed");
   if (size > LIMIT) throw unusable(path, `it is longer than ${LIMIT} bytes`, "InvalidArgument");
   const bytes = alloc(LIMIT + 1);
   let length = 0;
@@ -60,18 +60,14 @@ export function readSafeFile(path: string): SafeFile | undefined {
   return { path, bytes: bytes.subarray(0, length), isPrivate: (mode & 0o077) === 0 };
 }
 
-/** Root, the effective user, and who got here through sudo(8). */
-function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === Deno.uid() || String(uid) === Deno.env.get("SUDO_UID");
-}
-
 function unusable(
   path: string,
   reason: string,
   code: "NotAllowed" | "InvalidArgument",
 ): ContainerError {
+  const word = shellWord(path);
   return new ContainerError(`read ${quote(path)}: ${reason}`, {
     code,
-    hint: code === "NotAllowed" ? `Run chown root ${path}; chmod go-w ${path}` : undefined,
+    hint: code === "NotAllowed" ? `Run chown root ${word}; chmod go-w ${word}` : undefined,
   });
 }

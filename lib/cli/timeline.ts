@@ -18,8 +18,8 @@ const OUTSIDE = 1;
 const INSIDE = 2;
 
 /**
- * Writes what was done on the host and inside of the container's namespaces, and when, as a Trace Event JSON file, which the trace viewers of
- * browsers (ui.perfetto.dev, chrome://tracing) show as a timeline.
+ * Writes what was done on the host and inside of the container's namespaces, and when, as a Trace Event JSON file,
+ * which the trace viewers of browsers (ui.perfetto.dev, chrome://tracing) show as a timeline.
  */
 export class Timeline implements Watcher {
   readonly #events: TraceEvent[] = [
@@ -50,7 +50,7 @@ export class Timeline implements Watcher {
     this.#add(INSIDE, step.label, start, end);
   }
 
-  /** Writes it down; where that fails the run was as it was all the same, so it is a warning. */
+  /** Writes all of it. That this cannot be done, as on a full disk, does not change how the container ended. */
   close(): void {
     const text = JSON.stringify({ traceEvents: this.#events, displayTimeUnit: "ms" });
     const bytes = new TextEncoder().encode(text + "\n");
@@ -58,8 +58,9 @@ export class Timeline implements Watcher {
       for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     } catch (error) {
       warn(`write the timeline ${JSON.stringify(this.#path)}: ${reasonOf(error)}`);
+    } finally {
+      this.#file.close();
     }
-    this.#file.close();
   }
 
   #add(pid: number, name: string, start: number, end: number, args?: Record<string, string>): void {

@@ -1,5 +1,5 @@
 import { hintOf, reasonOf } from "../errors.ts";
-import { removeVeth, vethExists } from "../network/veth.ts";
+import { removeVeth } from "../network/veth.ts";
 import { cgroupOf, deleteContainer, endContainer } from "../runtime/container.ts";
 import { hasEnded } from "../runtime/process_identity.ts";
 import type { ContainerState, StateRoot } from "../runtime/state.ts";
@@ -73,9 +73,7 @@ function takeBack(state: ContainerState, live: readonly ContainerState[]): void 
     cgroup.remove();
   }
   // Usually it went with its network namespace. Another one who has joined that still needs it.
-  if (network !== undefined && !isUsed(network.veth, live) && vethExists(network.veth)) {
-    removeVeth(network.veth);
-  }
+  if (network !== undefined && !isUsed(network.veth, live)) removeVeth(network.veth);
   if (removeBundle || !started) removeContainerFolder(bundle);
   state.remove();
 }

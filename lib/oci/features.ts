@@ -23,6 +23,7 @@ export interface Features {
   potentiallyUnsafeConfigAnnotations: string[];
 }
 
+/** What of Linux the runtime knows (features-linux.md). */
 export interface LinuxFeatures {
   namespaces: string[];
   capabilities: string[];

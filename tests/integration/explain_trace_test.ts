@@ -229,6 +229,21 @@ Deno.test("its times are sane: in order, none negative, both sides on one clock"
   assert(child[0].ts >= fork.ts && child.at(-1)!.ts <= removal.ts);
 });
 
+Deno.test("a timeline for which there is no room does not change how the container ended", async () => {
+  const folder = workspace.path("full");
+  await Deno.mkdir(folder);
+  const full = 'mount -t tmpfs -o size=4k tmpfs "$0" && exec "$@"';
+  const { code, stderr } = await workspace.run(
+    ["-trace", `${folder}/t`, "-net=none", "alpine", "sh", "-c", "exit 7"],
+    { through: ["unshare", "-m", "sh", "-c", full, folder] },
+  );
+  assertEquals(code, 7, stderr);
+  assertMatch(
+    stderr,
+    /^gocontainer: warning: write the timeline ".*\/t": No space left on device\n$/,
+  );
+});
+
 Deno.test("-trace tells a failing run as well", async () => {
   const events = await traceOf("-net=none", "alpine", "no-such-command");
   assert(events.some(({ name }) => name === "make the container's root the root"));

@@ -72,11 +72,13 @@ export function joinCgroups(step: StepOf<"join cgroups">): void {
   }
 }
 
+/** A namespace that was opened before (setns(2)); what it was opened by is closed. */
 export function joinNamespace(step: StepOf<"join namespace">): void {
   setns(step.fd, step.flag);
   close(step.fd);
 }
 
+/** Namespaces that begin where this process is by now (unshare(2)). */
 export function unshareMore(step: StepOf<"unshare">): void {
   unshare(step.flags);
 }
@@ -92,14 +94,17 @@ export function joinSessionKeyring(step: StepOf<"join session keyring">): void {
   }
 }
 
+/** `lo` of a new network namespace, which nobody else sets up. */
 export function loopbackUp(): void {
   setLoopbackUp();
 }
 
+/** The name of a new UTS namespace (uts_namespaces(7)). */
 export function setHostname(step: StepOf<"hostname">): void {
   sethostname(step.name);
 }
 
+/** The NIS domain name of a new UTS namespace. */
 export function setDomainname(step: StepOf<"domainname">): void {
   setdomainname(step.name);
 }
@@ -117,6 +122,7 @@ export function setRlimits(step: StepOf<"rlimits">): void {
   }
 }
 
+/** No set-user-ID bit or file capability gives anything from now on (PR_SET_NO_NEW_PRIVS(2const)). */
 export function setNoNewPrivileges(): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -146,6 +152,7 @@ export function waitForParent(context: InitContext): void {
   awaitGo(context);
 }
 
+/** Until here a failure is one of `create`. */
 export function tellReady(context: InitContext): void {
   tell(context.channel, { type: "ready" });
 }

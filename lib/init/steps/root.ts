@@ -41,6 +41,7 @@ export function setRootPropagation(step: StepOf<"root propagation">): void {
   mount(null, "/", null, step.flag);
 }
 
+/** The root alone: what is mounted below has what its own mount asks for. */
 export function makeRootReadOnly(context: InitContext): void {
   mount_setattr(context.root, { set: MOUNT_ATTR_RDONLY });
 }

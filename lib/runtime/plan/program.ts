@@ -48,15 +48,13 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
   if (needsHome) {
     plan.push({ do: "find home", label: "find the user's home folder", uid: user.uid });
   }
-  const name = process.args?.[0];
-  if (name !== undefined) {
-    plan.push({
-      do: "find program",
-      label: `find the program "${name}"`,
-      name,
-      path: searchPath(env),
-    });
-  }
+  const [name] = process.args;
+  plan.push({
+    do: "find program",
+    label: `find the program "${name}"`,
+    name,
+    path: searchPath(env),
+  });
   return plan;
 }
 
@@ -80,7 +78,7 @@ export function launcherStep(process: Process, options: LastSteps): Step {
   return {
     do: "launcher",
     label: "make the launcher of the program",
-    argv: process.args ?? [],
+    argv: process.args,
     env: environment(process.env).env,
     ...(seccomp && !loadsEarly(process, options) ? { filter: seccomp } : {}),
     ...(limitsItself(options) ? { limits: limitsOf(process) } : {}),
@@ -113,7 +111,7 @@ export function program(process: Process, options: LastSteps): Step[] {
       notify: seccomp.notify,
     });
   }
-  const words = (process.args ?? []).map((arg) => JSON.stringify(arg)).join(" ");
+  const words = process.args.map((arg) => JSON.stringify(arg)).join(" ");
   plan.push({ do: "exec", label: `run ${words}` });
   return plan;
 }

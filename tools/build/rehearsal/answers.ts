@@ -72,6 +72,7 @@ export interface Question {
   readonly rules: number;
 }
 
+/** Reads a request that lies at an address in memory. */
 export function questionOf(request: number, length: number): Question {
   const text = new TextDecoder().decode(bytesAt(request, length));
   return {
