@@ -8,7 +8,15 @@ import { ArchiveFault } from "../../lib/image/fault.ts";
 import { TarReader } from "../../lib/image/tar/reader.ts";
 import { sh, TrialFolder } from "../integration/image_lab.ts";
 import { BINARY, entriesOf } from "../integration/support/project.ts";
-import { archive, concat, header, member, paxRecord, sealed } from "../unit/image/tar_builder.ts";
+import {
+  archive,
+  concat,
+  header,
+  member,
+  paxRecord,
+  paxRecords,
+  sealed,
+} from "../unit/image/tar_builder.ts";
 import { refused } from "./archive_attack.ts";
 
 const MiB = 1024 * 1024;
@@ -181,6 +189,16 @@ refused(
         member({ name: `f${i}` }),
       ])),
   /its extended headers have more than 1 MiB/,
+);
+
+refused(
+  "C5: refuses global headers of very many records, which each member would have",
+  () => {
+    const records = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`${i}`, "x"]));
+    const files = Array.from({ length: 10_000 }, (_, i) => ({ name: `f${i}` }));
+    return [{ name: "g", type: "g", content: paxRecords(records) }, ...files];
+  },
+  /its global headers have more than 256 records/,
 );
 
 refused(

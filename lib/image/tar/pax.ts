@@ -53,6 +53,11 @@ export class PaxAttributes {
     for (const [key, value] of global.#values) this.#values.set(key, value);
   }
 
+  /** How many records are kept. */
+  get count(): number {
+    return this.#values.size;
+  }
+
   /** How many bytes are kept. */
   get bytes(): number {
     let sum = 0;

@@ -25,6 +25,12 @@ export interface TarSink {
 /** The most bytes that the extensions before one member may have: far more than names and attributes take. */
 const EXTENSION_LIMIT = 1024 * 1024;
 
+/**
+ * The most records that the global headers of an archive may come to. All that follow have them, so that each one takes
+ * its time again for every member; what writes such headers writes one or a few.
+ */
+const GLOBAL_LIMIT = 256;
+
 /** What the parser waits for: a number of bytes in one piece, or so many in pieces as they come. */
 type Want =
   | {
@@ -183,6 +189,11 @@ function* readExtensions(
       case "g":
         into.global.add(parsePax(bytes));
         into.pax.add(parsePax(bytes));
+        if (into.global.count > GLOBAL_LIMIT) {
+          throw new ArchiveFault(
+            `is broken or hostile: its global headers have more than ${GLOBAL_LIMIT} records`,
+          );
+        }
         if (into.global.bytes > EXTENSION_LIMIT) throw tooLong();
         break;
       // A volume's label, "V", is no file.
