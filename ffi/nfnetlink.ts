@@ -42,7 +42,7 @@ export const NFTA_CHAIN_NAME = 3;
 export const NFTA_CHAIN_HOOK = 4;
 export const NFTA_CHAIN_POLICY = 5;
 export const NFTA_HOOK_HOOKNUM = 1;
-const NFTA_CHAIN_USE = 6;
+export const NFTA_CHAIN_USE = 6;
 /** Attributes of rules and of what they consist of. */
 export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
@@ -68,6 +68,8 @@ export interface NftChain {
 
 /** A rule of nftables, linux/netfilter/nf_tables.h. */
 export interface NftRule {
+  /** The name of the chain that it is in. */
+  readonly chain: string;
   /** Whether it takes every packet that comes to it, and lets none pass. */
   readonly refusesAll: boolean;
   /** All that it says, names of interfaces as they are. */
@@ -81,19 +83,6 @@ const NFNL_MSG_BATCH_END = 0x11;
 /** The kernel's nftables in the network namespace of the calling thread. */
 export class NftSocket implements Disposable {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
-
-  /** NFT_MSG_GETCHAIN: one chain, or undefined when it or its table is not there. */
-  chain(family: number, table: string, name: string): NftChain | undefined {
-    const [chain] = this.#ask(
-      `NFT_MSG_GETCHAIN "${table} ${name}"`,
-      NFT_MSG_GETCHAIN,
-      0,
-      family,
-      attribute(NFTA_CHAIN_TABLE, cstring(table)),
-      attribute(NFTA_CHAIN_NAME, cstring(name)),
-    );
-    return chain && decodeChain(chain);
-  }
 
   /** NFT_MSG_GETCHAIN: all chains of all families. */
   chains(): NftChain[] {
@@ -169,6 +158,7 @@ function decodeRule(payload: Uint8Array<ArrayBuffer>): NftRule {
     .map((element) => attributes(element))
     .filter((expression) => !["counter", "log"].includes(nameOf(expression)));
   return {
+    chain: fromCString(found.get(NFTA_RULE_CHAIN) ?? alloc(0)),
     refusesAll: expressions.length === 1 && refuses(expressions[0]),
     bytes: payload,
   };

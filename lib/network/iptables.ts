@@ -1,12 +1,14 @@
 import { SysError } from "../../ffi/errno.ts";
 import { readFile } from "../../ffi/file.ts";
-import { NFPROTO_IPV4, type NftSocket } from "../../ffi/nfnetlink.ts";
+import type { NftChain } from "../../ffi/nfnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { BRIDGE } from "./bridge.ts";
+import { findChain } from "./nftables.ts";
+import { warn } from "../trace.ts";
 import { findProgram, runProgram, runTold } from "../program.ts";
 
 /** Our chain in iptables' table `filter`. */
-const CHAIN = "GOCONTAINER";
+export const ACCEPT_CHAIN = "GOCONTAINER";
 /** Rules in chains of others bear this comment. */
 const COMMENT = "gocontainer";
 
@@ -16,23 +18,42 @@ type Backend = "nft" | "legacy";
 /**
  * Where iptables' chain FORWARD drops by policy, as docker and ufw set it, lets the containers'
  * packets through: by a chain of our own, asked after all rules that are there, so that what they
- * drop stays dropped. iptables(8).
+ * drop stays dropped; of older rules that refuse everything a warning tells, as warnOfFirewalls does of the others.
+ * iptables(8).
  *
- * The kernel tells of rules kept in nftables by one or two messages; the older kind costs a process.
+ * The older kind of rules costs a process.
  *
+ * @param chains all that nftables have.
  * @throws {ContainerError} when it is dropped and iptables cannot be run.
  */
-export function acceptForwarding(nftables: NftSocket | undefined): void {
-  if (nftables?.chain(NFPROTO_IPV4, "filter", "FORWARD")?.drops) {
+export function acceptForwarding(chains: readonly NftChain[]): void {
+  if (findChain(chains, "filter", "FORWARD")?.drops) {
     // Two rules and the jump from FORWARD: less means that somebody flushed one of the chains.
-    const uses = nftables.chain(NFPROTO_IPV4, "filter", CHAIN)?.use ?? 0;
+    const uses = findChain(chains, "filter", ACCEPT_CHAIN)?.use ?? 0;
     if (uses < 3) makeChain(iptables("nft"));
   }
   if (hasLegacyTable("filter")) {
     const program = iptables("legacy");
     const rules = runProgram(program, ["-w", "-S", "FORWARD"]).stdout;
-    if (rules.startsWith("-P FORWARD DROP") && !rules.includes(`-j ${CHAIN}\n`)) makeChain(program);
+    if (rules.startsWith("-P FORWARD DROP") && !rules.includes(`-j ${ACCEPT_CHAIN}\n`)) {
+      makeChain(program);
+    }
+    if (/^-A FORWARD -j (DROP|REJECT)\b/m.test(rules) && !rules.includes(` ${BRIDGE} `)) {
+      const [out, back] = acceptedByIptables(program);
+      warn(
+        `the chain FORWARD of ${program} refuses forwarded packets, also those of containers; ` +
+          `let them pass with: ${out}; ${back}`,
+      );
+    }
   }
+}
+
+/** The commands by which the owner of a chain FORWARD that refuses packets at its end lets those of containers pass. */
+export function acceptedByIptables(program: string): [out: string, back: string] {
+  return [
+    `${program} -I FORWARD -i ${BRIDGE} -j ACCEPT`,
+    `${program} -I FORWARD -o ${BRIDGE} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+  ];
 }
 
 /**
@@ -75,18 +96,25 @@ function iptables(backend: Backend): string {
 
 function makeChain(program: string): void {
   const told = (what: string) => `${what} (the policy of FORWARD drops them)`;
-  if (!runProgram(program, ["-w", "-F", CHAIN]).success) {
-    run(program, "make a chain for the containers' packets", ["-N", CHAIN]);
+  if (!runProgram(program, ["-w", "-F", ACCEPT_CHAIN]).success) {
+    run(program, "make a chain for the containers' packets", ["-N", ACCEPT_CHAIN]);
   }
-  run(program, told("accept packets from containers"), ["-A", CHAIN, "-i", BRIDGE, "-j", "ACCEPT"]);
+  run(program, told("accept packets from containers"), [
+    "-A",
+    ACCEPT_CHAIN,
+    "-i",
+    BRIDGE,
+    "-j",
+    "ACCEPT",
+  ]);
   const answers = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"];
   run(
     program,
     told("accept the answers to containers"),
-    ["-A", CHAIN, "-o", BRIDGE, ...answers, "-j", "ACCEPT"],
+    ["-A", ACCEPT_CHAIN, "-o", BRIDGE, ...answers, "-j", "ACCEPT"],
   );
-  if (!runProgram(program, ["-w", "-C", "FORWARD", "-j", CHAIN]).success) {
-    run(program, "ask our chain after all other rules", ["-A", "FORWARD", "-j", CHAIN]);
+  if (!runProgram(program, ["-w", "-C", "FORWARD", "-j", ACCEPT_CHAIN]).success) {
+    run(program, "ask our chain after all other rules", ["-A", "FORWARD", "-j", ACCEPT_CHAIN]);
   }
 }
 

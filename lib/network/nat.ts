@@ -8,9 +8,8 @@ import { hasTable, makeTable, openNftables, rulesOf } from "./nftables.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /**
- * Lets containers reach what the host reaches: forwarding is on, and their packets leave under the
- * host's address. Rules that stand already are recognised by asking the kernel, so that usually no
- * process is started.
+ * Lets containers reach what the host reaches: forwarding is on, and their packets leave under the host's address.
+ * Rules that stand already are recognised by asking the kernel, so that usually no process is started.
  *
  * What cannot be had is told in one warning: a container without the outside is still of use.
  *
@@ -21,13 +20,14 @@ export function prepareNat(bridge: Cidr): void {
   try {
     forwardPackets();
     using nftables = openNftables();
-    const isMade = step({
+    const chains = step({
       label: `look whether packets from ${formatCidr(subnet)} are masqueraded`,
       call: "NFT_MSG_GETCHAIN (netlink)",
       check: "nft list table ip gocontainer",
-    }, () => nftables !== undefined && hasTable(nftables, subnet));
-    if (!isMade) makeRules(nftables, subnet);
-    acceptForwarding(nftables);
+    }, () => nftables?.chains() ?? []);
+    if (!hasTable(chains, subnet)) makeRules(nftables, subnet);
+    acceptForwarding(chains);
+    if (nftables !== undefined) warnOfFirewalls(nftables, chains, subnet);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const hint = error instanceof ContainerError && error.hint ? ` (${error.hint})` : "";
@@ -61,9 +61,7 @@ function makeRules(nftables: NftSocket | undefined, subnet: Cidr): void {
     // A kernel that lacks one of the kinds of rules may still have the older way.
     if (!(error instanceof Error)) throw error;
     masqueradeByIptables(subnet, error);
-    return;
   }
-  warnOfFirewalls(nftables);
 }
 
 /** @param refusal why nftables does not do it. */

@@ -5,6 +5,7 @@ import {
   NF_INET_FORWARD,
   NF_INET_POST_ROUTING,
   NFPROTO_IPV4,
+  type NftChain,
   NftSocket,
 } from "../../ffi/nfnetlink.ts";
 import {
@@ -51,9 +52,20 @@ export function openNftables(): NftSocket | undefined {
   }
 }
 
+/** One of the kernel's chains of IPv4, or undefined. */
+export function findChain(
+  chains: readonly NftChain[],
+  table: string,
+  name: string,
+): NftChain | undefined {
+  return chains.find((chain) =>
+    chain.family === NFPROTO_IPV4 && chain.table === table && chain.name === name
+  );
+}
+
 /** Whether the table is there, for this very subnet, with all its rules. */
-export function hasTable(nftables: NftSocket, subnet: Cidr): boolean {
-  const rules = (chain: string) => nftables.chain(NFPROTO_IPV4, TABLE, chain)?.use;
+export function hasTable(chains: readonly NftChain[], subnet: Cidr): boolean {
+  const rules = (chain: string) => findChain(chains, TABLE, chain)?.use;
   return rules(chainOf(subnet)) === 1 && rules(FORWARD) === 2;
 }
 

@@ -523,7 +523,7 @@ for (
     ["is iptables' own and drops at its end", "ip filter FORWARD", "counter drop"],
   ] as const
 ) {
-  natTest(`a firewall's chain that ${what} is told once, with what to do`, nftMissing, (labs) => {
+  natTest(`a firewall's chain that ${what} is told, with what to do`, nftMissing, (labs) => {
     const { host, outside, container } = labs;
     using _server = outside.listen(80);
     const [family, table, name] = chain.split(" ");
@@ -538,12 +538,63 @@ for (
     assertEquals(more, []);
     assertStringIncludes(warning!, `the nftables chain "${chain}" refuses`);
     assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
-    assertEquals(warnings(), []);
+    assertEquals(warnings(), [warning], "the next container's owner is told too");
 
     for (const command of warning!.split("let them pass with: ")[1]!.split("; ")) host.run(command);
     assertEquals(container.connect("192.0.2.1", 80), "connected");
-    host.run("nft delete table ip gocontainer");
     assertEquals(warnings(), [], "who has done so is not told again");
+  });
+}
+
+natTest(
+  "a firewall that is loaded later is told, unless it knows of the subnet",
+  nftMissing,
+  (labs) => {
+    const { host, outside, container } = labs;
+    using _server = outside.listen(80);
+    const warnings = () => warningsOf(() => host.do(() => prepareNat(GATEWAY)));
+    assertEquals(warnings(), []);
+    const firewall = (rules: string) =>
+      host.do(() =>
+        nft(
+          "table inet fw; delete table inet fw; table inet fw { " +
+            `chain forward { type filter hook forward priority 0; policy drop; ${rules} }; }`,
+        )
+      );
+    firewall("ct state established accept; iifname corp0 accept;");
+    const [warning, ...more] = warnings();
+    assertEquals(more, []);
+    assertStringIncludes(warning!, 'the nftables chain "inet fw forward" refuses');
+    firewall("ct state established accept; ip saddr 10.10.10.0/24 accept;");
+    assertEquals(warnings(), []);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+  },
+);
+
+for (const backend of ["nft", "legacy"]) {
+  const missing = nftMissing || findProgram(`iptables-${backend}`) === undefined;
+  const what = `rules of iptables-${backend} that refuse everything are told, with what to do`;
+  natTest(what, missing, ({ host, outside, container }) => {
+    using _server = outside.listen(80);
+    host.do(() => prepareNat(GATEWAY));
+    for (const policy of ["ACCEPT", "DROP"]) {
+      host.run(`iptables-${backend} -F FORWARD`);
+      host.run(`iptables-${backend} -P FORWARD ${policy}`);
+      host.run(`iptables-${backend} -A FORWARD -j REJECT --reject-with icmp-host-prohibited`);
+      for (let twice = 0; twice < 2; twice++) {
+        const [warning, ...more] = warningsOf(() => host.do(() => prepareNat(GATEWAY)));
+        assertEquals(more, []);
+        assertStringIncludes(warning!, "refuses forwarded packets, also those of containers");
+        assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
+        if (twice === 0) continue;
+        const commands = warning!.split("let them pass with: ")[1]!.split("; ");
+        for (const command of commands) {
+          host.run(command.replace(/^iptables /, `iptables-${backend} `));
+        }
+      }
+      assertEquals(container.connect("192.0.2.1", 80), "connected");
+      assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
+    }
   });
 }
 

@@ -1,5 +1,14 @@
 /** What the kernel of a rehearsal answers where the machine's would answer otherwise. */
 
+import { cstring } from "../../../ffi/cstring.ts";
+import { attribute, NLM_F_DUMP, nlmsghdr, toBe32 } from "../../../ffi/netlink.ts";
+import {
+  nfgenmsg,
+  NFPROTO_IPV4,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_TABLE,
+  NFTA_CHAIN_USE,
+} from "../../../ffi/nfnetlink.ts";
 import { siginfo_child } from "../../../ffi/process.ts";
 import { msghdr } from "../../../ffi/socket.ts";
 import { bytesAt, viewAt } from "./memory.ts";
@@ -68,27 +77,53 @@ export function askedOfDevice(request: number, argument: number): number {
 /** A netlink request. */
 export interface Question {
   readonly sequence: number;
-  /** How many rules the chain of nftables has that it asks for. */
-  readonly rules: number;
+  /** Whether it asks for all there are: of chains of nftables, for nobody asks for anything else. */
+  readonly isDump: boolean;
 }
 
 /** Reads a request that lies at an address in memory. */
-export function questionOf(request: number, length: number): Question {
-  const text = new TextDecoder().decode(bytesAt(request, length));
+export function questionOf(request: number): Question {
+  const header = bytesAt(request, nlmsghdr.size);
   return {
-    sequence: viewAt(request, 16).getUint32(8, true),
-    rules: text.includes("forward\0") ? 2 : 1,
+    sequence: nlmsghdr.get(header, "nlmsg_seq"),
+    isDump: (nlmsghdr.get(header, "nlmsg_flags") & NLM_F_DUMP) === NLM_F_DUMP,
   };
 }
 
-/** recvfrom(2) from nftables: the chain is there, with all its rules. */
-export function chainWithRules(answer: number, { sequence, rules }: Question): number {
-  const LENGTH = 28, NFTA_CHAIN_USE = 6;
-  const view = viewAt(answer, LENGTH);
-  view.setUint32(0, LENGTH, true);
-  view.setUint32(8, sequence, true);
-  view.setUint16(20, 8, true);
-  view.setUint16(22, NFTA_CHAIN_USE, true);
-  view.setUint32(24, rules, false);
-  return LENGTH;
+/** recvfrom(2) from netlink: the bridge's chains are there, with all their rules, and whatever is to be done is done. */
+export function answerTo({ sequence, isDump }: Question, answer: number): number {
+  const NLM_F_MULTI = 2, NLMSG_ERROR = 2, NLMSG_DONE = 3;
+  const message = (type: number, flags: number, ...parts: Uint8Array[]) => {
+    const length = parts.reduce((sum, part) => sum + part.length, nlmsghdr.size);
+    const header = nlmsghdr.encode({
+      nlmsg_len: length,
+      nlmsg_type: type,
+      nlmsg_flags: flags,
+      nlmsg_seq: sequence,
+    });
+    return [header, ...parts];
+  };
+  const chain = (name: string, rules: number) =>
+    message(
+      0,
+      NLM_F_MULTI,
+      nfgenmsg.encode({ nfgen_family: NFPROTO_IPV4 }),
+      attribute(NFTA_CHAIN_TABLE, cstring("gocontainer")),
+      attribute(NFTA_CHAIN_NAME, cstring(name)),
+      attribute(NFTA_CHAIN_USE, toBe32(rules)),
+    );
+  const nothing = new Uint8Array(4);
+  const parts = isDump
+    ? [
+      ...chain("from-10.10.10.0/24", 1),
+      ...chain("forward", 2),
+      ...message(NLMSG_DONE, NLM_F_MULTI, nothing),
+    ]
+    : message(NLMSG_ERROR, 0, nothing);
+  let length = 0;
+  for (const part of parts) {
+    bytesAt(answer + length, part.length).set(part);
+    length += part.length;
+  }
+  return length;
 }

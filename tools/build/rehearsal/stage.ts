@@ -18,8 +18,8 @@ import { trySyscall } from "../../../ffi/libc.ts";
 import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
 import {
   allReady,
+  answerTo,
   askedOfDevice,
-  chainWithRules,
   ended,
   partOf,
   type Question,
@@ -193,10 +193,10 @@ export class Stage implements Disposable {
       case "recvmsg":
         return received(args[1], this.#act.said[this.#heard++] ?? new Uint8Array());
       case "sendto":
-        this.#question = questionOf(args[1], args[2]);
+        this.#question = questionOf(args[1]);
         return args[2];
       case "recvfrom":
-        return chainWithRules(args[1], this.#question!);
+        return answerTo(this.#question!, args[1]);
       case "ppoll":
         return allReady(args[0], args[1]);
       case "ioctl":
