@@ -4,11 +4,11 @@ import { step, warn } from "../trace.ts";
 import { type Cidr, formatCidr, networkOf } from "./cidr.ts";
 import { acceptForwarding, findIptables, masquerade } from "./iptables.ts";
 import { warnOfFirewalls } from "./firewalls.ts";
-import { hasTable, makeTable, openNftables, rulesOf } from "./nftables.ts";
-import { readSysctl, writeSysctl } from "./sysctl.ts";
+import { forwardPackets, lookAtForwarding, othersInterfaces } from "./forwarding.ts";
+import { hasTable, hasUnrouted, makeTable, openNftables, rulesOf } from "./nftables.ts";
 
 /**
- * Lets containers reach what the host reaches: forwarding is on, and their packets leave under the host's address.
+ * Lets containers reach what the host reaches: packets are forwarded, and theirs leave under the host's address.
  * Rules that stand already are recognised by asking the kernel, so that usually no process is started.
  *
  * What cannot be had is told in one warning: a container without the outside is still of use.
@@ -18,14 +18,20 @@ import { readSysctl, writeSysctl } from "./sysctl.ts";
 export function prepareNat(bridge: Cidr): void {
   const subnet = networkOf(bridge);
   try {
-    forwardPackets();
     using nftables = openNftables();
     const chains = step({
       label: `look whether packets from ${formatCidr(subnet)} are masqueraded`,
       call: "NFT_MSG_GETCHAIN (netlink)",
       check: "nft list table ip gocontainer",
     }, () => nftables?.chains() ?? []);
-    if (!hasTable(chains, subnet)) makeRules(nftables, subnet);
+    const wasUnrouted = hasUnrouted(chains);
+    const forwarding = lookAtForwarding(wasUnrouted);
+    const { isRouter } = forwarding;
+    if (!hasTable(chains, subnet) || isRouter === wasUnrouted) {
+      makeRules(nftables, subnet, isRouter ? [] : othersInterfaces());
+    }
+    // Not before it is said what is not to be forwarded.
+    if (!forwarding.isOn) forwardPackets(forwarding);
     acceptForwarding(chains);
     if (nftables !== undefined) warnOfFirewalls(nftables, chains, subnet);
   } catch (error) {
@@ -35,18 +41,12 @@ export function prepareNat(bridge: Cidr): void {
   }
 }
 
-function forwardPackets(): void {
-  const name = "ipv4/ip_forward";
-  if (readSysctl(name) !== "0") return;
-  step({
-    label: "let the host forward packets between its interfaces",
-    call: `write("/proc/sys/net/${name}", "1")`,
-    check: "sysctl net.ipv4.ip_forward",
-  }, () => writeSysctl(name, 1));
-}
-
 /** @throws {ContainerError} when neither the kernel's nftables nor iptables make them. */
-function makeRules(nftables: NftSocket | undefined, subnet: Cidr): void {
+function makeRules(
+  nftables: NftSocket | undefined,
+  subnet: Cidr,
+  unrouted: readonly string[],
+): void {
   if (nftables === undefined) {
     masqueradeByIptables(subnet, new ContainerError("the kernel has no nftables"));
     return;
@@ -54,9 +54,9 @@ function makeRules(nftables: NftSocket | undefined, subnet: Cidr): void {
   try {
     step({
       label: `let packets from ${formatCidr(subnet)} leave under the host's address, by nftables`,
-      call: `NFT_MSG_NEWRULE (netlink), as by: nft '${rulesOf(subnet)}'`,
+      call: `NFT_MSG_NEWRULE (netlink), as by: nft '${rulesOf(subnet, unrouted)}'`,
       check: "nft list table ip gocontainer",
-    }, () => makeTable(nftables, subnet));
+    }, () => makeTable(nftables, subnet, unrouted));
   } catch (error) {
     // A kernel that lacks one of the kinds of rules may still have the older way.
     if (!(error instanceof Error)) throw error;

@@ -65,8 +65,19 @@ export function findChain(
 
 /** Whether the table is there, for this very subnet, with all its rules. */
 export function hasTable(chains: readonly NftChain[], subnet: Cidr): boolean {
-  const rules = (chain: string) => findChain(chains, TABLE, chain)?.use;
-  return rules(chainOf(subnet)) === 1 && rules(FORWARD) === 2;
+  return usesOf(chains, chainOf(subnet)) === 1 && usesOf(chains, FORWARD) >= FOR_CONTAINERS;
+}
+
+/** Whether the table, for whatever subnet, says of interfaces that they forward for containers only. */
+export function hasUnrouted(chains: readonly NftChain[]): boolean {
+  return usesOf(chains, FORWARD) > FOR_CONTAINERS;
+}
+
+/** How many of the rules of {@link FORWARD} are there in any case. */
+const FOR_CONTAINERS = 2;
+
+function usesOf(chains: readonly NftChain[], chain: string): number {
+  return findChain(chains, TABLE, chain)?.use ?? 0;
 }
 
 /**
@@ -75,9 +86,15 @@ export function hasTable(chains: readonly NftChain[], subnet: Cidr): boolean {
  * since the host forwards, whoever is in one of its networks could reach what listens in there. What is led there
  * by a rule of the host's own (dnat) passes. To nft(8) it is what {@link rulesOf} says.
  *
+ * @param unrouted interfaces that forward for containers only: what is begun by one of them passes to no other one.
+ * Interfaces that others make later are theirs to guard, and not impeded.
  * @throws {SysError} when the kernel refuses, for want of nftables or of one of the kinds of rules.
  */
-export function makeTable(nftables: NftSocket, subnet: Cidr): void {
+export function makeTable(
+  nftables: NftSocket,
+  subnet: Cidr,
+  unrouted: readonly string[] = [],
+): void {
   const chain = chainOf(subnet);
   nftables.transact([
     // Deleting fails where there is none.
@@ -109,10 +126,19 @@ export function makeTable(nftables: NftSocket, subnet: Cidr): void {
     newRule(NFPROTO_IPV4, TABLE, FORWARD, [
       ...bridge(NFT_META_IIFNAME, NFT_CMP_NEQ),
       ...bridge(NFT_META_OIFNAME, NFT_CMP_EQ),
-      ...isNone(NFT_CT_STATE, CT_ESTABLISHED | CT_RELATED),
-      ...isNone(NFT_CT_STATUS, IPS_DST_NAT),
+      ...isBegun(),
       immediate(NF_DROP),
     ]),
+    ...unrouted.map((name) =>
+      newRule(NFPROTO_IPV4, TABLE, FORWARD, [
+        ...device(NFT_META_IIFNAME, NFT_CMP_EQ, name),
+        // What a bridge passes on from port to port comes by here too, where br_netfilter is loaded.
+        ...device(NFT_META_OIFNAME, NFT_CMP_NEQ, name),
+        ...bridge(NFT_META_OIFNAME, NFT_CMP_NEQ),
+        ...isBegun(),
+        immediate(NF_DROP),
+      ])
+    ),
   ]);
 }
 
@@ -121,14 +147,18 @@ const NF_IP_PRI_FILTER = 0;
 const NF_IP_PRI_NAT_SRC = 100;
 
 /** The rules of the table in the language of nft(8), by which they could be made by hand. */
-export function rulesOf(subnet: Cidr): string {
+export function rulesOf(subnet: Cidr, unrouted: readonly string[] = []): string {
   const network = formatCidr(subnet);
+  const isBegun = "ct state ! established,related ct status ! dnat";
   return `table ip ${TABLE} { ` +
     `chain ${chainOf(subnet)} { type nat hook postrouting priority ${NF_IP_PRI_NAT_SRC}; ` +
     `ip saddr ${network} oifname != "${BRIDGE}" masquerade; }; ` +
     `chain ${FORWARD} { type filter hook forward priority ${NF_IP_PRI_FILTER}; ` +
     `iifname "${BRIDGE}" ip saddr != ${network} drop; ` +
-    `iifname != "${BRIDGE}" oifname "${BRIDGE}" ct state ! established,related ct status ! dnat drop; }; }`;
+    `iifname != "${BRIDGE}" oifname "${BRIDGE}" ${isBegun} drop; ` +
+    unrouted.map((name) =>
+      `iifname "${name}" oifname != "${name}" oifname != "${BRIDGE}" ${isBegun} drop; `
+    ).join("") + "}; }";
 }
 
 /** `ip saddr SUBNET` */
@@ -143,7 +173,20 @@ function source(op: number, { address, prefix }: Cidr): NftExpression[] {
 
 /** `iifname BRIDGE`, `oifname BRIDGE` */
 function bridge(key: number, op: number): NftExpression[] {
-  return [meta(key), cmp(op, interfaceName(BRIDGE))];
+  return device(key, op, BRIDGE);
+}
+
+/** `iifname NAME`, `oifname NAME` */
+function device(key: number, op: number, name: string): NftExpression[] {
+  return [meta(key), cmp(op, interfaceName(name))];
+}
+
+/** `ct state ! established,related ct status ! dnat`: it begins a connection, and no rule of the host's leads it there. */
+function isBegun(): NftExpression[] {
+  return [
+    ...isNone(NFT_CT_STATE, CT_ESTABLISHED | CT_RELATED),
+    ...isNone(NFT_CT_STATUS, IPS_DST_NAT),
+  ];
 }
 
 /** `ct KEY ! FLAGS`: none of the flags is set. */

@@ -30,6 +30,11 @@ export function hostVethName(address: Pick<Cidr, "address">, id: string): string
   return "veth" + hex(address.address, 8) + hex(hash, 8).slice(-OF_ID);
 }
 
+/** Whether an interface has such a name. */
+export function isHostVeth(name: string): boolean {
+  return /^veth[0-9a-f]{11}$/.test(name);
+}
+
 function hex(number: number, digits: number): string {
   return (number >>> 0).toString(16).padStart(digits, "0");
 }

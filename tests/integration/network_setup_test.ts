@@ -19,6 +19,7 @@ import { runIp } from "../../lib/network/ip.ts";
 import { masquerade } from "../../lib/network/iptables.ts";
 import { prepareNat } from "../../lib/network/nat.ts";
 import { rulesOf } from "../../lib/network/nftables.ts";
+import { readSysctl } from "../../lib/network/sysctl.ts";
 import { findProgram } from "../../lib/program.ts";
 import { beginWire, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
 import { observe } from "../../lib/trace.ts";
@@ -357,15 +358,118 @@ natTest("the outside is reached under the host's address", false, (labs) => {
 });
 
 natTest("the rules are those that nft makes of the same words", nftMissing, ({ host }) => {
-  for (const gateway of ["10.10.10.1/24", "172.16.0.1/12", "10.20.0.1/20", "192.168.3.253/30"]) {
-    const address = parseCidr(gateway, "");
-    using byHand = new Lab();
-    byHand.do(() => nft(rulesOf(networkOf(address))));
-    host.do(() => prepareNat(address));
-    const rules = host.run("nft list ruleset");
-    assertEquals(rules, byHand.run("nft list ruleset"));
-    assertEquals(rules.match(/masquerade|drop/g), ["masquerade", "drop", "drop"]);
+  for (const unrouted of [[], ["lo", "wan"]]) {
+    if (unrouted.length > 0) noRouter(host);
+    else host.run("sysctl -q net.ipv4.ip_forward=1");
+    for (const gateway of ["10.10.10.1/24", "172.16.0.1/12", "10.20.0.1/20", "192.168.3.253/30"]) {
+      const address = parseCidr(gateway, "");
+      using byHand = new Lab();
+      byHand.do(() => nft(rulesOf(networkOf(address), unrouted)));
+      host.do(() => prepareNat(address));
+      const rules = host.run("nft list ruleset");
+      assertEquals(rules, byHand.run("nft list ruleset"));
+      const drops = ["drop", "drop"].concat(unrouted.map(() => "drop"));
+      assertEquals(rules.match(/masquerade|drop/g), ["masquerade", ...drops]);
+    }
   }
+});
+
+/** Has a host forward nothing, as it is before the first container. */
+function noRouter(host: Lab): void {
+  // The kernel takes notice of changes only; a new namespace has the machine's own values, of which some may be 1.
+  host.run("sysctl -q net.ipv4.ip_forward=1");
+  host.run("sysctl -q net.ipv4.ip_forward=0");
+}
+
+/** Another network of the host's, which knows the outside, and the outside it. */
+function neighbourOf({ host, outside }: { host: Lab; outside: Lab }): Lab {
+  const neighbour = new Lab();
+  connectLabs([host, "lan", "198.51.100.1/24"], [neighbour, "eth0", "198.51.100.2/24"]);
+  neighbour.run("ip route add default via 198.51.100.1");
+  outside.run("ip route add 198.51.100.0/24 via 192.0.2.2");
+  return neighbour;
+}
+
+natTest("a host that is no router does not become one", nftMissing, (labs) => {
+  const { host, outside, container } = labs;
+  using neighbour = neighbourOf(labs);
+  using server = outside.listen(80);
+  using _other = neighbour.listen(80);
+  noRouter(host);
+  // As a firewall's reload does, and sysctl --system.
+  const later = ["nft flush ruleset", "sysctl -q net.ipv4.conf.default.forwarding=0"];
+  for (const after of ["true", ...later]) {
+    host.run(after);
+    assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
+    assertEquals(host.run("sysctl -n net.ipv4.ip_forward"), "0\n");
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+    assertEquals(server.nextPeer(), "192.0.2.2");
+    assertEquals(container.connect("198.51.100.2", 80), "connected");
+    assertEquals(neighbour.connect("192.0.2.1", 80, 300), "EINPROGRESS", after);
+    assertEquals(outside.connect("198.51.100.2", 80, 300), "EINPROGRESS", after);
+  }
+
+  // What a rule of its own leads on, and what a network that is made later sends, is not impeded.
+  host.do(() =>
+    nft(
+      "table ip mine { chain in { type nat hook prerouting priority dstnat; " +
+        "ip daddr 198.51.100.1 tcp dport 8080 dnat to 192.0.2.1:80; }; }",
+    )
+  );
+  assertEquals(neighbour.connect("198.51.100.1", 8080), "connected");
+  using late = new Lab();
+  connectLabs([host, "vm0", "203.0.113.1/24"], [late, "eth0", "203.0.113.2/24"]);
+  late.run("ip route add default via 203.0.113.1");
+  outside.run("ip route add 203.0.113.0/24 via 192.0.2.2");
+  using _later = late.listen(80);
+  assertEquals(container.connect("203.0.113.2", 80), "connected");
+  assertEquals(late.connect("192.0.2.1", 80), "connected");
+
+  // Whoever makes a router of it gets one.
+  host.run("sysctl -q net.ipv4.ip_forward=1");
+  host.do(() => prepareNat(GATEWAY));
+  assertEquals(neighbour.connect("192.0.2.1", 80), "connected");
+  assertEquals(container.connect("192.0.2.1", 80), "connected");
+});
+
+for (
+  const [what, parameters] of [
+    ["", ["ip_forward=1"]],
+    [" by some of its interfaces", ["conf.lan.forwarding=1", "conf.wan.forwarding=1"]],
+  ] as const
+) {
+  natTest(`a host that is a router${what} stays one`, nftMissing, (labs) => {
+    const { host, outside, container } = labs;
+    using neighbour = neighbourOf(labs);
+    using _server = outside.listen(80);
+    noRouter(host);
+    for (const parameter of parameters) host.run(`sysctl -q net.ipv4.${parameter}`);
+    for (const after of ["true", "nft flush ruleset"]) {
+      host.run(after);
+      host.do(() => prepareNat(GATEWAY));
+      assertEquals(neighbour.connect("192.0.2.1", 80), "connected", after);
+      assertEquals(container.connect("192.0.2.1", 80), "connected", after);
+    }
+  });
+}
+
+natTest("what a bridge of others carries passes as before", nftMissing, ({ host }) => {
+  const ends = ["192.0.2.11", "192.0.2.12"].map((address, i) => {
+    const lab = new Lab();
+    connectLabs([host, `port${i}`, `198.51.100.${i}/32`], [lab, "eth0", `${address}/24`]);
+    return lab;
+  });
+  using one = ends[0]!;
+  using two = ends[1]!;
+  host.run("ip link add br0 type bridge");
+  host.run("ip link set br0 up");
+  for (const port of ["port0", "port1"]) host.run(`ip link set ${port} master br0`);
+  noRouter(host);
+  host.do(() => prepareNat(GATEWAY));
+  const isFiltered = host.do(() => readSysctl("bridge/bridge-nf-call-iptables"));
+  if (isFiltered !== undefined) host.run("sysctl -q net.bridge.bridge-nf-call-iptables=1");
+  using _server = two.listen(80);
+  assertEquals(one.connect("192.0.2.12", 80), "connected");
 });
 
 natTest("what is refused is named, and nothing of it is made", false, ({ host }) => {

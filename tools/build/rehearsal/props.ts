@@ -82,6 +82,8 @@ export class Props {
     const namespace = /^\/proc\/\d+\/ns\/(\w+)$/.exec(path)?.[1];
     if (namespace === "user" || namespace === "time") return `/proc/self/ns/${namespace}`;
     if (namespace !== undefined) return `${this.folder}/port-state`;
+    // Packets are forwarded, whatever this machine does.
+    if (path === "/proc/sys/net/ipv4/ip_forward") return `${this.folder}/port-state`;
     if (path.endsWith("/brport/state")) return `${this.folder}/port-state`;
     return path.replace(/^\/run\/gocontainer(?=\/|$)/, `${this.folder}/state`);
   }
