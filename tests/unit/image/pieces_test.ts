@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { close, writeAll } from "../../../ffi/file.ts";
-import { pipe2 } from "../../../ffi/process.ts";
+import { socketpair } from "../../../ffi/socket.ts";
 import { piecesOf } from "../../../lib/image/pieces.ts";
 
-Deno.test("the memory of each piece is given back with the next one, also where a pipe gives few bytes", () => {
-  const [reading, writing] = pipe2();
+Deno.test("the memory of each piece is given back with the next one, also where few bytes come at a time", () => {
+  const [reading, writing] = socketpair();
   const seen: Uint8Array[] = [];
   const lengths: number[] = [];
   writeAll(writing, new Uint8Array(1000));
