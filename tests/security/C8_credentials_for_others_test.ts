@@ -220,7 +220,7 @@ test("a registry that believes nobody is not asked for ever", async ({ registry,
   registry.hook = () => ({ status: 401, fields: CHALLENGE });
   const { code, stderr } = await pull();
   assertEquals(code, 125);
-  assertMatch(stderr, /the registry wants to know who asks/);
+  assertMatch(stderr, /it does not take these credentials/);
   assert(registry.log.length < 10, `${registry.log.length}`);
   await using tokens = new TestRegistry();
   tokens.hook = () => ({ status: 200, body: '{"token":"a-token"}' });
