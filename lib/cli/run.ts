@@ -23,7 +23,7 @@ export async function runContainer(args: Arguments): Promise<number> {
   const watchers = await makeWatchers(args);
   try {
     const result = await run(options, childObserver(watchers));
-    if (result.killedBy !== undefined) tell(`gocontainer: killed: ${result.killedBy}`);
+    if (result.outOfMemory !== undefined) tell(`gocontainer: ${result.outOfMemory}`);
     return result.exitCode;
   } finally {
     for (const watcher of watchers) watcher.close?.();

@@ -31,8 +31,8 @@ import { chooseMappings } from "./userns.ts";
 export interface RunResult {
   /** The program's own code, or 128+n for a signal. */
   readonly exitCode: number;
-  /** What killed it, when that was not its own doing: `out of memory (limit 64 MiB)`. */
-  readonly killedBy?: string;
+  /** What was killed for want of memory: `killed: out of memory (limit 64 MiB)`, or `1 process killed: …`. */
+  readonly outOfMemory?: string;
 }
 
 /**
@@ -161,7 +161,7 @@ function runFrom(
   container.start();
   wire?.silencePredecessors();
   const status = follow(container, signals, { relay, job: cgroup });
-  return { exitCode: exitCode(status), killedBy: outOfMemory(status, cgroup) };
+  return { exitCode: exitCode(status), outOfMemory: outOfMemory(status, cgroup, options) };
 }
 
 /**
@@ -225,9 +225,17 @@ function exitCode(status: ExitStatus): number {
   return "code" in status ? status.code : 128 + status.signal;
 }
 
-function outOfMemory(status: ExitStatus, cgroup: Cgroup): string | undefined {
-  if (exitCode(status) !== 128 + SIGNALS.SIGKILL) return undefined;
+function outOfMemory(
+  status: ExitStatus,
+  cgroup: Cgroup,
+  { memory }: RunOptions,
+): string | undefined {
+  const isOwn = exitCode(status) === 128 + SIGNALS.SIGKILL;
+  // Without a limit it is the machine that has no memory, and the program has gone on.
+  if (!isOwn && memory === undefined) return undefined;
   const { kills, limit } = cgroup.oom();
   if (kills === 0) return undefined;
-  return limit === undefined ? "out of memory" : `out of memory (limit ${formatBytes(limit)})`;
+  const who = isOwn ? "" : kills === 1 ? "1 process " : `${kills} processes `;
+  const why = limit === undefined ? "" : ` (limit ${formatBytes(limit)})`;
+  return `${who}killed: out of memory${why}`;
 }

@@ -178,3 +178,24 @@ Deno.test("a command is looked up from the working folder when it has a slash", 
   const { stdout } = await workspace.run(["-net=none", "-w", "/bin", "alpine", "./echo", "hi"]);
   assertEquals(stdout, "hi\n");
 });
+
+/** More than the limit of 32 MiB, by a child of the shell, with which the shell ends, or after which it goes on. */
+const TOO_MUCH = "head -c 100000000 /dev/zero | tail >/dev/null";
+
+for (
+  const [script, code, told] of [
+    [TOO_MUCH, 137, "killed"],
+    [`${TOO_MUCH}; exit 5`, 5, "1 process killed"],
+    [`${TOO_MUCH}; ${TOO_MUCH}; exit 0`, 0, "2 processes killed"],
+    ["exit 137", 137, undefined],
+  ] as const
+) {
+  Deno.test(`an out-of-memory kill is told, whatever becomes of the program: ${script}`, async () => {
+    const outcome = await workspace.run(
+      ["-rm", "-net=none", "-mem", "32M", "alpine", "/bin/sh", "-c", script],
+    );
+    const own = outcome.stderr.match(/^gocontainer: .*$/m)?.[0];
+    const expected = told && `gocontainer: ${told}: out of memory (limit 32 MiB)`;
+    assertEquals([outcome.code, own], [code, expected]);
+  });
+}
