@@ -73,7 +73,8 @@ function bridged(
     lease: { bridge: formatCidr(bridgeAddress), address: formatCidr(address), veth: hostVeth },
     connect: (netns) =>
       beginWire({ netns, hostVeth, bridge: prepareHost(root, id, bridgeAddress), address }),
-    files: (folder, hostname) => resolverFiles(folder, hostname, "bridge", address),
+    files: (folder, hostname) =>
+      resolverFiles(folder, hostname, "bridge", { address, gateway: bridgeAddress }),
   };
 }
 
@@ -107,12 +108,15 @@ function leasesOf(containers: readonly ContainerState[]): Lease[] {
  */
 function joined(other: ContainerState): Network {
   const { network, init } = other.record;
-  const address = network && parseCidr(network.address, "the address of the other container");
+  const addresses = network && {
+    address: parseCidr(network.address, "the address of the other container"),
+    gateway: parseCidr(network.bridge, "the address of its bridge"),
+  };
   const mode = network === undefined ? "none" : "bridge";
   return {
     lease: network,
     join: `/proc/${init!.pid}/ns/net`,
-    files: (folder, hostname) => resolverFiles(folder, hostname, mode, address, other),
+    files: (folder, hostname) => resolverFiles(folder, hostname, mode, addresses, other),
   };
 }
 
@@ -129,7 +133,7 @@ function resolverFiles(
   folder: ContainerFolder,
   hostname: string,
   mode: NetworkMode,
-  address?: Cidr,
+  addresses?: { readonly address: Cidr; readonly gateway: Cidr },
   other?: ContainerState,
 ): (readonly [string, string])[] {
   const file = (name: string, content: () => string): readonly [string, string] => {
@@ -138,7 +142,7 @@ function resolverFiles(
     return [source ?? folder.writeFile(name, content()), destination];
   };
   return [
-    file("hosts", () => hostsFile({ mode, hostname, address })),
+    file("hosts", () => hostsFile({ mode, hostname, ...addresses })),
     [folder.writeFile("hostname", hostnameFile(hostname)), "/etc/hostname"],
     file("resolv.conf", () => resolverFile(mode)),
   ];

@@ -22,17 +22,26 @@ const RESOLVED_SERVERS = "/run/systemd/resolve/resolv.conf";
  */
 const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
 
+/** The names by which a container knows its host, as podman gives them; the second one is Docker Desktop's. */
+const HOST_NAMES = "host.containers.internal host.docker.internal";
+
 /**
  * The container's /etc/hosts, hosts(5). With `host` it is the host's own.
  *
  * @param options.address of `eth0`; without one the name leads to 127.0.1.1, as on a machine
  * without a fixed address.
+ * @param options.gateway the host's address towards the container, if there is one.
  * @throws {ContainerError} InvalidArgument when the name could not stand in the file.
  */
 export function hostsFile(
-  options: { mode: NetworkMode; hostname: string; address?: Cidr | undefined },
+  options: {
+    mode: NetworkMode;
+    hostname: string;
+    address?: Cidr | undefined;
+    gateway?: Cidr | undefined;
+  },
 ): string {
-  const { mode, hostname, address } = options;
+  const { mode, hostname, address, gateway } = options;
   if (mode === "host") return readHostFile("/etc/hosts") ?? "";
   checkName(hostname);
   const [short] = hostname.split(".");
@@ -41,6 +50,7 @@ export function hostsFile(
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
     `${address === undefined ? "127.0.1.1" : formatAddress(address)}\t${names}`,
+    ...gateway === undefined ? [] : [`${formatAddress(gateway)}\t${HOST_NAMES}`],
     "",
   ].join("\n");
 }

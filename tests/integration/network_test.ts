@@ -451,6 +451,20 @@ Deno.test("the name of a container leads to its address, and its files say so", 
   assertMatch(seen, /^alive$/m);
 });
 
+Deno.test("the host is reached by name, also by who shares the network of another one that is over", async () => {
+  using lab = new Lab();
+  using server = lab.listen(80);
+  const reach = (...options: string[]) =>
+    sh("nc -z -w 5 host.containers.internal 80 && echo reached", options, within(lab));
+  const first = await waiting(["-bridge-addr", "10.77.1.9/24", "-name", "first"], within(lab));
+  assertEquals(await reach("-net", "container:first"), "reached");
+  assertEquals(server.nextPeer(), first.record.network.address.split("/")[0]);
+  const second = await waiting(["-net", "container:first", "-name", "second"], within(lab));
+  await first.end();
+  assertEquals(await reach("-net", "container:second"), "reached");
+  await second.end();
+});
+
 Deno.test("resolv.conf: systemd-resolved's own servers, else without the host's loopback, else public ones", async () => {
   using lab = new Lab();
   const file = workspace.path("resolv.conf");

@@ -21,6 +21,15 @@ Deno.test("hosts: localhost for both protocols, and the container's own name", (
   );
 });
 
+Deno.test("hosts: the host has its usual names, where it has an address towards the container", () => {
+  const gateway = parseCidr("10.10.10.1/24", "");
+  assertEquals(
+    hostsFile({ mode: "bridge", hostname: "web", address, gateway }).split("\n").slice(2),
+    ["10.10.10.2\tweb", "10.10.10.1\thost.containers.internal host.docker.internal", ""],
+  );
+  assertEquals(hostsFile({ mode: "none", hostname: "web" }).includes("internal"), false);
+});
+
 Deno.test("hosts: without a network the name leads to the loopback, with the host's to the host's file", () => {
   assertStringIncludes(hostsFile({ mode: "none", hostname: "web" }), "127.0.1.1\tweb\n");
   assertEquals(
