@@ -70,7 +70,12 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
   { name: "group-add", instead: byBundle("process.user.additionalGids") },
   { name: "ip", instead: "Use -container-addr CIDR, as in 10.10.10.9/24" },
   { name: "dns", instead: "Show a file of your own: -v FILE:/etc/resolv.conf" },
-  { name: "add-host", instead: "Show a file of your own: -v FILE:/etc/hosts" },
+  {
+    name: "add-host",
+    instead:
+      "host.docker.internal leads to the host by itself; for other names show a file of your own: " +
+      "-v FILE:/etc/hosts",
+  },
   { name: "link", instead: "Use -net container:ID to share the network of another container" },
   { name: "pid", alias: ["ipc", "uts", "cgroupns"], instead: byBundle("linux.namespaces") },
   { name: "sysctl", instead: byBundle("linux.sysctl") },

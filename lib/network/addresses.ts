@@ -78,8 +78,10 @@ function nextFreeAddress(bridge: Cidr, taken: ReadonlySet<number>): Cidr {
     if (isFree(address)) return { address, prefix };
   }
   if (isFree(network + 1)) return { address: network + 1, prefix };
+  const count = last - network - 1;
+  const all = count === 1 ? "the only one is" : `all ${count} are`;
   throw new ContainerError(
-    `find a free address in ${formatCidr(networkOf(bridge))}: all ${last - network - 1} are taken`,
+    `find a free address in ${formatCidr(networkOf(bridge))}: ${all} taken`,
     { code: "InUse", hint: "End a container, or choose a larger subnet with -bridge-addr" },
   );
 }

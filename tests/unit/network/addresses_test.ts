@@ -37,6 +37,8 @@ Deno.test("address: the first host address is given last, the bridge's and the b
   const error = assertThrows(() => choose("10.0.0.3/29", [...most, "10.0.0.1/29"]), ContainerError);
   assertEquals(error.code, "InUse");
   assertStringIncludes(error.message, "find a free address in 10.0.0.0/29: all 5 are taken");
+  const least = assertThrows(() => choose("10.0.0.1/30", ["10.0.0.2/30"]), ContainerError);
+  assertStringIncludes(least.message, "find a free address in 10.0.0.0/30: the only one is taken");
 });
 
 Deno.test("address: fifty containers get fifty addresses", () => {
