@@ -34,7 +34,8 @@ export const NF_ACCEPT = 1;
 /** Which part of netfilter a message is for stands in the upper half of its type. */
 export const NFNL_SUBSYS_NFTABLES = 10;
 
-const NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 4;
+/** Questions, linux/netfilter/nf_tables.h. */
+export const NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 4;
 const NFT_MSG_GETRULE = (NFNL_SUBSYS_NFTABLES << 8) | 7;
 /** Attributes of chains, linux/netfilter/nf_tables.h. */
 export const NFTA_CHAIN_TABLE = 1;

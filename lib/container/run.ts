@@ -159,7 +159,7 @@ function runFrom(
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
   container.start();
-  wire?.silencePredecessors();
+  wire?.lookAround();
   const status = follow(container, signals, { relay, job: cgroup });
   return { exitCode: exitCode(status), outOfMemory: outOfMemory(status, cgroup, options) };
 }

@@ -206,9 +206,7 @@ function checkSubnet(wanted: Cidr, socket: RouteSocket): void {
     );
   for (const address of taken) {
     if (address.index === bridge) continue;
-    const isPeer = contains(subnet, address.address) ||
-      address.prefix >= subnet.prefix && overlap(address, subnet);
-    if (isPeer) throw fail(address.index, `the address ${formatCidr(address)}`);
+    if (isWithin(address, subnet)) throw fail(address.index, `the address ${formatCidr(address)}`);
   }
   for (const route of routes) {
     if (bridge !== undefined && route.index === bridge) continue;
@@ -228,6 +226,31 @@ function checkSubnet(wanted: Cidr, socket: RouteSocket): void {
       );
     }
   }
+}
+
+/** Whether an interface with this address takes itself for part of the subnet, or has part of it to itself. */
+function isWithin(address: LinkAddress, subnet: Cidr): boolean {
+  return contains(subnet, address.address) ||
+    address.prefix >= subnet.prefix && overlap(address, subnet);
+}
+
+/**
+ * Tells of an interface that has got an address of the bridge's subnet since the bridge was made, as in another one's
+ * LAN: the host sends what is for that to the bridge, and nobody would look for the reason there.
+ */
+export function warnOfSameSubnet({ index, address }: Bridge): void {
+  const subnet = networkOf(address);
+  using socket = new RouteSocket();
+  const other = socket.addresses().find((one) => one.index !== index && isWithin(one, subnet));
+  if (other === undefined) return;
+  const name = JSON.stringify(socket.link(other.index)?.name ?? `if${other.index}`);
+  warn(
+    `the interface ${name} has the address ${
+      formatCidr(other)
+    }, of the subnet that the bridge "${BRIDGE}" has: ` +
+      "hosts there are not reached, from this host nor from containers; end the containers, and choose another " +
+      'subnet, e.g. "-bridge-addr 192.168.99.1/24"',
+  );
 }
 
 /** The largest packet, in bytes, that passes on the host's way out, at most Ethernet's 1500. */

@@ -5,7 +5,7 @@ import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
-import { type Bridge, checkIsBridge } from "./bridge.ts";
+import { type Bridge, checkIsBridge, warnOfSameSubnet } from "./bridge.ts";
 import { type Cidr, formatAddress, formatCidr, networkOf } from "./cidr.ts";
 import { closePort, guardPort } from "./guard.ts";
 import { type IpCommand, runIp, startIp } from "./ip.ts";
@@ -49,8 +49,11 @@ export interface Wire extends Disposable {
    * @throws {ContainerError} that names the command that failed.
    */
   finish(): void;
-  /** Has nobody else speak under the address any more: nothing the container has to wait for. */
-  silencePredecessors(): void;
+  /**
+   * What the container has not to wait for: has nobody else speak under the address any more, and tells of others that
+   * have the bridge's subnet.
+   */
+  lookAround(): void;
 }
 
 /**
@@ -103,7 +106,10 @@ export function beginWire(options: {
       guardPort(hostVeth, address);
       awaitForwarding(hostVeth, bridge);
     },
-    silencePredecessors: () => predecessorsOf(hostVeth).forEach(closePort),
+    lookAround: () => {
+      predecessorsOf(hostVeth).forEach(closePort);
+      warnOfSameSubnet(bridge);
+    },
     [Symbol.dispose]: () => begun.dispose(),
   };
 }

@@ -49,7 +49,7 @@ function attach(
   const hostVeth = hostVethName(address, crypto.randomUUID());
   using wire = host.do(() => beginWire({ netns: container.path, hostVeth, bridge, address }));
   host.do(() => wire.finish());
-  host.do(() => wire.silencePredecessors());
+  host.do(() => wire.lookAround());
   return hostVeth;
 }
 
@@ -281,6 +281,22 @@ test("a route of others into the subnet, made after the bridge, is refused by na
   const error = assertThrows(() => attach(host, container, bridge), ContainerError);
   assertEquals(error.code, "InUse");
   assertStringIncludes(error.message, 'the host reaches this address by the interface "tun7"');
+});
+
+test("an interface that has got the bridge's subnet since is told by each container", () => {
+  using host = new Lab();
+  using one = new Lab();
+  using two = new Lab();
+  const bridge = bridgeIn(host);
+  host.run("ip link add wlan7 type bridge");
+  host.run("ip address add 10.10.11.50/24 dev wlan7");
+  assertEquals(warningsOf(() => void attach(host, one, bridge)), []);
+  host.run("ip address add 10.10.10.50/24 dev wlan7");
+  const address = parseCidr("10.10.10.3/24", "");
+  const [warning, ...more] = warningsOf(() => void attach(host, two, bridge, address));
+  assertEquals(more, []);
+  assertStringIncludes(warning!, 'the interface "wlan7" has the address 10.10.10.50/24');
+  assertStringIncludes(warning!, "-bridge-addr");
 });
 
 test("a failing ip command is named, with what ip said of it", () => {

@@ -5,6 +5,7 @@ import { attribute, NLM_F_DUMP, nlmsghdr, toBe32 } from "../../../ffi/netlink.ts
 import {
   nfgenmsg,
   NFPROTO_IPV4,
+  NFT_MSG_GETCHAIN,
   NFTA_CHAIN_NAME,
   NFTA_CHAIN_TABLE,
   NFTA_CHAIN_USE,
@@ -77,7 +78,8 @@ export function askedOfDevice(request: number, argument: number): number {
 /** A netlink request. */
 export interface Question {
   readonly sequence: number;
-  /** Whether it asks for all there are: of chains of nftables, for nobody asks for anything else. */
+  readonly type: number;
+  /** Whether it asks for all there are. */
   readonly isDump: boolean;
 }
 
@@ -86,12 +88,13 @@ export function questionOf(request: number): Question {
   const header = bytesAt(request, nlmsghdr.size);
   return {
     sequence: nlmsghdr.get(header, "nlmsg_seq"),
+    type: nlmsghdr.get(header, "nlmsg_type"),
     isDump: (nlmsghdr.get(header, "nlmsg_flags") & NLM_F_DUMP) === NLM_F_DUMP,
   };
 }
 
-/** recvfrom(2) from netlink: the bridge's chains are there, with all their rules, and whatever is to be done is done. */
-export function answerTo({ sequence, isDump }: Question, answer: number): number {
+/** recvfrom(2) from netlink: of all there could be, the bridge's chains are there, with their rules; deeds are done. */
+export function answerTo({ sequence, type, isDump }: Question, answer: number): number {
   const NLM_F_MULTI = 2, NLMSG_ERROR = 2, NLMSG_DONE = 3;
   const message = (type: number, flags: number, ...parts: Uint8Array[]) => {
     const length = parts.reduce((sum, part) => sum + part.length, nlmsghdr.size);
@@ -113,10 +116,12 @@ export function answerTo({ sequence, isDump }: Question, answer: number): number
       attribute(NFTA_CHAIN_USE, toBe32(rules)),
     );
   const nothing = new Uint8Array(4);
+  const chains = type === NFT_MSG_GETCHAIN
+    ? [...chain("from-10.10.10.0/24", 1), ...chain("forward", 2)]
+    : [];
   const parts = isDump
     ? [
-      ...chain("from-10.10.10.0/24", 1),
-      ...chain("forward", 2),
+      ...chains,
       ...message(NLMSG_DONE, NLM_F_MULTI, nothing),
     ]
     : message(NLMSG_ERROR, 0, nothing);
