@@ -191,13 +191,15 @@ async function report(error: unknown, debug: boolean): Promise<number> {
     for (const one of error.errors) codes.push(await report(one, debug));
     return codes[0]!;
   }
+  // The error comes last, to be in view, for all options take more lines than a terminal has.
+  if (error instanceof UsageError && error.allOptions) tell(`${usage()}\n`);
   tell(`gocontainer: ${messageOf(error)}`);
   const { hintOfRights } = await import("./lib/cli/rights.ts");
   const hint = hintOfRights(error) ?? hintOf(error);
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
-    tell(`\n${error.allOptions ? usage() : synopsisOf(usage())}`);
+    if (!error.allOptions) tell(`\n${synopsisOf(usage())}`);
     return 1;
   }
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;

@@ -117,6 +117,8 @@ function execFailure(
           `${quoted}: command not found in the container`,
           failure.path.startsWith("-")
             ? "Options stand before the image; what follows it is the command"
+            : searched.join("") === ""
+            ? "Its PATH names no folder"
             : `Looked in its PATH, ${searched.join(":")}`,
         );
     case "missing interpreter":

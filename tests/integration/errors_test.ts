@@ -374,6 +374,14 @@ test({
 });
 
 test({
+  name: "a command that is looked for in no folder",
+  args: ["-e", "PATH=", ...run("true")],
+  code: 127,
+  error: /run "true": command not found in the container$/,
+  hint: /^Its PATH names no folder$/,
+});
+
+test({
   name: "a command without a name",
   args: run(""),
   code: 127,

@@ -89,7 +89,7 @@ test("an image without a command needs one", async () => {
     assertEquals([code, stdout], [1, ""]);
     assertMatch(
       stderr,
-      /^gocontainer: run a container: a command is missing\nGive one, such as \/bin\/sh.*\n\nUsage: /,
+      /^Usage: [^]*\n\ngocontainer: run a container: a command is missing\nGive one, such as \/bin\/sh.*\n$/,
     );
   }
 });
