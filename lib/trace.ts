@@ -68,6 +68,15 @@ export function tell(text: string): void {
   }
 }
 
+/** Draws on stderr, which is a terminal, what has it move about. That it has gone away changes nothing, as in {@link tell}. */
+export function draw(text: string): void {
+  try {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  } catch {
+    // There is nobody left to see it.
+  }
+}
+
 function onTerminal(text: string): string {
   const lines = text.split("\n").map(visible);
   // A raw one, as it is while a program has it, goes to the beginning of a line only when it is told to.

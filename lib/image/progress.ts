@@ -1,3 +1,5 @@
+import { draw } from "../trace.ts";
+
 /** How long something may take before it is spoken of, and how often then, in ms. */
 const PATIENCE = 1000;
 const INTERVAL = 100;
@@ -28,16 +30,12 @@ export class ProgressLine implements Disposable {
 
   /** Removes the line. */
   [Symbol.dispose](): void {
-    if (this.#shown) write("\r\x1b[K");
+    if (this.#shown) draw("\r\x1b[K");
     this.#shown = false;
   }
 
   #show(text: string): void {
-    write(`\r\x1b[Kgocontainer: ${text}`);
+    draw(`\r\x1b[Kgocontainer: ${text}`);
     this.#shown = true;
   }
-}
-
-function write(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { layerOf, PullTrial } from "./registry/pulling.ts";
-import { TestRegistry } from "./registry/test_registry.ts";
+import { say } from "./registry/scripted_server.ts";
+import { headOf, TestRegistry, write } from "./registry/test_registry.ts";
 import { Terminal } from "./support/terminal.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -71,4 +72,32 @@ Deno.test("bars for each layer and for all, that fit the terminal", async () => 
     const visible = line.replace(/\x1b\[[0-9]*[A-Z]/g, "").replace(/\r/g, "");
     assert(visible.length < 60 || /sha256:|pulling 127/.test(visible), visible);
   }
+});
+
+Deno.test("a terminal that goes away does not end a pull that is to go on without it", async () => {
+  await using registry = new TestRegistry();
+  const layer = layerOf("file", 300_000, 1);
+  const { layers: [{ digest }] } = registry.addImage("1", [layer]);
+  const gone = Promise.withResolvers<void>();
+  registry.hook = ({ path }) => {
+    if (!path.endsWith(digest)) return undefined;
+    return async (conn) => {
+      await say(conn, headOf(200, { "Content-Length": `${layer.length}` }));
+      await write(conn, layer.subarray(0, 100_000));
+      await gone.promise;
+      await write(conn, layer.subarray(100_000));
+    };
+  };
+  using trial = new PullTrial();
+  const terminal = new Terminal();
+  const args = ["pull", "-i", trial.images, `${registry.host}/image:1`];
+  const running = terminal.start(workspace, args, {
+    // As after disown(1).
+    through: ["sh", "-c", `trap '' HUP; exec "$@"`, "sh"],
+    redirect: "> pulled",
+  });
+  await terminal.shows(/0 B \/ 302 kB/).finally(() => terminal[Symbol.dispose]());
+  gone.resolve();
+  assertEquals((await running.end()).code, 0);
+  assertMatch(Deno.readTextFileSync(workspace.path("pulled")), /^sha256:[0-9a-f]{64}\n$/);
 });

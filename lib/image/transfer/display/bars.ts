@@ -1,6 +1,7 @@
-import { getWindowSize } from "../../../../ffi/tty.ts";
+import { getWindowSize, isTerminal } from "../../../../ffi/tty.ts";
 import { formatSize } from "../../../size.ts";
 import type { TransferEvent } from "../events.ts";
+import { draw } from "../../../trace.ts";
 import { Parts, type PartState, type PartStatus, shortName } from "./parts.ts";
 
 /** How often the bars are drawn, in ms. */
@@ -53,7 +54,7 @@ export class Bars implements Disposable {
     const text = lines.map((line) => `\x1b[K${line}\n`).join("");
     // What was drawn before and is no more.
     const rest = this.#drawn > lines.length ? "\x1b[J" : "";
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r${up}${text}${rest}`));
+    draw(`\r${up}${text}${rest}`);
     this.#drawn = lines.length;
   }
 
@@ -109,9 +110,9 @@ function bar(done: number, size: number): string {
   }]`;
 }
 
-/** A terminal that does not know its size is taken for the usual one. */
+/** A terminal that does not know its size, or has gone away, is taken for the usual one. */
 function windowSize(): { rows: number; columns: number } {
   const STDERR = 2;
-  const { rows, columns } = getWindowSize(STDERR);
+  const { rows, columns } = isTerminal(STDERR) ? getWindowSize(STDERR) : { rows: 0, columns: 0 };
   return { rows: rows || 24, columns: columns || 80 };
 }
