@@ -369,6 +369,17 @@ test("an image of fifty layers is one root", async () => {
   assertEquals(await says([name]), "48\n49");
 });
 
+test("a run whose store is removed meanwhile ends with its own exit code", async () => {
+  const name = await image({ Cmd: ["sh", "-c", "echo ready; read line; exit 7"] });
+  const running = workspace.start(["run", "-net", "none", name], { stdin: "piped" });
+  await running.says(/^ready$/m);
+  const leases = workspace.path("images/.store/leases");
+  for (const { name } of entriesOf(leases)) Deno.removeSync(`${leases}/${name}`);
+  await running.feed("on\n");
+  const { code, stderr } = await running.end();
+  assertEquals([code, stderr], [7, ""]);
+});
+
 Deno.test({ name: "nothing is left of what a run holds", ignore }, () => {
   assertEquals(entriesOf(workspace.path("images/.store/leases")), []);
   assert(exists(workspace.path("images/.store/index.json")));

@@ -1,6 +1,15 @@
 import { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
 import { cstring } from "../../../ffi/cstring.ts";
-import { Fd, flock, LOCK_EX, openat, tryFlock, unlinkat, writeAll } from "../../../ffi/file.ts";
+import {
+  Fd,
+  flock,
+  LOCK_EX,
+  openat,
+  tryFlock,
+  tryUnlink,
+  unlinkat,
+  writeAll,
+} from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
@@ -69,7 +78,8 @@ export class Lease implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#name !== undefined) unlinkat(this.#root, `${LEASES}/${this.#name}`);
+    // It is gone already where somebody removed the store meanwhile.
+    if (this.#name !== undefined) tryUnlink(this.#root, `${LEASES}/${this.#name}`);
     this.#name = undefined;
     this.#file?.[Symbol.dispose]();
     this.#file = undefined;
