@@ -7,6 +7,7 @@ import { Verifier } from "./digest.ts";
 import { ArchiveFault } from "./fault.ts";
 import { addImage, type MadeLayer } from "./make.ts";
 import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "./media_type.ts";
+import { withBeginning } from "./pieces.ts";
 import { BlobWriter } from "./store/blob_writer.ts";
 import type { ImageStore } from "./store/store.ts";
 import { TarReader } from "./tar/reader.ts";
@@ -46,7 +47,7 @@ async function storeLayer(
   archive: Iterable<Uint8Array<ArrayBuffer>>,
 ): Promise<MadeLayer> {
   using blob = new BlobWriter(store);
-  const pieces = archive[Symbol.iterator]();
+  const pieces = withBeginning(MAGIC_LENGTH, archive);
   const first = pieces.next().value ?? new Uint8Array(0);
   const compression = compressionOf(first.subarray(0, MAGIC_LENGTH));
   const asItIs = compression !== "xz";

@@ -18,6 +18,38 @@ export function* piecesOf(fd: number): Generator<Uint8Array<ArrayBuffer>> {
 }
 
 /**
+ * The same pieces, but that the first one has at least `size` bytes, unless there are no more: a pipe may give the
+ * first few alone.
+ */
+export function* withBeginning(
+  size: number,
+  pieces: Iterable<Uint8Array<ArrayBuffer>>,
+): Generator<Uint8Array<ArrayBuffer>> {
+  let first: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(0);
+  for (const piece of pieces) {
+    if (first === undefined) yield piece;
+    else {
+      first = joined(first, piece);
+      if (first.length < size) continue;
+      yield first;
+      first = undefined;
+    }
+  }
+  if (first !== undefined && first.length > 0) yield first;
+}
+
+/** Both in a buffer of their own. */
+export function joined(
+  before: Uint8Array<ArrayBuffer>,
+  after: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const bytes = alloc(before.length + after.length);
+  bytes.set(before);
+  bytes.set(after, before.length);
+  return bytes;
+}
+
+/**
  * Gives back the memory of a piece that is worked off, where nothing comes after it in its buffer. The
  * collector would be long in coming: what lies outside its heap weighs little to it.
  */

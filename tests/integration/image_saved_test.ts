@@ -3,9 +3,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import { digestOf } from "../../lib/image/digest.ts";
-import { OCI_CONFIG, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { importRootfs } from "../../lib/image/import.ts";
+import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { ArchiveFiles } from "../../lib/image/saved/archive_files.ts";
+import { readImage } from "../../lib/image/store/image.ts";
+import { ImageStore } from "../../lib/image/store/store.ts";
 import { testWith } from "../engines/support/skip.ts";
-import { type Member } from "../unit/image/tar_builder.ts";
+import { concat, type Member, member } from "../unit/image/tar_builder.ts";
 import { run, sh } from "./image_lab.ts";
 import { GZIP, hasProgram, PLAIN, putImage, type TestLayer } from "./layer_lab.ts";
 import { alpineArchive, entriesOf } from "./support/project.ts";
@@ -358,3 +362,22 @@ for (const [name, [words, reason]] of Object.entries(REFUSED)) {
     assertEquals([code === 125 || code === 1, stdout], [true, ""]);
   });
 }
+
+test("what begins with very few bytes, as a pipe may give them, is told for what it is", async () => {
+  const images = workspace.path(`images-${++count}`);
+  using store = ImageStore.open(images);
+  const bytes = Deno.readFileSync(alpine!);
+  const pieces = [bytes.slice(0, 1), bytes.slice(1)];
+  const made = await importRootfs(store, pieces, { config: {}, comment: "" });
+  const { manifest } = readImage(store, made, "the image");
+  assertEquals(manifest.layers.map(({ mediaType }) => mediaType), [OCI_LAYER_GZIP]);
+
+  const content = new Uint8Array(2 * 1024 * 1024).fill(7);
+  content.set(bytes.subarray(0, 64));
+  const saved = concat([member({ name: "layer.tar", content }), new Uint8Array(1024)]);
+  const crumbs = function* () {
+    for (let at = 0; at < saved.length; at += 5) yield new Uint8Array(saved.slice(at, at + 5));
+  };
+  using files = await ArchiveFiles.read(store, crumbs());
+  assertEquals(files.beginning("layer.tar"), bytes.subarray(0, 16));
+});

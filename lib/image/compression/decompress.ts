@@ -1,4 +1,5 @@
 import { ArchiveFault } from "../fault.ts";
+import { withBeginning } from "../pieces.ts";
 import { type Compression, compressionOf, MAGIC_LENGTH } from "./kind.ts";
 
 /** Bytes in pieces, each of which lasts until the next one. */
@@ -36,7 +37,7 @@ export async function unpack(
   archive: Iterable<Uint8Array<ArrayBuffer>>,
   options: { mayBeEmpty?: boolean } = {},
 ): Promise<Pieces> {
-  const pieces = archive[Symbol.iterator]();
+  const pieces = withBeginning(MAGIC_LENGTH, archive);
   const first = pieces.next().value ?? new Uint8Array(0);
   if (first.length === 0 && options.mayBeEmpty) return [];
   const all = function* () {

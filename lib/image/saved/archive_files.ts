@@ -5,6 +5,7 @@ import { MAGIC_LENGTH } from "../compression/kind.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { digestOf } from "../digest.ts";
 import { ArchiveFault } from "../fault.ts";
+import { joined } from "../pieces.ts";
 import { BlobWriter } from "../store/blob_writer.ts";
 import type { ImageStore } from "../store/store.ts";
 import { type ByteString, quoteName, toCString } from "../tar/bytes.ts";
@@ -24,7 +25,10 @@ const LARGE_LIMIT = 700;
 const LINK_LIMIT = 8;
 
 /** A file of an archive: its bytes, or where they were written. */
-type Kept = Uint8Array<ArrayBuffer> | { readonly blob: BlobWriter; beginning: Uint8Array };
+type Kept = Uint8Array<ArrayBuffer> | {
+  readonly blob: BlobWriter;
+  beginning: Uint8Array<ArrayBuffer>;
+};
 
 /**
  * The files of an archive that is read once, from its beginning to its end, as standard input can be:
@@ -105,7 +109,8 @@ export class ArchiveFiles implements SavedFiles, TarSink {
     const file = this.#files.get(this.#path)!;
     if (file instanceof Uint8Array) file.set(bytes, this.#filled);
     else {
-      if (this.#filled === 0) file.beginning = bytes.slice(0, MAGIC_LENGTH);
+      const missing = MAGIC_LENGTH - file.beginning.length;
+      if (missing > 0) file.beginning = joined(file.beginning, bytes.subarray(0, missing));
       file.blob.write(bytes);
     }
     this.#filled += bytes.length;

@@ -1,6 +1,6 @@
 import { crc32 as crc32Of } from "node:zlib";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { decompress } from "../../../lib/image/compression/decompress.ts";
+import { decompress, unpack } from "../../../lib/image/compression/decompress.ts";
 import { type Compression, compressionOf } from "../../../lib/image/compression/kind.ts";
 import { ArchiveFault } from "../../../lib/image/fault.ts";
 import { concat } from "./tar_builder.ts";
@@ -39,6 +39,13 @@ for (const compression of ["gzip", "xz", "zstd"] as const) {
     assertEquals(compressionOf(bytes), compression);
     assertEquals(await undo(bytes, compression), TEXT);
     for (const size of [1, 7, 50]) assertEquals(await undo(bytes, compression, size), TEXT);
+  });
+
+  Deno.test(`${compression} is told where the first bytes come one by one, as from a pipe`, async () => {
+    const out: Uint8Array[] = [];
+    const pieces = Array.from(sample(compression), (byte) => Uint8Array.of(byte));
+    for await (const piece of await unpack(pieces)) out.push(piece.slice());
+    assertEquals(new TextDecoder().decode(concat(out)), TEXT);
   });
 
   Deno.test(`${compression} of several parts is one`, async () => {
