@@ -48,12 +48,15 @@ function imagesIn(folder: string): ImageEntry[] {
   return entries;
 }
 
-/** What a name leads to; undefined for a symbolic link that leads nowhere. */
+/** What a name leads to; undefined for a symbolic link that leads nowhere, or round in circles. */
 function statusOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    const { NotFound, NotADirectory, FilesystemLoop } = Deno.errors;
+    if ([NotFound, NotADirectory, FilesystemLoop].some((kind) => error instanceof kind)) {
+      return undefined;
+    }
     throw error;
   }
 }

@@ -107,6 +107,11 @@ test("images lists what can be run, of every kind", async () => {
   await put(images, "registry.test:5000/team/app:2", "one", "two");
   await Deno.mkdir(workspace.path(`${images}/rootfs`), { mode: 0o755 });
   await Deno.writeTextFile(workspace.path(`${images}/packed.tar.gz`), "12345");
+  // Links that lead nowhere are no images.
+  const links = { lost: "nowhere", loop: "loop", through: "packed.tar.gz/x" };
+  for (const [name, target] of Object.entries(links)) {
+    Deno.symlinkSync(target, workspace.path(`${images}/${name}`));
+  }
   const rows = await json<Row[]>(images, "images");
   assertEquals(rows.map(({ Name, Source }) => [Name, Source]), [
     [rows[0]!.Name, "embedded"],
