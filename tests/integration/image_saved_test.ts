@@ -2,10 +2,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
-import { digestOf } from "../../lib/image/digest.ts";
+import type { Descriptor } from "../../lib/image/descriptor.ts";
+import { type Digest, digestOf } from "../../lib/image/digest.ts";
 import { importRootfs } from "../../lib/image/import.ts";
-import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { ArchiveFiles } from "../../lib/image/saved/archive_files.ts";
+import type { SavedFiles } from "../../lib/image/saved/files.ts";
+import { loadImages } from "../../lib/image/saved/load.ts";
 import { readImage } from "../../lib/image/store/image.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { testWith } from "../engines/support/skip.ts";
@@ -380,4 +383,72 @@ test("what begins with very few bytes, as a pipe may give them, is told for what
   };
   using files = await ArchiveFiles.read(store, crumbs());
   assertEquals(files.beginning("layer.tar"), bytes.subarray(0, 16));
+});
+
+/** Files of saved images; counts how often one is read or put into a store. */
+class CountedFiles implements SavedFiles {
+  readonly #files = new Map<string, Uint8Array<ArrayBuffer>>();
+  uses = 0;
+
+  add(path: string, content: unknown): { digest: Digest; size: number } {
+    const bytes = content instanceof Uint8Array
+      ? new Uint8Array(content)
+      : new TextEncoder().encode(JSON.stringify(content));
+    const digest = digestOf(bytes);
+    this.#files.set(path || `blobs/sha256/${digest.slice("sha256:".length)}`, bytes);
+    return { digest, size: bytes.length };
+  }
+
+  has(path: string): boolean {
+    return this.#files.has(path);
+  }
+
+  read(path: string): Uint8Array<ArrayBuffer> {
+    this.uses++;
+    return this.#files.get(path)!;
+  }
+
+  beginning(path: string): Uint8Array {
+    return this.#files.get(path)!.subarray(0, 16);
+  }
+
+  put(path: string, store: ImageStore, mediaType: string): Promise<Descriptor> {
+    this.uses++;
+    return store.addBlob(mediaType, this.#files.get(path)!);
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+test("what is listed any number of times is loaded once", async () => {
+  using store = ImageStore.open(workspace.path(`images-${++count}`));
+  const often = <T>(what: T): T[] => Array.from({ length: 1000 }, () => what);
+  const rootfs = { type: "layers", diff_ids: [] };
+  const config = { architecture: "amd64", os: "linux", rootfs };
+
+  using layout = new CountedFiles();
+  const manifest = {
+    mediaType: OCI_MANIFEST,
+    ...layout.add("", {
+      schemaVersion: 2,
+      config: { mediaType: OCI_CONFIG, ...layout.add("", config) },
+      layers: [],
+    }),
+  };
+  let top = manifest;
+  for (let depth = 0; depth < 3; depth++) {
+    const index = layout.add("", { schemaVersion: 2, manifests: often(top) });
+    top = { mediaType: OCI_INDEX, ...index };
+  }
+  layout.add("oci-layout", { imageLayoutVersion: "1.0.0" });
+  layout.add("index.json", { schemaVersion: 2, manifests: often(top) });
+  assertEquals((await loadImages(store, layout)).at(-1), { descriptor: top });
+  assert(layout.uses < 20, `${layout.uses} uses`);
+
+  using docker = new CountedFiles();
+  const layer = docker.add("layer", ALPINE as Uint8Array);
+  docker.add("config", { ...config, rootfs: { ...rootfs, diff_ids: often(layer.digest) } });
+  docker.add("manifest.json", [{ Config: "config", Layers: often("layer") }]);
+  assertEquals((await loadImages(store, docker)).length, 1);
+  assertEquals(docker.uses, 3);
 });

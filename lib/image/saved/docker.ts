@@ -52,8 +52,12 @@ async function putImage(
   configPath: string,
   layerPaths: readonly string[],
 ): Promise<Descriptor> {
-  const layers: Descriptor[] = [];
-  for (const path of layerPaths) layers.push(await files.put(path, store, layerType(files, path)));
+  // Each is read once, however often it is listed.
+  const stored = new Map<string, Descriptor>();
+  for (const path of new Set(layerPaths)) {
+    stored.set(path, await files.put(path, store, layerType(files, path)));
+  }
+  const layers = layerPaths.map((path) => stored.get(path)!);
   const bytes = files.read(configPath, CONFIG_LIMIT);
   const { rootfs } = parseConfig(bytes, { layers }, configPath);
   layers.forEach(({ mediaType, digest }, index) => {

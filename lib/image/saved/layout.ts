@@ -23,49 +23,66 @@ export const CONTAINERD_NAME = "io.containerd.image.name";
 /** How many indexes may lie within each other. */
 const DEPTH_LIMIT = 4;
 
+/** What a layout is loaded from and into, and what was loaded of it: the same may be listed any number of times. */
+interface Loading {
+  readonly store: ImageStore;
+  readonly files: SavedFiles;
+  readonly done: Map<string, Loaded>;
+}
+
+/** A manifest or index that was loaded. */
+interface Loaded {
+  /** False for what is neither, or of an index has nothing there. */
+  readonly isThere: boolean;
+  /** Where the config of a manifest is. */
+  readonly config?: string;
+}
+
+const NOTHING: Loaded = { isThere: false };
+
 /** Loads the images of an image layout; what else its index lists is left out. */
 export async function loadLayout(store: ImageStore, files: SavedFiles): Promise<LoadedImage[]> {
   const index = readDocument(files, INDEX, OCI_INDEX) as ImageIndex;
   const images: LoadedImage[] = [];
   const names = namesByConfig(files);
+  const loading = { store, files, done: new Map() };
   for (const listed of index.manifests) {
     const descriptor = withoutAnnotations(listed);
-    if (!await putTree(store, files, descriptor, DEPTH_LIMIT)) continue;
-    const all = namesOf(listed, files, names);
+    const { isThere, config } = await putTree(loading, descriptor, DEPTH_LIMIT);
+    if (!isThere) continue;
+    const all = namesOf(listed, config === undefined ? undefined : names.get(config));
     if (all.length === 0) images.push({ descriptor });
     for (const reference of all) images.push({ reference, descriptor });
   }
   return images;
 }
 
-/**
- * Puts a manifest or index into the store with all that it leads to. Of an index not all has to be there.
- *
- * @returns false for what is neither, or of an index has nothing there
- */
-async function putTree(
-  store: ImageStore,
-  files: SavedFiles,
-  descriptor: Descriptor,
-  depth: number,
-): Promise<boolean> {
-  const { mediaType } = descriptor;
-  if (!isIndex(mediaType) && !isManifest(mediaType)) return false;
+/** Puts a manifest or index into the store with all that it leads to. Of an index not all has to be there. */
+async function putTree(loading: Loading, descriptor: Descriptor, depth: number): Promise<Loaded> {
+  const { mediaType, digest, size } = descriptor;
+  if (!isIndex(mediaType) && !isManifest(mediaType)) return NOTHING;
   if (depth === 0) throw new ArchiveFault("is hostile: its indexes lie within each other");
-  const path = pathOf(descriptor);
-  const document = readDocument(files, path, mediaType, descriptor);
-  let has = false;
-  if (isImageIndex(document)) {
-    for (const child of document.manifests) {
-      if (!files.has(pathOf(child))) continue;
-      if (await putTree(store, files, child, depth - 1)) has = true;
-    }
-  } else {
+  const key = `${digest} ${size} ${mediaType}`;
+  const loaded = loading.done.get(key) ?? await putNew(loading, descriptor, depth);
+  loading.done.set(key, loaded);
+  return loaded;
+}
+
+async function putNew(loading: Loading, descriptor: Descriptor, depth: number): Promise<Loaded> {
+  const { store, files } = loading;
+  const document = readDocument(files, pathOf(descriptor), descriptor.mediaType, descriptor);
+  if (!isImageIndex(document)) {
     for (const blob of [document.config, ...document.layers]) await putBlob(store, files, blob);
-    has = true;
+    await putBlob(store, files, descriptor);
+    return { isThere: true, config: pathOf(document.config) };
   }
-  if (has) await putBlob(store, files, descriptor);
-  return has;
+  let isThere = false;
+  for (const child of document.manifests) {
+    if (!files.has(pathOf(child))) continue;
+    if ((await putTree(loading, child, depth - 1)).isThere) isThere = true;
+  }
+  if (isThere) await putBlob(store, files, descriptor);
+  return { isThere };
 }
 
 async function putBlob(
@@ -106,19 +123,12 @@ function withoutAnnotations({ annotations: _, ...descriptor }: Descriptor): Desc
  * it, or else what the layout itself says.
  */
 function namesOf(
-  descriptor: Descriptor,
-  files: SavedFiles,
-  byConfig: ReadonlyMap<string, readonly string[]>,
+  { annotations }: Descriptor,
+  listedByDocker: readonly string[] | undefined,
 ): Reference[] {
-  const whole = descriptor.annotations?.[CONTAINERD_NAME];
+  const whole = annotations?.[CONTAINERD_NAME];
   if (whole !== undefined) return referencesOf([whole]);
-  const config = isManifest(descriptor.mediaType)
-    ? readDocument(files, pathOf(descriptor), descriptor.mediaType)
-    : undefined;
-  const listed = config === undefined || isImageIndex(config)
-    ? undefined
-    : byConfig.get(pathOf(config.config));
-  if (listed !== undefined) return referencesOf(listed);
-  const name = descriptor.annotations?.[REF_NAME];
+  if (listedByDocker !== undefined) return referencesOf(listedByDocker);
+  const name = annotations?.[REF_NAME];
   return referencesOf(name === undefined ? [] : [name]);
 }
