@@ -1,5 +1,10 @@
 import { _exit } from "./ffi/process.ts";
-import { describeOptions, parseArguments } from "./lib/cli/arguments.ts";
+import {
+  type Arguments,
+  describeOptions,
+  parseArguments,
+  UnknownOption,
+} from "./lib/cli/arguments.ts";
 import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
 import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
@@ -76,7 +81,7 @@ async function manage(words: readonly string[]): Promise<number> {
     if (words.length < length || !Object.hasOwn(COMMANDS, name)) continue;
     return await runCommand(name, await COMMANDS[name](), words.slice(length));
   }
-  const args = parseArguments(RUN_OPTIONS, words[0] === "run" ? words.slice(1) : words);
+  const args = await parseRun(words[0] === "run" ? words.slice(1) : words);
   isDebug = args.flag("debug") ?? false;
   if (args.flag("version")) {
     print(versionText());
@@ -112,6 +117,17 @@ async function manage(words: readonly string[]): Promise<number> {
     const { withWhatWasMeant } = await import("./lib/cli/meant.ts");
     const commands = isRun ? [] : commandNames();
     throw await withWhatWasMeant(error, args, commands);
+  }
+}
+
+/** What docker has besides is looked at for who has typed what there is not. */
+async function parseRun(words: readonly string[]): Promise<Arguments> {
+  try {
+    return parseArguments(RUN_OPTIONS, words);
+  } catch (error) {
+    if (!(error instanceof UnknownOption)) throw error;
+    const { DOCKER_OPTIONS } = await import("./lib/cli/docker_options.ts");
+    return parseArguments([...RUN_OPTIONS, ...DOCKER_OPTIONS], words);
   }
 }
 

@@ -32,6 +32,9 @@ export interface Arguments {
   readonly rest: readonly string[];
 }
 
+/** An option that there is not. */
+export class UnknownOption extends UsageError {}
+
 /**
  * Reads `-name value`, `-name=value`, `--name value` and `--name=value` up to the first word that is
  * not an option, or `--`. Of a value given twice the last one counts.
@@ -110,9 +113,9 @@ function unknownOption(
   word: string,
   option: OptionSpec | undefined,
   known: ReadonlyMap<string, OptionSpec>,
-): UsageError {
+): UnknownOption {
   const [dashed] = word.split("=", 1);
-  return new UsageError(`read the option "${dashed}": there is none of that name`, {
+  return new UnknownOption(`read the option "${dashed}": there is none of that name`, {
     hint: option?.instead ?? attachedHint(word, known) ?? nearHint(dashed, known),
   });
 }

@@ -4,7 +4,6 @@ import type { NetworkOption, PullPolicy, RunOptions, VolumeOption } from "../con
 import { ContainerError, reasonOf, UsageError } from "../errors.ts";
 import { DEFAULT_BRIDGE_ADDRESS } from "../network/addresses.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
-import { DOCKER_OPTIONS } from "./docker.ts";
 import { parseBytes, parseDecimal, parseWhole } from "./quantity.ts";
 import {
   displayOf,
@@ -117,7 +116,6 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: "h", help: "print this" },
   { name: "help" },
   { name: "test-fault", value: "KIND:STEP" },
-  ...DOCKER_OPTIONS,
 ];
 
 /** Turns the words of the command line into what `run` takes; `args.rest` holds image and command. */

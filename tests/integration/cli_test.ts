@@ -1,7 +1,8 @@
 /** The command line: spellings, what is whose, usage, and exit codes. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { DOCKER_COMMANDS, DOCKER_OPTIONS } from "../../lib/cli/docker.ts";
+import { DOCKER_COMMANDS } from "../../lib/cli/docker.ts";
+import { DOCKER_OPTIONS } from "../../lib/cli/docker_options.ts";
 import { RUN_OPTIONS } from "../../lib/cli/run_options.ts";
 import type { Spec } from "../../lib/oci/spec.ts";
 import type { Outcome } from "./support/process.ts";
