@@ -14,7 +14,8 @@ import {
 /** No real configuration comes near it: the largest have some hundred KiB of seccomp rules. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-const BUNDLE_HINT =
+/** What to do where a bundle is not to be read. */
+export const BUNDLE_HINT =
   "A bundle is a folder with config.json in it; of an image, gocontainer run makes a container";
 
 /** A bundle's configuration. */

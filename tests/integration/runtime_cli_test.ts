@@ -130,7 +130,11 @@ Deno.test("a failed create leaves nothing and says what was wrong", async () => 
     [/the id is in use/, bundle, "taken"],
     [/"\.\.\/x" as container id: not allowed/, bundle, "../x"],
     [/"nope": command not found/, await runtime.bundle(["nope"]), "n1"],
-    [/no such (file|folder)|not found/i, workspace.path("no-such-bundle"), "n2"],
+    [
+      /^gocontainer: use the bundle ".*\/no-such-bundle": .*\nA bundle is a/,
+      workspace.path("no-such-bundle"),
+      "n2",
+    ],
     [
       /linux\.namespaces/,
       await runtime.bundle(["true"], {
@@ -220,6 +224,10 @@ Deno.test("run --detach, --pid-file and --keep", async () => {
 Deno.test("create --pid-file tells the first process", async () => {
   const bundle = await runtime.bundle(["true"]);
   await runtime.createFrom(bundle, "told", "--pid-file", `${bundle}/pid`);
+  const nowhere = ["--pid-file", `${bundle}/none/pid`];
+  const why = /^gocontainer: write the pid file ".*\/none\/pid": .*\nName a/;
+  await runtime.fails(why, "run", "--detach", "--bundle", bundle, ...nowhere, "told2");
+  await runtime.fails(/container does not exist/, "state", "told2");
   const { pid } = await runtime.state("told");
   assertEquals(await Deno.readTextFile(`${bundle}/pid`), `${pid}`);
   await runtime.delete("told");

@@ -1,4 +1,6 @@
 import { resolve } from "@std/path/posix/resolve";
+import { ContainerError, reasonOf } from "../../errors.ts";
+import { BUNDLE_HINT } from "../../oci/load.ts";
 import { formatBytes } from "../../runtime/format.ts";
 import { createFromBundle, startContainer, startHooks } from "../../runtime/bundle.ts";
 import { deleteContainer } from "../../runtime/container.ts";
@@ -9,7 +11,6 @@ import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
-import { ContainerError, reasonOf } from "../../errors.ts";
 import { tell } from "../../trace.ts";
 
 /** The options of `create`, as runc has them. */
@@ -103,7 +104,7 @@ function bundleFolder(args: Arguments): string {
   } catch (cause) {
     throw new ContainerError(`use the bundle ${JSON.stringify(path)}: ${reasonOf(cause)}`, {
       code: cause instanceof Deno.errors.NotFound ? "NotFound" : "Failed",
-      hint: "Give the folder of a config.json with --bundle",
+      hint: BUNDLE_HINT,
       cause,
     });
   }
@@ -122,6 +123,7 @@ export function writePidFile(args: Arguments, pid: number): void {
     Deno.renameSync(`${file}.new`, file);
   } catch (cause) {
     throw new ContainerError(`write the pid file ${JSON.stringify(file)}: ${reasonOf(cause)}`, {
+      hint: "Name a file in a folder that is there with --pid-file",
       cause,
     });
   }
