@@ -15,6 +15,7 @@ import { scopePath } from "../cgroup/systemd/path.ts";
 import { ContainerError } from "../errors.ts";
 import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
+import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
 import type { Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import {
@@ -135,7 +136,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   if (holder !== undefined && detectCgroups().kind === "v2") cgroup.takeOver(holder.pid);
   state.record.spared = cgroup.spared;
-  cgroup.apply(spec.linux?.resources ?? {});
+  cgroup.apply(withoutEmptyPidsLimit(spec.linux?.resources ?? {}, spec.ociVersion));
   using listener = options.startedLater ? new Fd(listen(state)) : undefined;
   const container = undo.use(create({
     state,

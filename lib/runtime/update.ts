@@ -1,3 +1,4 @@
+import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
 import type { Resources } from "../oci/spec.ts";
 import { cgroupOf, configOf, requireAlive } from "./container.ts";
 import { changeRdtGroup, type RdtSchemata } from "./intel_rdt.ts";
@@ -12,9 +13,10 @@ import { updateScope } from "./systemd_scope.ts";
  */
 export function updateContainer(
   state: ContainerState,
-  resources: Resources,
+  given: Resources,
   schemata: RdtSchemata,
 ): void {
+  const resources = withoutEmptyPidsLimit(given, state.record.ociVersion);
   requireAlive(state, "update");
   using undo = new DisposableStack();
   if (Object.keys(schemata).length > 0) changeClass(state, schemata, undo);

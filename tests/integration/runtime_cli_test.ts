@@ -804,6 +804,24 @@ Deno.test("update: by options, from a file and from standard input", async () =>
   await runtime.delete("up");
 });
 
+Deno.test("a limit of 0 processes is none where the config is of a version that could not leave it out", async () => {
+  const linux = { resources: { pids: { limit: 0 } } };
+  const forks = ["sh", "-c", "true & wait; echo forked"];
+  const old = await runtime.bundle(forks, { ociVersion: "1.0.2-dev", linux });
+  assertEquals(await runtime.ok("run", "--bundle", old, "unlimited"), "forked");
+  const recent = await runtime.bundle(forks, { ociVersion: "1.3.0", linux });
+  await runtime.fails(/can't fork/, "run", "--bundle", recent, "none");
+
+  await runtime.sleeper("kept", {
+    ociVersion: "1.2.0",
+    linux: { resources: { pids: { limit: 9 } } },
+  });
+  await runtime.ok("update", "--pids-limit", "0", "--cpu-share", "512", "kept");
+  const { data } = JSON.parse(await runtime.ok("events", "--stats", "kept"));
+  assertEquals(data.pids.limit, 9);
+  await runtime.delete("kept");
+});
+
 Deno.test("events --stats prints the numbers that engines read", async () => {
   await runtime.sleeper("ev", {
     linux: { resources: { memory: { limit: 64 << 20 }, pids: { limit: 20 } } },
