@@ -83,22 +83,6 @@ export function configOf({ record }: ContainerState): Spec {
   return parseJSON(Deno.readFileSync(record.config), { what: record.config }) as Spec;
 }
 
-/** The state as the specification prints it. */
-export function describeState(state: ContainerState): State {
-  const { record } = state;
-  const status = statusOf(state);
-  const alive = status !== "stopped" && status !== "creating";
-  return {
-    ociVersion: record.ociVersion,
-    id: record.id,
-    status,
-    // runc prints 0 for a stopped one, and engines expect the member.
-    pid: alive ? numberHere(record.init!) ?? 0 : 0,
-    bundle: record.bundle,
-    ...(record.annotations ? { annotations: record.annotations } : {}),
-  };
-}
-
 /**
  * Sends a signal to a container's first process, to that very process and no later one of its number. One that waits
  * for its start is killed by each signal that would end the program: it heeds none, and as the first of its pid

@@ -49,8 +49,12 @@ Deno.test("create, state, start, kill and delete: the life of a container", asyn
     status: "created",
     pid: created.pid,
     bundle,
+    rootfs: await workspace.alpine(),
+    created: created.created,
     annotations: { "org.test.a": "b" },
+    owner: "root",
   });
+  assertMatch(created.created, /^20\d\d-.*Z$/);
   assertMatch(created.ociVersion, /^1\.\d+\.\d+$/);
   assert(created.pid > 1 && exists(`/proc/${created.pid}`));
   assertEquals(await Deno.readTextFile(`${bundle}/out`), "");

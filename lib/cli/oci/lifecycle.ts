@@ -5,7 +5,6 @@ import { nearest } from "../../nearest.ts";
 import {
   cgroupOf,
   deleteContainer,
-  describeState,
   getContainer,
   signalAll,
   signalContainer,
@@ -14,6 +13,7 @@ import {
 } from "../../runtime/container.ts";
 import type { StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
+import { describe } from "./describe.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { firstId, onlyId } from "./only_id.ts";
 import { print } from "../output.ts";
@@ -31,8 +31,11 @@ export const DELETE_OPTIONS: readonly OptionSpec[] = [
 
 /** `state ID` */
 export function stateCommand(args: Arguments, global: GlobalOptions): number {
-  const state = getContainer(openRoot(global), onlyId(args));
-  print(stringifyJSON(describeState(state), 2));
+  const root = openRoot(global);
+  const id = onlyId(args);
+  // One that has been deleted since it was found is looked for in vain.
+  const described = describe(getContainer(root, id)) ?? describe(getContainer(root, id));
+  print(stringifyJSON(described, 2));
   return 0;
 }
 

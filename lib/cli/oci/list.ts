@@ -1,17 +1,13 @@
-import { AT_FDCWD } from "../../../ffi/constants.ts";
-import { tryStatx } from "../../../ffi/file.ts";
 import { stringifyJSON } from "../../json.ts";
 import { ContainerError, UsageError } from "../../errors.ts";
 import { findProgram } from "../../program.ts";
-import { configOf, getContainer, statusOf } from "../../runtime/container.ts";
+import { getContainer } from "../../runtime/container.ts";
 import { membersOf } from "../../runtime/members.ts";
-import { numberHere } from "../../runtime/process_identity.ts";
-import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
+import { describe } from "./describe.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { firstId } from "./only_id.ts";
-import { resolve } from "@std/path/posix/resolve";
 import { print } from "../output.ts";
 
 /** The options of `list`. */
@@ -31,21 +27,6 @@ export const PS_OPTIONS: readonly OptionSpec[] = [
     instead: "gocontainer list tells of all containers, ps ID of the processes of one",
   },
 ];
-
-/** A container as `list -f json` has it: what engines read. */
-interface Listed {
-  readonly ociVersion: string;
-  readonly id: string;
-  /** Where the user gave one. */
-  readonly name?: string;
-  readonly pid: number;
-  readonly status: string;
-  readonly bundle: string;
-  readonly rootfs: string;
-  readonly created: string;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly owner: string;
-}
 
 /** `list [-q] [-f table|json]` */
 export function listCommand(args: Arguments, global: GlobalOptions): number {
@@ -67,47 +48,6 @@ export function listCommand(args: Arguments, global: GlobalOptions): number {
     ));
   }
   return 0;
-}
-
-/** Undefined for a container that has been deleted meanwhile. */
-function describe(state: ContainerState): Listed | undefined {
-  const { record } = state;
-  const owner = ownerOf(state);
-  if (owner === undefined) return undefined;
-  const status = statusOf(state);
-  const alive = status !== "stopped" && status !== "creating";
-  return {
-    ociVersion: record.ociVersion,
-    id: record.id,
-    ...record.name !== record.id && { name: record.name },
-    pid: alive ? numberHere(record.init!) ?? 0 : 0,
-    status,
-    bundle: record.bundle,
-    rootfs: rootfsOf(state),
-    created: record.created,
-    annotations: record.annotations,
-    owner,
-  };
-}
-
-/** The name of whose container it is, or the number of a user without one, as runc has them. */
-function ownerOf({ folder }: ContainerState): string | undefined {
-  const uid = tryStatx(AT_FDCWD, folder)?.uid;
-  if (uid === undefined) return undefined;
-  if (uid === 0) return "root";
-  const account = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"))
-    .find((fields) => fields[2] === `${uid}`);
-  return account?.[0] ?? `#${uid}`;
-}
-
-/** Empty while a container is being made and has no config yet. */
-function rootfsOf(state: ContainerState): string {
-  try {
-    return resolve(state.record.bundle, configOf(state).root?.path ?? "");
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
 }
 
 /** `ps [-f table|json] ID [PS-OPTIONS]`: the host's ps, cut down to the processes of the container. */

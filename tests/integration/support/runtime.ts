@@ -119,6 +119,9 @@ export class Runtime {
     status: string;
     pid: number;
     bundle: string;
+    rootfs: string;
+    created: string;
+    owner: string;
     annotations?: Record<string, string>;
   }> {
     return JSON.parse(await this.ok("state", id));
