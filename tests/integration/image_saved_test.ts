@@ -8,6 +8,7 @@ import { importRootfs } from "../../lib/image/import.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { ArchiveFiles } from "../../lib/image/saved/archive_files.ts";
 import type { SavedFiles } from "../../lib/image/saved/files.ts";
+import { parseReference } from "../../lib/image/reference.ts";
 import { loadImages } from "../../lib/image/saved/load.ts";
 import { readImage } from "../../lib/image/store/image.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
@@ -254,6 +255,72 @@ test("several images share their layers in one archive", async () => {
 
 const skopeo = { skopeo: hasProgram("skopeo"), alpine: !ignore };
 const HAS_PODMAN = { podman: hasProgram("podman"), runc: hasProgram("runc"), alpine: !ignore };
+
+test("of an image for several platforms one is saved, and a line tells, or all", async () => {
+  const images = workspace.path(`images-${++count}`);
+  Deno.mkdirSync(images);
+  const file: Member = { name: "f", content: "x" };
+  for (const architecture of ["amd64", "arm64"]) {
+    const options = { config: { architecture } };
+    await putImage(images, `registry.test/${architecture}:1`, [[file]], options);
+  }
+  {
+    using store = ImageStore.open(images);
+    const [first, second] = store.references().map(({ descriptor }) => descriptor);
+    const on = (architecture: string) => ({ platform: { os: "linux", architecture } });
+    const manifests = [
+      { ...first!, ...on("amd64") },
+      { ...second!, ...on("arm64") },
+      // As of most images, not all was pulled.
+      { ...first!, digest: `sha256:${"1".repeat(64)}`, ...on("s390x") },
+    ];
+    const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+    const bytes = new TextEncoder().encode(JSON.stringify(index));
+    const descriptor = await store.addBlob(OCI_INDEX, bytes);
+    store.setReference(parseReference("registry.test/both:1"), descriptor);
+  }
+  const save = async (...words: string[]) => {
+    const file = workspace.path(`saved-${++count}.tar`);
+    const name = "registry.test/both:1";
+    const { code, stderr } = await workspace.run([
+      "save",
+      "-i",
+      images,
+      "-o",
+      file,
+      ...words,
+      name,
+    ]);
+    if (code !== 0) return { code, stderr, platforms: [] };
+    const into = ["-i", workspace.path(`loaded-${count}`)];
+    await says(["load", ...into, file]);
+    const listed = await says(["images", ...into, "-format", "{{.Source}} {{.Platform}}"]);
+    const platforms = listed.split("\n").filter((line) => line.startsWith("store "));
+    return { code, stderr, platforms: platforms.map((line) => line.slice("store ".length)) };
+  };
+  const own = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
+  const other = own === "amd64" ? "arm64" : "amd64";
+  const one = await save();
+  assertEquals([one.code, one.platforms], [0, [`linux/${own}`]]);
+  assertEquals(
+    one.stderr,
+    `gocontainer: warning: of image "registry.test/both:1" only linux/${own} is saved, without ` +
+      `linux/${other}: give -all for all of them, or -platform for another one\n`,
+  );
+  assertEquals(await save("-platform", other), {
+    code: 0,
+    stderr: "",
+    platforms: [`linux/${other}`],
+  });
+  for (const format of ["docker", "oci"]) {
+    const all = await save("-all", "-format", format);
+    assertEquals(all, { code: 0, stderr: "", platforms: ["linux/amd64", "linux/arm64"] });
+  }
+  const none = await save("-platform", "s390x");
+  assertEquals(none.code, 125);
+  assertMatch(none.stderr, /the one for linux\/s390x is not in the store\nPull it first: /);
+  assertEquals((await save("-all", "-platform", "arm64")).code, 1);
+});
 
 testWith(skopeo, "image saved: skopeo reads what is saved", async () => {
   const docker = await saved("docker");

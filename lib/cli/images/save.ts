@@ -1,11 +1,19 @@
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
-import { parsePlatform } from "../../image/platform.ts";
+import { formatPlatform, parsePlatform } from "../../image/platform.ts";
 import type { Reference } from "../../image/reference.ts";
 import { savedArchive, savedFiles, type SavedImage } from "../../image/saved/save.ts";
 import { saveLayout } from "../../image/saved/save_layout.ts";
+import { presentBelow } from "../../image/saved/whole.ts";
+import {
+  imageInWords,
+  platformOf,
+  presentManifests,
+  type StoredImage,
+} from "../../image/store/image.ts";
 import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
-import { quote } from "../../quote.ts";
+import { printable, quote } from "../../quote.ts";
+import { warn } from "../../trace.ts";
 import type { Command } from "../command.ts";
 import { writeOutput } from "./files.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
@@ -17,10 +25,12 @@ export const command: Command = {
   synopsis: ["save [OPTIONS] IMAGE..."],
   summary:
     "Writes images of the store to an archive that gocontainer, docker, podman and skopeo load,\n" +
-    "with the names that were given. Without -o it goes to standard output.",
+    "with the names that were given. Without -o it goes to standard output. Of an image of several\n" +
+    "platforms one is written, this machine's if it is there, unless -all is given.",
   options: [
     IMAGES_OPTION,
     PLATFORM_OPTION,
+    { name: "all", alias: "a", help: "all platforms of an image that are in the store" },
     { name: "o", value: "FILE", help: "write to this file, or with -format layout folder" },
     {
       name: "format",
@@ -39,9 +49,15 @@ export const command: Command = {
     if (format === "layout" && (output === undefined || output === "-")) {
       throw new UsageError("save as a folder: it is missing", { hint: "Give it by -o FOLDER" });
     }
+    const [platform, all] = [args.text("platform"), args.flag("all") ?? false];
+    if (all && platform !== undefined) {
+      throw new UsageError("save all platforms: -platform chooses one of them", {
+        hint: "Leave out one of both",
+      });
+    }
     using store = ImageStore.find(imagesFolderOf(args));
     if (store === undefined) notFound(args.rest[0]!);
-    const images = await imagesOf(store, args.rest, args.text("platform"));
+    const images = await imagesOf(store, args.rest, { platform, all });
     const files = savedFiles(images, { docker: format === "docker" });
     if (format === "layout") save(store, files, output!);
     else writeOutput(output, savedArchive(store, files));
@@ -67,15 +83,36 @@ function save(store: ImageStore, files: ReturnType<typeof savedFiles>, folder: s
 async function imagesOf(
   store: ImageStore,
   names: readonly string[],
-  platform: string | undefined,
+  { platform, all }: { platform: string | undefined; all: boolean },
 ): Promise<SavedImage[]> {
-  const images = new Map<string, { image: SavedImage["image"]; references: Reference[] }>();
+  const images = new Map<string, Omit<SavedImage, "references"> & { references: Reference[] }>();
   const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
   for (const name of names) {
     const { reference, ...image } = await resolveImage(store, name, options);
-    const saved = images.get(image.descriptor.digest) ?? { image, references: [] };
+    const isOneOf = image.target.digest !== image.descriptor.digest;
+    const whole = all && isOneOf
+      ? { whole: presentBelow(store, image.target, imageInWords(name)) }
+      : undefined;
+    if (isOneOf && !all && platform === undefined) await tellOthers(store, name, image);
+    const { digest } = all ? image.target : image.descriptor;
+    const saved = images.get(digest) ?? { image, ...whole, references: [] };
     if (reference?.tag !== undefined) saved.references.push({ ...reference, digest: undefined });
-    images.set(image.descriptor.digest, saved);
+    images.set(digest, saved);
   }
   return [...images.values()];
+}
+
+/** Tells what of an image for several platforms is in the store and is not saved. */
+async function tellOthers(store: ImageStore, name: string, image: StoredImage): Promise<void> {
+  const what = imageInWords(name);
+  const others = (await presentManifests(store, image.target, what))
+    .filter(({ digest }) => digest !== image.descriptor.digest)
+    .map(({ platform, digest }) =>
+      platform === undefined ? digest : printable(formatPlatform(platform))
+    );
+  if (others.length === 0) return;
+  warn(
+    `of ${what} only ${printable(formatPlatform(platformOf(image.config)))} is saved, without ` +
+      `${[...new Set(others)].join(", ")}: give -all for all of them, or -platform for another one`,
+  );
 }

@@ -18,7 +18,8 @@ export const command: Command = {
     "Sends an image of the store to a registry, under its own name or another one, and prints\n" +
     "its digest. What the registry has is not sent. An image of several platforms goes as a whole\n" +
     "where all of it is in the store; otherwise the one for this machine goes, and a warning says\n" +
-    "what does not: other platforms, and attestations, which are not pulled.",
+    "what does not: other platforms, and attestations, which are not pulled. A registry that does\n" +
+    "not take OCI's manifests gets docker's, which have other digests, and the other way round.",
   options: [IMAGES_OPTION, PLATFORM_OPTION, ...REGISTRY_OPTIONS, PROGRESS_OPTION],
   words: { least: 1, most: 2 },
   async run(args) {

@@ -14,6 +14,8 @@ import { CONTAINERD_NAME, pathOf } from "./layout.ts";
 /** An image that is saved: as it is in the store, and by which names. */
 export interface SavedImage {
   readonly image: Pick<StoredImage, "descriptor" | "manifest">;
+  /** The index that it is one of, and after it all below it that there is, where that is saved too. */
+  readonly whole?: readonly Descriptor[];
   readonly references: readonly Reference[];
 }
 
@@ -29,8 +31,10 @@ export function savedFiles(
   options: { docker: boolean },
 ): SavedFile[] {
   const blobs = new Map<Digest, Descriptor>();
-  for (const { image: { descriptor, manifest } } of images) {
-    for (const one of [descriptor, manifest.config, ...manifest.layers]) blobs.set(one.digest, one);
+  for (const { image: { descriptor, manifest }, whole = [] } of images) {
+    for (const one of [descriptor, manifest.config, ...manifest.layers, ...whole]) {
+      blobs.set(one.digest, one);
+    }
   }
   const files: SavedFile[] = [...blobs.values()].map((blob) => [pathOf(blob), blob] as const);
   files.push([INDEX, json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: listed(images) })]);
@@ -102,7 +106,8 @@ const MEMBER: TarEntry = {
 
 /** One descriptor for each name of an image, or one without. */
 function listed(images: readonly SavedImage[]): Descriptor[] {
-  return images.flatMap(({ image: { descriptor }, references }) => {
+  return images.flatMap(({ image, whole, references }) => {
+    const descriptor = whole?.[0] ?? image.descriptor;
     if (references.length === 0) return [descriptor];
     return references.map(formatReference).map((name) => ({
       ...descriptor,

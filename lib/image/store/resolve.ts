@@ -1,7 +1,7 @@
 import { ContainerError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf, isDigest } from "../digest.ts";
-import { distance, hostPlatform, nearestTo, type Platform } from "../platform.ts";
+import { distance, formatPlatform, hostPlatform, nearestTo, type Platform } from "../platform.ts";
 import { formatReference, parseReference, type Reference } from "../reference.ts";
 import { isThere } from "./blobs.ts";
 import {
@@ -41,7 +41,15 @@ export async function resolveImage(
   name: string,
   options: ResolveOptions = {},
 ): Promise<StoredImage> {
-  return await findImage(store, name, options) ?? notFound(name);
+  const found = await findImage(store, name, options);
+  if (found !== undefined) return found;
+  const { platform } = options;
+  if (platform === undefined || await findTarget(store, name) === undefined) notFound(name);
+  const wanted = formatPlatform(platform);
+  throw new ContainerError(`use ${imageInWords(name)}: the one for ${wanted} is not in the store`, {
+    code: "NotFound",
+    hint: `Pull it first: gocontainer pull -platform ${wanted} …`,
+  });
 }
 
 /** As {@link findTarget}, for what has to be there. */
