@@ -79,6 +79,20 @@ Deno.test("the actions and functions that docker's templates have", () => {
     '{{printf "%.5s %q %v %t %x %.2f %%" .Name "a" .Layers .Ready 255 1.5}}':
       'nginx "a" ["a","b"] true ff 1.50 %',
     '{{.Size | printf "%d %s"}} {{printf "%d" .Name}}': "1234567 %!s(MISSING) %!d(nginx:1.27)",
+    "{{slice .Name 0 5}} {{slice .Name 6}} {{slice .Name 6 99}} {{slice .Layers 1}}":
+      'nginx 1.27 1.27 ["b"]',
+    '{{range slice .Layers 0 1}}{{.}}{{end}} {{slice "abc" 2 1}}|': "a |",
+    '{{pad .Name 1 2}}| {{pad "" 5 5}}|': " nginx:1.27  | |",
+    '{{html "<a b=\'c\'>&\\""}}': "&lt;a b=&#39;c&#39;&gt;&amp;&#34;",
+    '{{urlquery "a b/ü(1)~*"}}': "a+b%2F%C3%BC%281%29~%2A",
+    '{{print .Size "-" .Ready}}': "1234567-true",
+    "{{$name := .Name}}{{range .Layers}}{{$name}}/{{.}} {{end}}": "nginx:1.27/a nginx:1.27/b ",
+    '{{$last := ""}}{{range .Layers}}{{$last = .}}{{end}}{{$last}}': "b",
+    "{{$x := 1}}{{if .Ready}}{{$x := 2}}{{$x}}{{end}}{{$x}}": "21",
+    "{{with $c := .Config}}{{index $c.Env 0}}{{.Env | len}}{{end}}": "A=b1",
+    "{{if $n := len .Layers}}{{$n}}{{else}}none{{end}}": "2",
+    "{{with .Created}}a{{else with .Config}}{{index .Env 0}}{{else}}c{{end}}": "A=b",
+    "{{$size := .Size | printf `%d`}}{{len $size}}": "7",
     "{{true}}{{false}}{{nil}}{{-3}}": "truefalse-3",
   };
   for (const [template, expected] of Object.entries(cases)) {
@@ -119,7 +133,11 @@ Deno.test("templates that make no sense are refused with what was meant", () => 
     ["{{len .Name)}}", /is none of what can stand there$/],
     ["{{.Name % 2}}", /is none of what can stand there$/],
     ['{{.Name "a\\q"}}', /is none of what can stand there$/],
-    ["{{slice .Name}}", /there is no function "slice"$/],
+    ["{{sluce .Name}}", /there is no function "sluce"$/],
+    ["{{slice .Name 1 2 3}}", /"slice" is given too many arguments$/],
+    ["{{$x = 1}}", /there is no "\$x"$/],
+    ["{{if .Ready}}{{$x := 1}}{{end}}{{$x}}", /there is no "\$x"$/],
+    ["{{$x := }}", /is none of what can stand there$/],
     ["{{printf}}", /"printf" is given too few arguments$/],
     ["{{constructor .Name}}", /there is no function "constructor"$/],
     ["{{json}}", /"json" is given too few arguments$/],
@@ -146,6 +164,7 @@ Deno.test("a table's header is made of the members' names", () => {
     "NAME\tLAST USED\tENV",
   );
   assertEquals(headerOf('{{.Config.Labels "a.b"}} x'), "B x");
+  assertEquals(headerOf("{{$n := .Name}}{{slice .ID 0 12}}\\t{{$n}}"), "ID\t");
   assertEquals(
     headerOf(
       "{{.ID}}\\t{{.CreatedSince | upper}}\\t{{range .RepoTags}}{{println .}}{{end}}{{- if .A}}",

@@ -1,5 +1,5 @@
 import { visible } from "../../../quote.ts";
-import { printf } from "./printf.ts";
+import { printf, WIDTH_LIMIT } from "./printf.ts";
 import { bare, plain, say, type Scope, Text } from "./scope.ts";
 
 /** A function of templates. */
@@ -24,9 +24,18 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   truncate: exactly(2, ([value, length]) => {
     return changed(value, (text) => text.slice(0, Math.max(Number(bare(length)), 0)));
   }),
+  pad: exactly(3, ([value, before, after]) => {
+    return changed(value, (text) => text && `${spaces(before)}${text}${spaces(after)}`);
+  }),
+  slice: { least: 1, most: 3, call: ([value, from, to]) => sliceOf(value, from, to) },
+  html: exactly(1, ([value]) => changed(value, (text) => text.replace(/[&<>"']/g, entityOf))),
+  urlquery: exactly(1, ([value]) => changed(value, queryOf)),
   split: exactly(2, ([value, by]) => plain(value).split(plain(by))),
   join: exactly(2, ([list, by], scope) => {
     return new Text(itemsOf(list).map((item) => say(item, scope)).join(say(by, scope)));
+  }),
+  print: atLeast(0, (args, scope) => {
+    return new Text(args.map((value) => say(value, scope)).join(""));
   }),
   println: atLeast(0, (args, scope) => {
     return new Text(`${args.map((value) => say(value, scope)).join(" ")}\n`);
@@ -51,6 +60,31 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 function changed(value: unknown, change: (text: string) => string): string | Text {
   const text = change(plain(value));
   return value instanceof Text ? new Text(text) : text;
+}
+
+function spaces(count: unknown): string {
+  return " ".repeat(Math.min(Math.max(Number(bare(count)) || 0, 0), WIDTH_LIMIT));
+}
+
+/** A part of a text or list; what lies beyond its end is left out. */
+function sliceOf(value: unknown, from: unknown, to: unknown): unknown {
+  const [begin, end] = [from ?? 0, to ?? Infinity].map((at) => Math.max(Number(bare(at)) || 0, 0));
+  const found = bare(value);
+  return Array.isArray(found)
+    ? found.slice(begin, end)
+    : changed(value, (text) => text.slice(begin, end));
+}
+
+/** A character as HTML has it, by its number as Go's template package gives it. */
+function entityOf(character: string): string {
+  const named: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+  return named[character] ?? `&#${character.charCodeAt(0)};`;
+}
+
+/** A text as a part of an URL's query (Go, url.QueryEscape). */
+function queryOf(text: string): string {
+  const escaped = encodeURIComponent(text.toWellFormed()).replaceAll("%20", "+");
+  return escaped.replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function exactly(count: number, call: TemplateFunction["call"]): TemplateFunction {

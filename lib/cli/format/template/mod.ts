@@ -12,6 +12,8 @@ export type OtherNames<Value extends object> = Readonly<Record<string, (value: V
  * - `{{json .Labels}}` or `{{.Labels | json}}` is what a function makes of it;
  * - `{{if .User}}…{{else}}…{{end}}`, `{{range .Env}}{{println .}}{{end}}`, `{{with .Config}}…{{end}}`,
  *   `{{range $name, $value := .Labels}}…{{end}}`;
+ * - `{{$name := .Name}}` keeps a value under a name up to the end of what it stands in, also in `{{with $name := …}}`
+ *   and `{{if $name := …}}`; `{{$name = …}}` changes it;
  * - `{{- ` and ` -}}` take away the white space beside them; `\t` and `\n` outside of braces are a tab
  *   and a line end.
  *
@@ -28,14 +30,14 @@ export function parseTemplate<Value extends object>(
     const names = Object.fromEntries(
       Object.entries(otherNames).map(([name, give]) => [name, () => give(value)]),
     );
-    return template({ dot: value, names, isShown, text, variables: new Map([["", value]]) });
+    return template({ dot: value, names, isShown, text, variables: new Map([["", { value }]]) });
   };
 }
 
 /** The names of the members that a template shows, for a table's header. */
 export function headerOf(text: string): string {
   return literal(text.replace(/\{\{(.*?)\}\}/gs, (_, inner: string) => {
-    if (/^-?\s*(?:if|else|end|range|with)\b/.test(inner)) return "";
+    if (/^-?\s*(?:(?:if|else|end|range|with)\b|\$\w+\s*:?=)/.test(inner)) return "";
     const last = inner.match(/\.\w+|"[^"]*"/g)?.at(-1) ?? "";
     const name = last.split(".").at(-1)!.replaceAll('"', "");
     return name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toUpperCase();

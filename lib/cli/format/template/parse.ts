@@ -38,19 +38,23 @@ class Parser {
   /** Parts up to what ends them. */
   parts(): Part {
     const parts: Part[] = [];
+    const all = (scope: Scope) => {
+      const own = { ...scope, variables: new Map(scope.variables) };
+      return parts.map((part) => part(own)).join("");
+    };
     for (let piece = this.#pieces.pop(); piece !== undefined; piece = this.#pieces.pop()) {
       if (typeof piece === "string") {
         const text = piece;
         parts.push(() => text);
       } else if (ENDS.test(piece.inner)) {
         this.end = piece.inner;
-        return (scope) => parts.map((part) => part(scope)).join("");
+        return all;
       } else {
         parts.push(this.#part(piece.inner));
       }
     }
     this.end = "";
-    return (scope) => parts.map((part) => part(scope)).join("");
+    return all;
   }
 
   #part(inner: string): Part {
@@ -63,8 +67,27 @@ class Parser {
       case "range":
         return this.#range(inner, rest);
     }
-    const value = this.#expression(inner, inner);
+    const { name, value } = this.#declaration(inner, inner);
+    if (name !== undefined) return (scope) => (value(scope), "");
     return (scope) => say(value(scope), scope);
+  }
+
+  /** A value that may be kept under a name: `$name := .Name`, or `$name = .Name` where there is that name. */
+  #declaration(source: string, inner: string): { name?: string; value: Expression } {
+    const [head, name, sign] = /^\s*\$(\w+)\s*(:?=)/.exec(source) ?? [];
+    if (head === undefined) return { value: this.#expression(source, inner) };
+    const given = this.#expression(source.slice(head.length), inner);
+    return {
+      name,
+      value: (scope) => {
+        const value = given(scope);
+        const known = scope.variables.get(name!);
+        if (sign === ":=") scope.variables.set(name!, { value });
+        else if (known !== undefined) known.value = value;
+        else throw invalid(this.#text, `there is no "$${name}"`);
+        return value;
+      },
+    };
   }
 
   /** @param inside the scope of what stands there when it is so */
@@ -73,12 +96,13 @@ class Parser {
     condition: string,
     inside: (scope: Scope, value: unknown) => Scope,
   ): Part {
-    const value = this.#expression(condition, inner);
+    const { value } = this.#declaration(condition, inner);
     const yes = this.parts();
     const no = this.#otherwise(inner);
     return (scope) => {
-      const found = value(scope);
-      return isTrue(found) ? yes(inside(scope, found)) : no(scope);
+      const own = { ...scope, variables: new Map(scope.variables) };
+      const found = value(own);
+      return isTrue(found) ? yes(inside(own, found)) : no(own);
     };
   }
 
@@ -105,7 +129,9 @@ class Parser {
       const entries = entriesOf(list(scope));
       if (entries.length === 0) return none(scope);
       return entries.map((entry) => {
-        const given = names.map((name, at) => [name, entry[names.length === 1 ? 1 : at]] as const);
+        const given = names.map((name, at) =>
+          [name, { value: entry[names.length === 1 ? 1 : at] }] as const
+        );
         const variables = new Map([...scope.variables, ...given]);
         return each({ ...scope, dot: entry[1], variables });
       }).join("");
@@ -197,8 +223,9 @@ class Parser {
     if (variable === "") return (scope) => member(scope.dot, names, scope);
     const name = variable.slice(1);
     return (scope) => {
-      if (!scope.variables.has(name)) throw invalid(this.#text, `there is no "${variable}"`);
-      return member(scope.variables.get(name), names, scope);
+      const known = scope.variables.get(name);
+      if (known === undefined) throw invalid(this.#text, `there is no "${variable}"`);
+      return member(known.value, names, scope);
     };
   }
 

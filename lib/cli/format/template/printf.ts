@@ -4,7 +4,7 @@ import { bare, say, type Scope } from "./scope.ts";
 const VERB = /%([-0]*)(\d*)(?:\.(\d*))?([a-zA-Z%])/g;
 
 /** The widest that a value is filled up to. */
-const WIDTH_LIMIT = 10_000;
+export const WIDTH_LIMIT = 10_000;
 
 /** Text with values in it, as Go's printf has it: `%s`, `%v`, `%q`, `%t`, `%d`, `%x`, `%f`, `%%`. */
 export function printf(format: string, values: readonly unknown[], scope: Scope): string {

@@ -2,12 +2,17 @@ import { nearest } from "../../../nearest.ts";
 import { visible } from "../../../quote.ts";
 import { invalid } from "./invalid.ts";
 
+/** What `$name` is, which the template may change. */
+export interface Variable {
+  value: unknown;
+}
+
 /** Where a part of a template stands. */
 export interface Scope {
   /** What `.` is. */
   readonly dot: unknown;
   /** What `$` is, by the name "", and what `$name` is. */
-  readonly variables: ReadonlyMap<string, unknown>;
+  readonly variables: Map<string, Variable>;
   /** Members that `$` has besides its own. */
   readonly names: Readonly<Record<string, () => unknown>>;
   /** Whether the text goes to a terminal. */
@@ -51,7 +56,7 @@ export function member(value: unknown, path: readonly string[], scope: Scope): u
     if (typeof at !== "object") {
       throw invalid(scope.text, `what has no members has no "${name}"`);
     }
-    const isRoot = at === scope.variables.get("");
+    const isRoot = at === scope.variables.get("")?.value;
     if (Object.hasOwn(at, name)) {
       at = (at as Record<string, unknown>)[name];
     } else if (isRoot && Object.hasOwn(scope.names, name)) {
