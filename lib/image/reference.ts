@@ -23,6 +23,9 @@ const DEFAULT_TAG = "latest";
 /** The longest name of a repository, of which registries make folders. */
 const NAME_LIMIT = 255;
 
+/** What skopeo and podman call a registry as the place of an image. */
+const TRANSPORT = "docker://";
+
 const LABEL = "(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])";
 const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9a-f:.]+\\])(?::([0-9]{1,5}))?$`);
 const REPOSITORY =
@@ -33,14 +36,15 @@ const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
  * Reads `[HOST[:PORT]/]NAME[:TAG][@DIGEST]` as docker does: without a host it is one of docker.io,
  * there without a slash one of `library/`, and without tag and digest its tag is `latest`. The first
  * part is a host when it has a dot or a colon, or is `localhost` (distribution-spec, "Pulling
- * manifests"; distribution/reference).
+ * manifests"; distribution/reference). The `docker://` of skopeo and podman may stand before it.
  *
  * @throws {ContainerError} InvalidArgument
  */
 export function parseReference(text: string): Reference {
-  const at = text.indexOf("@");
-  const digest = at < 0 ? undefined : parseDigest(text.slice(at + 1));
-  const named = at < 0 ? text : text.slice(0, at);
+  const plain = text.startsWith(TRANSPORT) ? text.slice(TRANSPORT.length) : text;
+  const at = plain.indexOf("@");
+  const digest = at < 0 ? undefined : parseDigest(plain.slice(at + 1));
+  const named = at < 0 ? plain : plain.slice(0, at);
   const colon = named.lastIndexOf(":");
   const tag = colon > named.lastIndexOf("/") ? named.slice(colon + 1) : undefined;
   const name = tag === undefined ? named : named.slice(0, colon);

@@ -808,3 +808,18 @@ test("formats know docker's names for what images and their history have", async
   assertEquals(new Set(steps.slice(1)), new Set(steps.length > 1 ? ["<missing>"] : []));
   assert((await says(images, "images")).includes(steps[0]!), `${steps}`);
 });
+
+Deno.test({ name: "images: what is typed for docker's commands", ignore }, async () => {
+  const images = folder();
+  Deno.mkdirSync(workspace.path(images));
+  await putImage(workspace.path(images), "registry.test/box:1", [[{ name: "f", content: "x" }]]);
+  const file = workspace.path(`${images}.tar`);
+  await says(images, "save", "-o", file, "docker://registry.test/box:1");
+  const into = `${images}-loaded`;
+  assertEquals(await says(into, "load -q", "--input", file), "registry.test/box:1\n");
+  const tags = await says(into, "inspect", "-f", "{{index .RepoTags 0}}", "registry.test/box:1");
+  assertEquals(tags, "registry.test/box:1\n");
+  const other = await run(into, "inspect", "-platform", "s390x", "registry.test/box:1");
+  assertMatch(other.stderr, /the one for linux\/s390x is not in the store/);
+  assertMatch(await says(into, "prune", "-a", "-f"), /registry\.test\/box:1/);
+});

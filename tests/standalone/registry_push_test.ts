@@ -54,6 +54,14 @@ testWith(NEEDS, "what is pushed is what others read, byte for byte", async () =>
     );
   assert(events(again.stderr).every(({ event }) => event === "there"), again.stderr);
   assertEquals((await workspace.run(["tag", ...images, source, target])).code, 0);
+  for (const word of ["-q", "--quiet"]) {
+    for (
+      const words of [["push", word, ...images, source, target], ["pull", word, ...images, source]]
+    ) {
+      const { code, stdout, stderr } = await workspace.run(words);
+      assertEquals([code, stdout, stderr], [0, pulled.stdout, ""]);
+    }
+  }
   const third = `${to.host}/third:1`;
   const mounted = await workspace.run(["push", "-progress", "json", ...images, source, third]);
   assertEquals(mounted.code, 0, mounted.stderr);

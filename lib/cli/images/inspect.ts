@@ -6,7 +6,7 @@ import { familiarReference } from "../../image/reference.ts";
 import type { StoredImage } from "../../image/store/image.ts";
 import { listLayers } from "../../image/store/inventory.ts";
 import { lastUse, nameOf, sizeOfImage } from "../../image/store/listing.ts";
-import { findImage, notFound } from "../../image/store/resolve.ts";
+import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
@@ -26,6 +26,7 @@ export const command: Command = {
     PLATFORM_OPTION,
     {
       name: "format",
+      alias: "f",
       value: "FORMAT",
       help: "json (default), table, or a template such as {{.Config.Env}}",
     },
@@ -44,8 +45,8 @@ export const command: Command = {
         continue;
       }
       const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
-      const image = store === undefined ? undefined : await findImage(store, name, options);
-      if (store === undefined || image === undefined) return notFound(name);
+      if (store === undefined) return notFound(name);
+      const image = await resolveImage(store, name, options);
       found.push(describe(store, image));
     }
     const format = args.text("format") ?? "json";

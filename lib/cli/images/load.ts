@@ -20,10 +20,15 @@ export const command: Command = {
     "Puts images that were saved into the store, by the names that they were saved with, and\n" +
     "prints those: an archive of docker save, podman save or gocontainer save, compressed or not,\n" +
     "an OCI image layout as an archive or a folder. Without FILE it reads standard input.",
-  options: [IMAGES_OPTION],
+  options: [
+    IMAGES_OPTION,
+    { name: "input", value: "FILE", help: "the same as FILE alone" },
+    // Nothing is told but names.
+    { name: "quiet", alias: "q" },
+  ],
   words: { least: 0, most: 1 },
   async run(args) {
-    const [path] = args.rest;
+    const [path = args.text("input")] = args.rest;
     const folder = imagesFolderOf(args);
     if (path === undefined && isFile(folder)) {
       throw new UsageError(`load images into ${quote(folder)}: it is no folder`, {

@@ -28,6 +28,8 @@ export const command: Command = {
       value: "SIZE",
       help: "remove those used longest ago, until no more than SIZE is left",
     },
+    // docker's commands ask without it; here nothing is asked.
+    { name: "force", alias: "f" },
     { name: "dry-run", help: "remove nothing, and tell what would be" },
     { name: "format", value: "FORMAT", help: "json, for what was removed in detail" },
   ],

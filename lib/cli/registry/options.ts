@@ -28,6 +28,13 @@ export const PROGRESS_OPTION: OptionSpec = {
   help: "bars, lines, json or none (default bars on a terminal, else lines)",
 };
 
+/** The option for no progress at all, as docker's and podman's commands have it. */
+export const QUIET_OPTION: OptionSpec = {
+  name: "q",
+  alias: "quiet",
+  help: "the digest only, as -progress none",
+};
+
 /** How a registry is to be spoken to. */
 export function sessionOptionsOf(args: Arguments): SessionOptions {
   const creds = args.text("creds");
@@ -40,7 +47,7 @@ export function sessionOptionsOf(args: Arguments): SessionOptions {
 
 /** How the progress is to be shown. */
 export function displayOf(args: Arguments): Display | undefined {
-  const kind = args.text("progress");
+  const kind = args.flag("q") ? "none" : args.text("progress");
   const display = DISPLAYS.find((one) => one === kind);
   if (kind === undefined || display !== undefined) return display;
   throw new UsageError(`read "-progress ${kind}": not ${DISPLAYS.join(", ")}`);

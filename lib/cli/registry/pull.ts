@@ -5,7 +5,13 @@ import { StoreOnDemand } from "../../image/store/on_demand.ts";
 import { showTransfer } from "../../image/transfer/display/mod.ts";
 import type { Command } from "../command.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "../images/options.ts";
-import { displayOf, PROGRESS_OPTION, REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
+import {
+  displayOf,
+  PROGRESS_OPTION,
+  QUIET_OPTION,
+  REGISTRY_OPTIONS,
+  sessionOptionsOf,
+} from "./options.ts";
 import { print } from "../output.ts";
 
 /** `gocontainer pull REF`. */
@@ -14,7 +20,7 @@ export const command: Command = {
   summary: "Gets an image from its registry into the store, verified, and prints its digest.\n" +
     "Without a host it is one of docker.io. What stops it leaves what it got: the next pull goes on\n" +
     "from there.",
-  options: [IMAGES_OPTION, PLATFORM_OPTION, ...REGISTRY_OPTIONS, PROGRESS_OPTION],
+  options: [IMAGES_OPTION, PLATFORM_OPTION, ...REGISTRY_OPTIONS, PROGRESS_OPTION, QUIET_OPTION],
   words: { least: 1, most: 1 },
   async run(args) {
     const reference = parseReference(args.rest[0]!);

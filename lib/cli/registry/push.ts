@@ -8,7 +8,13 @@ import { showTransfer } from "../../image/transfer/display/mod.ts";
 import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "../images/options.ts";
-import { displayOf, PROGRESS_OPTION, REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
+import {
+  displayOf,
+  PROGRESS_OPTION,
+  QUIET_OPTION,
+  REGISTRY_OPTIONS,
+  sessionOptionsOf,
+} from "./options.ts";
 import { print } from "../output.ts";
 
 /** `gocontainer push IMAGE [REF]`. */
@@ -20,7 +26,7 @@ export const command: Command = {
     "where all of it is in the store; otherwise the one for this machine goes, and a warning says\n" +
     "what does not: other platforms, and attestations, which are not pulled. A registry that does\n" +
     "not take OCI's manifests gets docker's, which have other digests, and the other way round.",
-  options: [IMAGES_OPTION, PLATFORM_OPTION, ...REGISTRY_OPTIONS, PROGRESS_OPTION],
+  options: [IMAGES_OPTION, PLATFORM_OPTION, ...REGISTRY_OPTIONS, PROGRESS_OPTION, QUIET_OPTION],
   words: { least: 1, most: 2 },
   async run(args) {
     const [image = "", name] = args.rest;

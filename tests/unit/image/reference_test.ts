@@ -37,6 +37,8 @@ const READ: readonly (readonly [text: string, full: string, familiar: string])[]
   [`nginx@${DIGEST}`, `docker.io/library/nginx@${DIGEST}`, `nginx@${DIGEST}`],
   [`nginx:1@${DIGEST}`, `docker.io/library/nginx:1@${DIGEST}`, `nginx:1@${DIGEST}`],
   [`h:1/x:t@${DIGEST}`, `h:1/x:t@${DIGEST}`, `h:1/x:t@${DIGEST}`],
+  ["docker://nginx", "docker.io/library/nginx:latest", "nginx:latest"],
+  [`docker://h:1/x:t@${DIGEST}`, `h:1/x:t@${DIGEST}`, `h:1/x:t@${DIGEST}`],
   ["a__b.c---d", "docker.io/library/a__b.c---d:latest", "a__b.c---d:latest"],
   ["x:_", "docker.io/library/x:_", "x:_"],
   ["x:" + "t".repeat(128), "docker.io/library/x:" + "t".repeat(128), "x:" + "t".repeat(128)],
