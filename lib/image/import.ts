@@ -8,6 +8,7 @@ import { ArchiveFault } from "./fault.ts";
 import { addImage, type MadeLayer } from "./make.ts";
 import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "./media_type.ts";
 import { withBeginning } from "./pieces.ts";
+import type { Platform } from "./platform.ts";
 import { BlobWriter } from "./store/blob_writer.ts";
 import type { ImageStore } from "./store/store.ts";
 import { TarReader } from "./tar/reader.ts";
@@ -26,17 +27,19 @@ const MEDIA_TYPES: Readonly<Record<Compression, string>> = {
  *
  * @param options.config how the image wants to be run
  * @param options.comment what its history says of the layer
+ * @param options.platform what it is for; this machine's unless told
  * @throws {ArchiveFault} when it is broken, or holds an image instead
  */
 export async function importRootfs(
   store: ImageStore,
   archive: Iterable<Uint8Array<ArrayBuffer>>,
-  options: { config: ProcessConfig; comment: string },
+  options: { config: ProcessConfig; comment: string; platform?: Platform },
 ): Promise<Descriptor> {
   const layer = await storeLayer(store, archive);
   const created = new Date().toISOString();
   return await addImage(store, [layer], {
     created,
+    ...options.platform,
     config: options.config,
     history: [{ created, created_by: "gocontainer import", comment: options.comment }],
   });

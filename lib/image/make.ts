@@ -29,10 +29,15 @@ export async function addLayer(
   return { descriptor, diffId: verifier.digest() };
 }
 
-/** What an image is made of besides its layers. */
-export type ConfigParts = Omit<ImageConfig, "rootfs" | "history" | "architecture" | "os"> & {
-  readonly history: readonly HistoryEntry[];
-};
+type Target = Pick<ImageConfig, "architecture" | "os">;
+
+/** What an image is made of besides its layers; it is for this machine's platform unless told. */
+export type ConfigParts =
+  & Omit<ImageConfig, "rootfs" | "history" | keyof Target>
+  & Partial<Target>
+  & {
+    readonly history: readonly HistoryEntry[];
+  };
 
 /**
  * Puts an image's config and manifest into the store; its layers are there.

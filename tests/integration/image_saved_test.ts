@@ -383,6 +383,20 @@ testWith(
   },
 );
 
+test("an archive is imported as docker's users type it, or it is told what to do instead", async () => {
+  const images = ["-i", workspace.path(`images-${++count}`)];
+  const folder = workspace.path(`tree-${count}`);
+  sh(`mkdir ${folder}; echo x > ${folder}/f; tar -C ${folder} -cf ${folder}.tar .`);
+  const words = ["-c", 'CMD ["/f"]', "--message", "mine", "--platform", "linux/arm/v6"];
+  await says(["import", ...images, ...words, `${folder}.tar`, "a:1"]);
+  const format = "{{.Os}}/{{.Architecture}}/{{.Variant}} {{index .Config.Cmd 0}}";
+  assertEquals(await says(["inspect", ...images, "-f", format, "a:1"]), "linux/arm/v6 /f");
+  assertEquals(await says(["history", ...images, "-format", "{{.Comment}}", "a:1"]), "mine");
+  const refused = async (path: string) => (await workspace.run(["import", ...images, path])).stderr;
+  assertMatch(await refused(folder), /it is a folder, not an archive\nMake one of it: tar /);
+  assertMatch(await refused("https://h/x.tar"), /not got from the network\nGet it by another/);
+});
+
 test("the archive of a root file system becomes an image", async () => {
   const images = workspace.path("imported");
   const changes = [

@@ -1,13 +1,18 @@
+import { S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
+import { statx } from "../../../ffi/file.ts";
+import { ContainerError } from "../../errors.ts";
+import { quote } from "../../quote.ts";
 import { applyChanges } from "../../image/change.ts";
 import { extractionError } from "../../image/extraction_error.ts";
 import { importRootfs } from "../../image/import.ts";
 import { piecesOf } from "../../image/pieces.ts";
+import { parsePlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import type { Command } from "../command.ts";
-import { openInput } from "./files.ts";
+import { type Input, openInput } from "./files.ts";
 import { CHANGE_OPTION, nameImage } from "./made.ts";
-import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
+import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
 /** `gocontainer import FILE [REF]`. */
 export const command: Command = {
@@ -17,19 +22,28 @@ export const command: Command = {
     "With - it reads standard input.",
   options: [
     IMAGES_OPTION,
-    CHANGE_OPTION,
-    { name: "m", value: "TEXT", help: "what the image's history says" },
+    { ...CHANGE_OPTION, alias: "c" },
+    { ...PLATFORM_OPTION, help: "what it is for (default this machine's)" },
+    { name: "m", alias: "message", value: "TEXT", help: "what the image's history says" },
   ],
   words: { least: 1, most: 2 },
   async run(args) {
     const [path, name] = args.rest;
     const reference = name === undefined ? undefined : parseReference(name);
     const config = applyChanges({}, args.texts("change"));
+    const text = args.text("platform");
+    const platform = text === undefined ? undefined : parsePlatform(text);
+    assertNoUrl(path!);
     using input = openInput(path);
+    assertNoFolder(input);
     using store = ImageStore.open(imagesFolderOf(args));
     const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;
     try {
-      const descriptor = await importRootfs(store, piecesOf(input.fd), { config, comment });
+      const descriptor = await importRootfs(store, piecesOf(input.fd), {
+        config,
+        comment,
+        ...platform && { platform },
+      });
       nameImage(store, reference, descriptor);
     } catch (error) {
       throw extractionError(error, "import a root file system", { archive: input.name });
@@ -37,3 +51,20 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** docker's import gets archives by itself. */
+function assertNoUrl(path: string): void {
+  if (!/^https?:\/\//.test(path)) return;
+  throw new ContainerError(`import ${quote(path)}: archives are not got from the network`, {
+    code: "InvalidArgument",
+    hint: "Get it by another program: curl -fL URL | gocontainer import -",
+  });
+}
+
+function assertNoFolder({ fd, name }: Input): void {
+  if ((statx(fd).mode & S_IFMT) !== S_IFDIR) return;
+  throw new ContainerError(`import ${name}: it is a folder, not an archive`, {
+    code: "InvalidArgument",
+    hint: "Make one of it: tar -C FOLDER -c . | gocontainer import -",
+  });
+}
