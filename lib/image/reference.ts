@@ -73,6 +73,16 @@ export function parseReference(text: string): Reference {
   };
 }
 
+/** As {@link parseReference}; undefined for what is none. */
+export function tryReference(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}
+
 /** A reference in full: `docker.io/library/nginx:1.27`. */
 export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${versionOf(reference)}`;

@@ -821,5 +821,17 @@ Deno.test({ name: "images: what is typed for docker's commands", ignore }, async
   assertEquals(tags, "registry.test/box:1\n");
   const other = await run(into, "inspect", "-platform", "s390x", "registry.test/box:1");
   assertMatch(other.stderr, /the one for linux\/s390x is not in the store/);
+  const list = (...words: string[]) => says(into, "images -a", ...words);
+  for (const name of ["registry.test/box", "registry.test/box:1"]) {
+    assertMatch(await list("-q", name), /^sha256:[0-9a-f]{64}\n$/);
+    assertMatch(await list("--digests", name), /^IMAGE +DIGEST .*\nregistry.test\/box:1 +sha256:/);
+    assertMatch(await list("--no-trunc", name), / sha256:[0-9a-f]{64} /);
+  }
+  for (const name of ["registry.test/box:2", "box", "registry.test/bo"]) {
+    assertEquals(await list("-q", name), "");
+  }
+  Deno.mkdirSync(workspace.path(`${into}/Box`));
+  assertMatch(await list("Box"), /\nBox .*folder\n$/);
+  assertEquals((await run(into, "images", "Bo")).code, 125);
   assertMatch(await says(into, "prune", "-a", "-f"), /registry\.test\/box:1/);
 });

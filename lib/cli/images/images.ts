@@ -1,5 +1,6 @@
 import { listImages } from "../../image/list.ts";
 import { formatPlatform } from "../../image/platform.ts";
+import { parseReference, tryReference } from "../../image/reference.ts";
 import { type ListedImage, listStoredImages } from "../../image/store/listing.ts";
 import { platformOf } from "../../image/store/image.ts";
 import { ImageStore } from "../../image/store/store.ts";
@@ -35,26 +36,35 @@ interface Row {
 
 /** `gocontainer images`. */
 export const command: Command = {
-  synopsis: ["images [OPTIONS]", "images check [OPTIONS]"],
+  synopsis: ["images [OPTIONS] [NAME]", "images check [OPTIONS]"],
   summary:
     "Lists the images that can be run: of the store, of the folder and the one in the binary.\n" +
-    "The size is that of what was pulled; gocontainer df tells what it takes on the disk.",
+    "With NAME only those of it, of all tags where it has none. The size is that of what was pulled;\n" +
+    "gocontainer df tells what it takes on the disk.",
   options: [
     IMAGES_OPTION,
-    { name: "q", help: "print ids only" },
-    { name: "all", alias: "a", instead: "All that are there are listed" },
+    { name: "q", alias: "quiet", help: "print ids only" },
+    { name: "no-trunc", help: "print ids in full" },
+    { name: "digests", help: "print digests, too" },
+    // What docker hides without it there is none of here.
+    { name: "all", alias: "a" },
     FORMAT_OPTION,
   ],
-  words: { least: 0, most: 0 },
+  words: { least: 0, most: 1 },
   async run(args) {
-    const rows = await rowsOf(imagesFolderOf(args));
+    const rows = await rowsOf(imagesFolderOf(args), args.rest[0]);
+    const id = args.flag("no-trunc") ? (id: string) => id : shortId;
+    const digests = args.flag("digests")
+      ? [{ header: "DIGEST", cell: ({ Digest }: Row) => Digest ?? "-" }]
+      : [];
     if (args.flag("q")) {
       for (const id of new Set(rows.flatMap(({ Id }) => Id === null ? [] : [Id]))) print(id);
       return 0;
     }
     printRows(args.text("format"), rows, [
       { header: "IMAGE", cell: ({ Name }) => Name ?? NONE },
-      { header: "ID", cell: ({ Id }) => Id === null ? "-" : shortId(Id) },
+      ...digests,
+      { header: "ID", cell: ({ Id }) => Id === null ? "-" : id(Id) },
       { header: "PLATFORM", cell: ({ Platform }) => Platform ?? "-" },
       { header: "CREATED", cell: ({ Created }) => Created === null ? "-" : age(Created) },
       { header: "SIZE", cell: ({ Size }) => Size === null ? "-" : formatSize(Size) },
@@ -92,8 +102,13 @@ function versionless(name: string | null): [repository: string, tag?: string] {
   return [repository, tag];
 }
 
-async function rowsOf(imagesFolder: string): Promise<Row[]> {
-  const plain = listImages(imagesFolder).map((entry): Row => ({
+/** @param name only images of that name, where it is given */
+async function rowsOf(imagesFolder: string, name: string | undefined): Promise<Row[]> {
+  const listed = listImages(imagesFolder).filter((entry) =>
+    name === undefined || entry.name === name
+  );
+  const isMeant = name === undefined ? () => true : meaning(name, listed.length > 0);
+  const plain = listed.map((entry): Row => ({
     ...NOTHING,
     Name: entry.name,
     Size: entry.size ?? null,
@@ -101,7 +116,23 @@ async function rowsOf(imagesFolder: string): Promise<Row[]> {
   }));
   using store = ImageStore.find(imagesFolder);
   const stored = store === undefined ? [] : await listStoredImages(store);
-  return [...plain, ...stored.map(rowOf)].sort((a, b) => compare(a.Name, b.Name));
+  return [...plain, ...stored.filter(isMeant).map(rowOf)].sort((a, b) => compare(a.Name, b.Name));
+}
+
+/**
+ * Whether an image of the store is of a name: of any tag where that has neither tag nor digest.
+ *
+ * @param isOther whether something else bears it, so that it need not be one that the store can have
+ * @throws {ContainerError} InvalidArgument
+ */
+function meaning(text: string, isOther: boolean): (image: ListedImage) => boolean {
+  if (isOther && tryReference(text) === undefined) return () => false;
+  const { registry, repository, digest } = parseReference(text);
+  const [, givenTag] = versionless(text);
+  return ({ entry: { reference, descriptor } }) =>
+    reference?.registry === registry && reference.repository === repository &&
+    (givenTag === undefined || reference.tag === givenTag) &&
+    (digest === undefined || descriptor.digest === digest);
 }
 
 function rowOf({ name, entry, image, artifactType, fault, size, lastUsed }: ListedImage): Row {

@@ -2,7 +2,7 @@ import { ContainerError } from "../../errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf, isDigest } from "../digest.ts";
 import { distance, formatPlatform, hostPlatform, nearestTo, type Platform } from "../platform.ts";
-import { formatReference, parseReference, type Reference } from "../reference.ts";
+import { formatReference, parseReference, type Reference, tryReference } from "../reference.ts";
 import { isThere } from "./blobs.ts";
 import {
   imageInWords,
@@ -194,15 +194,6 @@ async function byId(
 function idOf(store: ImageStore, manifest: Descriptor): Digest | undefined {
   try {
     return readImage(store, manifest, "an image").id;
-  } catch (error) {
-    if (error instanceof ContainerError) return undefined;
-    throw error;
-  }
-}
-
-function tryReference(name: string): Reference | undefined {
-  try {
-    return parseReference(name);
   } catch (error) {
     if (error instanceof ContainerError) return undefined;
     throw error;
