@@ -104,6 +104,19 @@ test("a file that takes the place of a copy is none", async (_, images) => {
   assertEquals(Deno.readTextFileSync(`${folder}/k`), "g");
 });
 
+test("links between more folders than are kept open", async (_, images) => {
+  const count = 300;
+  const all = Array.from({ length: count }, (_, i) => i);
+  const far = (i: number) => (i * 7 + 150) % count;
+  await putImage(images, "i", [[
+    ROOT,
+    ...all.map((i) => ({ name: `${i}/f`, content: `${i}`, mtime: 1 })),
+    ...all.map((i) => hard(`${i}/h`, `${far(i)}/f`)),
+  ]]);
+  const [folder] = await extract(images, "i");
+  for (const i of all) assertEquals(Deno.readTextFileSync(`${folder}/${i}/h`), `${far(i)}`);
+});
+
 test("holes stay holes", async (trial, images) => {
   const tree = trial.folder("tree");
   sh("truncate -s 20M f; printf data | dd of=f bs=1M seek=7 conv=notrunc status=none", tree);

@@ -266,7 +266,8 @@ export class TreeWriter implements TarSink, Disposable {
   #followed(path: ByteString): ByteString {
     if (path === "" || this.#open.has(path)) return path;
     try {
-      this.#keep(path, this.#openBeneath(path, O_PATH | O_DIRECTORY));
+      // Not kept: that may close others, one of which the caller may be at.
+      close(this.#openBeneath(path, O_PATH | O_DIRECTORY));
       return path;
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
