@@ -51,9 +51,9 @@ type Parser = Generator<Want, void, Uint8Array<ArrayBuffer>>;
  * (pax(1p)), those of GNU tar for long names, and sparse files in GNU tar's four formats. At most
  * {@link EXTENSION_LIMIT} bytes are kept at a time, whatever the archive says.
  *
- * Not a library's work, for those that there are (tar-stream 3.2, tar 7.5) take the values of pax headers for
- * UTF-8: attributes such as security.capability and names of other bytes come out as others. And they know no
- * sparse files.
+ * Not a library's work, for those that there are (tar-stream 3.2, tar 7.5, modern-tar 0.8) take the values of pax
+ * headers for UTF-8: attributes such as security.capability and names of other bytes come out as others. The one that
+ * keeps all bytes (it-tar 6.0) keeps a header of gigabytes as well. And none knows sparse files.
  */
 export class TarReader {
   readonly #parser: Parser;
