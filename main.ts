@@ -1,12 +1,7 @@
 import { _exit } from "./ffi/process.ts";
-import {
-  type Arguments,
-  describeOptions,
-  parseArguments,
-  UnknownOption,
-} from "./lib/cli/arguments.ts";
-import { type Command, COMMON_OPTIONS, usageOf } from "./lib/cli/command.ts";
-import { DOCKER_COMMANDS } from "./lib/cli/docker.ts";
+import { type Arguments, parseArguments, UnknownOption } from "./lib/cli/arguments.ts";
+import { type Command, COMMON_OPTIONS } from "./lib/cli/command.ts";
+import { isDockerWord } from "./lib/cli/docker_words.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { NobodyReads, print } from "./lib/cli/output.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
@@ -20,36 +15,6 @@ import {
 } from "./lib/errors.ts";
 import { sendWarnings, tell, warn } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
-
-/** Put together only for those who are told. */
-const usageOfRun = () =>
-  `Usage: gocontainer [OPTIONS] IMAGE COMMAND [ARG...]
-       gocontainer run [OPTIONS] IMAGE [COMMAND [ARG...]]
-       gocontainer COMMAND [OPTIONS] [ARG...]
-       gocontainer create|start|state|kill|delete|exec|list|ps|pause|resume|update|events|spec|features …
-
-Runs a command in a new container made from an image. Needs root.
-
-Commands (gocontainer COMMAND -h tells more; an image of such a name is run with: run -- NAME):
-  pull, push, search    get an image from a registry, send one there, look for one
-  login, logout         keep, forget user name and password for a registry
-  images                list images; images check: look for damage in the store
-  inspect, history      tell what is known of an image, how it was made
-  tag, rmi              give an image a name, take it away
-  load, save            read images from archives and OCI layouts, write them there
-  import, export        make an image of a root file system, an archive of a container's
-  commit                make an image of a container
-  prune, df             remove what nobody needs, tell what is on the disk
-  list, ps              list the containers that run, the processes of one
-  exec, kill            run one more program in a container, send it a signal
-  pause, resume         have a container stand still, go on
-  gc                    take back what killed processes have left of containers
-
-Options, as -name value, -name=value, --name value or --name=value:
-${describeOptions(RUN_OPTIONS)}
-
-Exit code: the command's own, 128+n when signal n ended it; 125 when the container could not be made,
-126 when the command cannot be run, 127 when there is no such command, 1 for bad arguments.`;
 
 /** Commands besides `run`, of one or two words; each is loaded only when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -88,11 +53,11 @@ async function manage(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (args.flag("h") || args.flag("help")) {
-    print(usageOfRun());
+    print(await usage());
     return 0;
   }
   const isRun = words[0] === "run";
-  if (!isRun && Object.hasOwn(DOCKER_COMMANDS, words[0] ?? "")) {
+  if (isDockerWord(words[0])) {
     const { refuseDockerCommand } = await import("./lib/cli/meant.ts");
     await refuseDockerCommand(words[0]);
   }
@@ -140,11 +105,11 @@ async function runCommand(
   command: Command,
   words: readonly string[],
 ): Promise<number> {
-  usage = () => usageOf(command);
+  usage = async () => (await import("./lib/cli/usage.ts")).usageOf(command);
   const args = parseArguments([...command.options, ...COMMON_OPTIONS], words, "anywhere");
   isDebug = args.flag("debug") ?? false;
   if (args.flag("h") || args.flag("help")) {
-    print(usage());
+    print(await usage());
     return 0;
   }
   const { least = 0, most = Infinity } = command.words ?? {};
@@ -208,14 +173,14 @@ async function report(error: unknown, debug: boolean): Promise<number> {
     return codes[0]!;
   }
   // The error comes last, to be in view, for all options take more lines than a terminal has.
-  if (error instanceof UsageError && error.allOptions) tell(`${usage()}\n`);
+  if (error instanceof UsageError && error.allOptions) tell(`${await usage()}\n`);
   tell(`gocontainer: ${messageOf(error)}`);
   const { hintOfRights } = await import("./lib/cli/rights.ts");
   const hint = hintOfRights(error) ?? hintOf(error);
   if (hint !== undefined) tell(hint);
   if (debug && error instanceof Error) tell(describeCauses(error));
   if (error instanceof UsageError) {
-    if (!error.allOptions) tell(`\n${synopsisOf(usage())}`);
+    if (!error.allOptions) tell(`\n${synopsisOf(await usage())}`);
     return 1;
   }
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
@@ -247,7 +212,7 @@ function describeCauses(error: Error): string {
 }
 
 /** What is told with arguments that make no sense. */
-let usage = usageOfRun;
+let usage = async () => (await import("./lib/cli/usage.ts")).usageOfRun();
 
 /** Whether errors show where they come from; the same word among the command's own arguments does not count. */
 let isDebug = false;

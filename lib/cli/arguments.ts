@@ -135,14 +135,3 @@ function nearHint(dashed: string, known: ReadonlyMap<string, OptionSpec>): strin
   const near = nearest(dashed.replace(/^--?/, ""), names);
   return near === undefined ? undefined : `Did you mean -${near}?`;
 }
-
-/** The options of a command as lines of its usage. */
-export function describeOptions(options: readonly OptionSpec[]): string {
-  const shown = options.filter(({ help }) => help !== undefined);
-  const left = shown.map(({ name, alias, value, many }) => {
-    const names = [name, ...[alias ?? []].flat()].map((name) => `-${name}`).join(", ");
-    return `  ${names}${value ? ` ${value}` : ""}${many ? "..." : ""}`;
-  });
-  const width = Math.max(...left.map(({ length }) => length)) + 2;
-  return shown.map(({ help }, i) => left[i].padEnd(width) + help).join("\n");
-}

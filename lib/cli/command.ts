@@ -1,4 +1,4 @@
-import { type Arguments, describeOptions, type OptionSpec } from "./arguments.ts";
+import type { Arguments, OptionSpec } from "./arguments.ts";
 
 /** A command of the manager. Its module is loaded when it is called. */
 export interface Command {
@@ -24,17 +24,3 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "debug", help: "show stack traces of errors" },
   ...HELP_OPTIONS,
 ];
-
-/**
- * What `-h` prints.
- *
- * @param common the options besides the command's own.
- */
-export function usageOf(
-  { synopsis, summary, options }: Pick<Command, "synopsis" | "summary" | "options">,
-  common = COMMON_OPTIONS,
-): string {
-  const [first = "", ...more] = synopsis.map((line) => `gocontainer ${line}`);
-  const usage = [`Usage: ${first}`, ...more.map((line) => `       ${line}`)].join("\n");
-  return `${usage}\n\n${summary}\n\nOptions:\n${describeOptions([...options, ...common])}`;
-}

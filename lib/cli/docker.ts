@@ -1,11 +1,13 @@
 /** Commands that hands type which know docker, and that there are not here: told with what does the same. */
 
+import type { DockerWord } from "./docker_words.ts";
+
 /** What is told instead of ports. */
 export const NOTHING_PUBLISHED =
   "No ports are published: the host reaches a container at its own address (-container-addr)";
 
 /** Commands. An image of such a name that is here is run all the same. */
-export const DOCKER_COMMANDS: Readonly<Record<string, string>> = {
+export const DOCKER_COMMANDS: Readonly<Record<DockerWord, string>> = {
   attach: "A container's input and output are those of the gocontainer that runs it; " +
     "gocontainer exec NAME COMMAND runs one more program in it",
   build: "Images are built by other programs: gocontainer load and import take what they made, " +

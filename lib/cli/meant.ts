@@ -3,9 +3,10 @@ import { isImageHere } from "../image/here.ts";
 import { nearest } from "../nearest.ts";
 import type { Arguments } from "./arguments.ts";
 import { DOCKER_COMMANDS } from "./docker.ts";
+import type { DockerWord } from "./docker_words.ts";
 
-/** @throws {UsageError} for one of {@link DOCKER_COMMANDS}, unless an image is called so. */
-export async function refuseDockerCommand(word: string): Promise<void> {
+/** @throws {UsageError} that tells what to do instead, unless an image is called so. */
+export async function refuseDockerCommand(word: DockerWord): Promise<void> {
   // Nobody but root could run it.
   if (Deno.uid() === 0 && await isImageHere("images", word)) return;
   throw new UsageError(

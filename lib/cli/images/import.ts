@@ -1,5 +1,3 @@
-import { S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
-import { statx } from "../../../ffi/file.ts";
 import { ContainerError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import { applyChanges } from "../../image/change.ts";
@@ -10,7 +8,7 @@ import { parsePlatform } from "../../image/platform.ts";
 import { parseReference } from "../../image/reference.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import type { Command } from "../command.ts";
-import { type Input, openInput } from "./files.ts";
+import { openInput } from "./files.ts";
 import { CHANGE_OPTION, nameImage } from "./made.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
@@ -35,7 +33,6 @@ export const command: Command = {
     const platform = text === undefined ? undefined : parsePlatform(text);
     assertNoUrl(path!);
     using input = openInput(path);
-    assertNoFolder(input);
     using store = ImageStore.open(imagesFolderOf(args));
     const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;
     try {
@@ -58,13 +55,5 @@ function assertNoUrl(path: string): void {
   throw new ContainerError(`import ${quote(path)}: archives are not got from the network`, {
     code: "InvalidArgument",
     hint: "Get it by another program: curl -fL URL | gocontainer import -",
-  });
-}
-
-function assertNoFolder({ fd, name }: Input): void {
-  if ((statx(fd).mode & S_IFMT) !== S_IFDIR) return;
-  throw new ContainerError(`import ${name}: it is a folder, not an archive`, {
-    code: "InvalidArgument",
-    hint: "Make one of it: tar -C FOLDER -c . | gocontainer import -",
   });
 }

@@ -1,8 +1,9 @@
 import { expectChildren } from "../../children.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import { type Arguments, describeOptions, type OptionSpec, parseArguments } from "../arguments.ts";
-import { HELP_OPTIONS, usageOf } from "../command.ts";
+import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
+import { HELP_OPTIONS } from "../command.ts";
+import { describeOptions, usageOf } from "../usage.ts";
 import {
   CREATE_OPTIONS,
   createCommand,

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { describeOptions, parseArguments } from "../../../lib/cli/arguments.ts";
+import { parseArguments } from "../../../lib/cli/arguments.ts";
+import { describeOptions } from "../../../lib/cli/usage.ts";
 import { UsageError } from "../../../lib/errors.ts";
 
 const OPTIONS = [
