@@ -217,7 +217,8 @@ Deno.test("one in front has the terminal; Ctrl-Z stops it, until it is in front 
     await terminal.shows(new RegExp(`\\nshell-${i}\\r`));
   }
   await terminal.type("fg\r");
-  await terminal.shows(/# fg\r\n[^\n]*gocontainer /);
+  // What is typed before there is a prompt stands before it.
+  await terminal.shows(/fg\r\n[^\n]*gocontainer /);
   await terminal.type("two\r");
   await until("the second line has arrived", () => reads(output) === "one\ntwo\n");
   await terminal.type("\x04");
