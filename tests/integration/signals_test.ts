@@ -73,10 +73,13 @@ const MORE = [
 
 for (const name of ["INT", "QUIT"] as const) {
   Deno.test(`SIG${name} reaches what a shell waits for as well, which alone has it go on`, async () => {
-    const running = await start(`trap 'echo got it; exit 6' ${name}; echo ready; sleep 1000`);
+    const running = await start(
+      `trap 'echo got it; exit 6' ${name}; echo ready; sh -c 'echo waited for; exec sleep 1000'`,
+    );
+    await running.says(/waited for/);
     running.kill(`SIG${name}`);
     const { code, stdout } = await running.end();
-    assertEquals([code, stdout], [6, "ready\ngot it\n"]);
+    assertEquals([code, stdout], [6, "ready\nwaited for\ngot it\n"]);
   });
 }
 

@@ -232,7 +232,7 @@ Deno.test("Ctrl-C without a terminal of its own reaches what the program waits f
   const { id } = await container.record();
   using terminal = new Terminal();
   const shell = startShell(terminal);
-  const script = "trap 'echo got-it; exit 9' INT; echo begun; sleep 1003; echo over";
+  const script = "trap 'echo got-it; exit 9' INT; sh -c 'echo begun; exec sleep 1003'; echo over";
   for (const command of [shell.gocontainer, `${BINARY} exec ${id}`]) {
     await terminal.type(
       `${command} sh -c "${script}"; echo ended-$?\r`,
