@@ -3,7 +3,7 @@ import { ContainerError } from "../errors.ts";
 import { printable, quote } from "../quote.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isImageIndex, MANIFEST_LIMIT, parseManifest } from "./manifest.ts";
-import type { FormedDocument } from "./other_form.ts";
+import type { FormedDocument } from "./manifest_form.ts";
 import { isIndex, isManifest, isNondistributable } from "./media_type.ts";
 import { formatPlatform, hostPlatform, nearestTo, type Platform } from "./platform.ts";
 import { familiarReference, type Reference } from "./reference.ts";

@@ -68,7 +68,7 @@ export function hookRefused({ path }: HookCall, { code }: SysError): InitError {
  * its container, or without a right to it, as root in a user namespace may have none, this process stays where it is:
  * it does not matter to most hooks.
  */
-export function enterFolder(path: string): Disposable {
+function enterFolder(path: string): Disposable {
   using undo = new DisposableStack();
   const before = undo.use(new Fd(openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
   try {

@@ -8,7 +8,7 @@ import { cgroupFoldersByMount } from "./cgroup_mounts.ts";
 import { delegateCgroup } from "./delegation.ts";
 import { containerNodes, mayMakeNodes } from "./devices.ts";
 import { earlyEnd } from "./failure.ts";
-import { firstProcessCall } from "./first_process_call.ts";
+import { firstProcessCall } from "./explain_spawn.ts";
 import { hookState, runRuntimeHooks } from "./hooks.ts";
 import { mapIds } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";

@@ -2,7 +2,7 @@ import { ContainerError } from "../../errors.ts";
 import { FormRefused, putManifest, type Task } from "../../registry/manifests.ts";
 import type { RegistrySession } from "../../registry/session.ts";
 import type { Descriptor } from "../descriptor.ts";
-import { type FormedDocument, formOf, inForm } from "../other_form.ts";
+import { type FormedDocument, formOf, inForm } from "../manifest_form.ts";
 import type { Reference } from "../reference.ts";
 
 /** Where manifests and indexes are sent to. */

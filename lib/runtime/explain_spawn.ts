@@ -3,7 +3,7 @@ import { canBeLaunched } from "./launched_process.ts";
 import { namespaceFlags } from "./namespaces.ts";
 import type { SpawnOptions } from "./spawn.ts";
 
-/** The calls behind the first process, in words. */
+/** The calls by which the first process is made, in words for -explain and -trace. */
 export function firstProcessCall(spawning: SpawnOptions): string {
   const { namespaces: { clone }, cgroup } = spawning;
   const born = cgroup === undefined ? [] : ["CLONE_INTO_CGROUP"];
