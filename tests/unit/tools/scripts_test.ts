@@ -1,5 +1,5 @@
 import { Script } from "node:vm";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   asScripts,
   closure,
@@ -58,6 +58,13 @@ Deno.test("a module may lie in another script than the one that asks for it late
 
 Deno.test("imports that follow each other on one line are all seen", () => {
   assertEquals(staticImports(MODULES[0].text), ["one.js", "two.js"]);
+});
+
+Deno.test("characters beyond ASCII are written as escapes, and are the same", async () => {
+  const text = "globalThis.said=[/^[μ]s$/u.test('μs'),'ü😀'.length,`ü😀`];";
+  assertEquals(await run({ hot: [{ name: ENTRY, text }] }), [true, 3, "ü😀"]);
+  // deno-lint-ignore no-control-regex
+  assertMatch(asScripts({ hot: [{ name: ENTRY, text }] }).hot, /^[\x00-\x7f]*$/);
 });
 
 Deno.test("what a script cannot have is refused", () => {
