@@ -1,5 +1,6 @@
 import { syscall } from "./libc.ts";
-import { alloc, struct } from "./struct.ts";
+import { SCRATCH } from "./scratch.ts";
+import { struct } from "./struct.ts";
 
 /** struct linux_dirent64 without its name, getdents(2). */
 const linux_dirent64 = struct("linux_dirent64", 19, {
@@ -22,15 +23,14 @@ export const DT_DIR = 4;
 
 /** getdents64(2): some entries of an open directory, `.` and `..` left out; none at its end. */
 export function getdents64(fd: number): DirectoryEntry[] {
-  const buffer = alloc(32768);
   for (;;) {
-    const length = syscall("getdents64", `${fd}`, fd, buffer, buffer.length);
+    const length = syscall("getdents64", `${fd}`, fd, SCRATCH, SCRATCH.length);
     const entries: DirectoryEntry[] = [];
-    for (let at = 0; at < length; at += linux_dirent64.get(buffer, "d_reclen", at)) {
+    for (let at = 0; at < length; at += linux_dirent64.get(SCRATCH, "d_reclen", at)) {
       const start = at + linux_dirent64.size;
-      const name = buffer.subarray(start, buffer.indexOf(0, start) + 1);
+      const name = SCRATCH.slice(start, SCRATCH.indexOf(0, start) + 1);
       if (isDots(name)) continue;
-      entries.push({ name, type: linux_dirent64.get(buffer, "d_type", at) });
+      entries.push({ name, type: linux_dirent64.get(SCRATCH, "d_type", at) });
     }
     // A read that holds nothing but the dots is not the end.
     if (entries.length > 0 || length === 0) return entries;

@@ -17,13 +17,38 @@ export function removeTree(dirfd: number, name: Name): void {
 }
 
 /**
- * Removes all that is in the folder `name` of the open folder `dirfd`. One descriptor is open at a
- * time, so that the depth of the tree is not bounded by their number: on the way back up the `..`
- * of the folder that was just emptied is opened.
+ * Removes all that is in the folder `name` of the open folder `dirfd`.
  *
  * @throws {ContainerError} when somebody moves a folder of the tree at the same time
  */
 export function removeContents(dirfd: number, name: Name): void {
+  removeBelow(dirfd, name, KEPT_OPEN);
+}
+
+/** So many folders one below the other are open at a time at most: few trees are deeper, and few processes may have less. */
+const KEPT_OPEN = 6;
+
+function removeBelow(dirfd: number, name: Name, levels: number): void {
+  if (levels === 0) return removeDeep(dirfd, name);
+  const folder = openFolder(dirfd, name);
+  try {
+    for (let entries = getdents64(folder); entries.length > 0; entries = getdents64(folder)) {
+      for (const { name, type } of entries) {
+        if (type !== DT_DIR && tryUnlink(folder, name)) continue;
+        removeBelow(folder, name, levels - 1);
+        unlinkat(folder, name, AT_REMOVEDIR);
+      }
+    }
+  } finally {
+    close(folder);
+  }
+}
+
+/**
+ * The same with one descriptor open at a time, so that the depth of the tree is not bounded by their number: on the
+ * way back up the `..` of the folder that was just emptied is opened.
+ */
+function removeDeep(dirfd: number, name: Name): void {
   let folder = openFolder(dirfd, name);
   const above: { name: Name; identity: string }[] = [];
   try {

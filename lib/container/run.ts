@@ -158,8 +158,7 @@ function runFrom(
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
-  container.start();
-  wire?.lookAround();
+  container.start(() => wire?.lookAround());
   const status = follow(container, signals, { relay, job: cgroup });
   return { exitCode: exitCode(status), outOfMemory: outOfMemory(status, cgroup, options) };
 }

@@ -60,8 +60,12 @@ export interface CreatedContainer extends Disposable {
   readonly pidfd: number;
   /** The pty's master, with a terminal. */
   readonly master?: number;
-  /** Lets the program start; returns when `execve` has happened. */
-  start(): void;
+  /**
+   * Lets the program start; returns when `execve` has happened.
+   *
+   * @param meanwhile what this process does until it hears of that.
+   */
+  start(meanwhile?: () => void): void;
   /** Lets the container live on without this process. */
   detach(): void;
 }
@@ -197,12 +201,12 @@ export function create(options: CreateOptions): CreatedContainer {
     pid: init.pid,
     pidfd: init.pidfd.number,
     master: init.master?.number,
-    start: () => {
+    start: (meanwhile) => {
       if (options.readyLater) awaitReady();
       record.started = true;
       state.save();
       try {
-        orDied(() => init.start());
+        orDied(() => init.start(meanwhile));
       } catch (error) {
         record.started = false;
         state.save();

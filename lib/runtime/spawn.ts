@@ -151,8 +151,9 @@ export class Spawned implements Disposable {
    * @throws {ContainerError} with the step that failed, be it since the process was ready;
    * {@link DiedEarly} when it ended since then without a word.
    */
-  start(): void {
+  start(meanwhile = () => {}): void {
     const isThere = this.#tryGo();
+    meanwhile();
     awaitExec(this.#channel.number, this.pid, {
       ...this.#options,
       executing: this.#executing,

@@ -65,7 +65,7 @@ function asScript(modules: readonly BundledModule[], homes: Homes): string {
 /** V8 keeps a text in two bytes for each character where a single one of them takes two: a page fault for 4 KiB more. */
 function inAscii(text: string): string {
   return text.replace(
-    /[^\x00-\x7f]/g,
+    /[\u0080-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
