@@ -16,6 +16,8 @@ import type { RunOptions } from "./options.ts";
 /** What of a container was worked out before its config is written. */
 export interface ConfigParts {
   readonly id: string;
+  /** The name that the user gave, or the id. */
+  readonly name: string;
   readonly hostname: string;
   /** The container's folder, absolute. */
   readonly folder: string;
@@ -37,6 +39,14 @@ export interface ConfigParts {
   readonly seccomp?: Seccomp;
   /** Of users and groups alike, where it has a user namespace. */
   readonly mappings?: readonly IDMapping[];
+}
+
+/** The annotation that says what a container was called: its state, which does so too, goes when it ends. */
+const NAME = "gocontainer.name";
+
+/** What the container of a config was called; undefined where that is not noted. */
+export function nameIn({ annotations }: Spec): string | undefined {
+  return annotations?.[NAME];
 }
 
 /**
@@ -79,7 +89,8 @@ export function makeConfig(options: RunOptions, parts: ConfigParts): Spec {
         ? { devices: hostDevices() }
         : { maskedPaths: [...MASKED_PATHS], readonlyPaths: [...READONLY_PATHS] }),
     },
-    ...hasAny(parts.defaults.annotations) ? { annotations: parts.defaults.annotations } : {},
+    // No label may say that it is another container.
+    annotations: { ...parts.defaults.annotations, [NAME]: parts.name },
   };
 }
 
@@ -135,8 +146,4 @@ function environment(options: RunOptions, parts: ConfigParts): string[] {
     variables.set(entry.slice(0, at), entry.slice(at + 1));
   }
   return [...variables].map(([key, value]) => `${key}=${value}`);
-}
-
-function hasAny(members: Readonly<Record<string, string>>): boolean {
-  return Object.keys(members).length > 0;
 }

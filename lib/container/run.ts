@@ -122,6 +122,7 @@ function runFrom(
   const hostname = options.hostname ?? defaultHostname(record);
   const spec = makeConfig(options, {
     id: record.id,
+    name: record.name,
     hostname,
     folder: folder.path,
     lowerdirs: image.lowerdirs,

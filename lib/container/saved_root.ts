@@ -8,6 +8,7 @@ import { unescapedLayers } from "../runtime/overlay_options.ts";
 import { type ContainerState, StateRoot } from "../runtime/state.ts";
 import { rootOverlay } from "../runtime/trees.ts";
 import { baseImageOf } from "./base_image.ts";
+import { nameIn } from "./config.ts";
 import { findContainer } from "./find.ts";
 
 /** The root of a container that was made from an image: running, or ended and not removed. */
@@ -25,25 +26,19 @@ export interface ContainerRoot {
 }
 
 /**
- * Finds a container by id or, while it runs, name, or by the beginning of an id that no other one shares.
+ * Finds a container by id or name, or by the beginning of an id that no other one shares. Of several of a name it is
+ * the one that runs.
  *
  * @param containersFolder as the user gave it
- * @throws {ContainerError} NotFound; Unsupported for one that was made from a bundle
+ * @throws {ContainerError} NotFound; InvalidArgument where several are meant; Unsupported for one that was made from a
+ *   bundle
  */
 export function findRoot(containersFolder: string, wanted: string): ContainerRoot {
-  const folder = findSafeFolder(containersFolder);
-  const ended = folder === undefined ? [] : foldersIn(folder, wanted);
   const states = StateRoot.open().containers();
-  const live = states.filter(({ record }) => record.id === wanted || record.name === wanted);
-  if (live.length === 0 && ended.length === 1) {
-    return rootIn(`${folder}/${ended[0]}`, ended[0]!, states);
-  }
-  if (ended.length > 1) {
-    throw new ContainerError(`find container "${wanted}": ${ended.length} ids begin so`, {
-      code: "InvalidArgument",
-      hint: "Give more of the id, or the name",
-    });
-  }
+  const isLive = states.some(({ record }) => record.id === wanted || record.name === wanted);
+  const folder = isLive ? undefined : findSafeFolder(containersFolder);
+  const id = folder === undefined ? undefined : findFolder(folder, wanted);
+  if (id !== undefined) return rootIn(`${folder}/${id}`, id, states);
   const { record } = findRunning(states, wanted, containersFolder);
   return rootIn(record.bundle, record.id, states);
 }
@@ -58,20 +53,54 @@ function findRunning(
     return findContainer(states, wanted);
   } catch (error) {
     if (!(error instanceof ContainerError) || error.code !== "NotFound") throw error;
-    const ended = `One that has ended is found by its id: ls ${quote(containersFolder)}`;
-    throw new ContainerError(error.message, {
-      code: error.code,
-      hint: `${error.hint}. ${ended}`,
-      cause: error,
-    });
+    const ended = `The ids of those that have ended: ls ${quote(containersFolder)}`;
+    throw new ContainerError(
+      `find container "${wanted}": no container, running or ended, is called so`,
+      {
+        code: error.code,
+        hint: `${error.hint}. ${ended}`,
+        cause: error,
+      },
+    );
   }
 }
 
-function foldersIn(folder: string, wanted: string): string[] {
-  const names = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory)
+/** The folder of a container, which is called as its id; undefined where there is none that is meant. */
+function findFolder(folder: string, wanted: string): string | undefined {
+  const ids = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory)
     .map(({ name }) => name);
-  if (names.includes(wanted)) return [wanted];
-  return wanted === "" ? [] : names.filter((name) => name.startsWith(wanted));
+  if (wanted === "" || ids.includes(wanted)) return wanted || undefined;
+  const named = ids.filter((id) => nameOf(`${folder}/${id}`) === wanted);
+  if (named.length > 1) {
+    throw new ContainerError(`find container "${wanted}": ${named.length} had this name`, {
+      code: "InvalidArgument",
+      hint: `Give the id, the latest first: ${latestFirst(folder, named).join(", ")}`,
+    });
+  }
+  const meant = named.length === 1 ? named : ids.filter((id) => id.startsWith(wanted));
+  if (meant.length > 1) {
+    throw new ContainerError(`find container "${wanted}": ${meant.length} ids begin so`, {
+      code: "InvalidArgument",
+      hint: "Give more of the id, or the name",
+    });
+  }
+  return meant[0];
+}
+
+/** Undefined also where there is no config that can be read, and so nothing to be found. */
+function nameOf(folder: string): string | undefined {
+  try {
+    return nameIn(readConfig(`${folder}/config.json`, folder));
+  } catch (error) {
+    if (error instanceof ContainerError) return undefined;
+    throw error;
+  }
+}
+
+/** By when their configs were written. */
+function latestFirst(folder: string, ids: readonly string[]): string[] {
+  const time = (id: string) => Deno.statSync(`${folder}/${id}/config.json`).mtime?.getTime() ?? 0;
+  return ids.map((id) => [id, time(id)] as const).sort((a, b) => b[1] - a[1]).map(([id]) => id);
 }
 
 function rootIn(folder: string, id: string, states: readonly ContainerState[]): ContainerRoot {

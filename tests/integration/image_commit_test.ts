@@ -190,6 +190,37 @@ test("a running container stands still meanwhile, and goes on", async () => {
   }
 });
 
+test("an ended container is found by its name, if no other one had it", async () => {
+  const create = (content: string) =>
+    ended("-name", "boxed", "-hostname", "h", "alpine", `echo ${content} > /x`);
+  const first = await create("one");
+  await says(["commit", "boxed", "test/boxed:1"]);
+  assertEquals(await says(["run", "-net=none", "-rm", "test/boxed:1", "/bin/cat", "/x"]), "one");
+  await says(["export", "-o", workspace.path("boxed.tar"), "boxed"]);
+  assertEquals(run("tar", ["-xOf", workspace.path("boxed.tar"), "x"]), "one\n");
+
+  const second = await create("two");
+  const several = await workspace.run(["commit", "boxed", "test/boxed:2"]);
+  assertEquals([several.code, several.stderr], [
+    125,
+    `gocontainer: find container "boxed": 2 had this name\n` +
+    `Give the id, the latest first: ${second}, ${first}\n`,
+  ]);
+  // What is there as an id is meant by it, whatever else is called so.
+  const third = await ended("-name", first, "alpine", "echo three > /x");
+  await says(["commit", first, "test/boxed:3"]);
+  assertEquals(await says(["run", "-net=none", "-rm", "test/boxed:3", "/bin/cat", "/x"]), "one");
+  const none = await workspace.run(["export", "-o", "x.tar", "nobody"]);
+  assertEquals(none.code, 125);
+  assertMatch(
+    none.stderr,
+    /^gocontainer: find container "nobody": no container, running or ended, /,
+  );
+  for (const id of [first, second, third]) {
+    await Deno.remove(workspace.path(`containers/${id}`), { recursive: true });
+  }
+});
+
 test("mount points that gocontainer made are no changes", async () => {
   const folder = { type: "5", mode: 0o755 };
   const busybox = Deno.readFileSync(`${await workspace.alpine()}/bin/busybox`);

@@ -260,6 +260,7 @@ test("labels become annotations, which change nothing", async () => {
         "a.b": "c\u001b[2J",
         "run.oci.handler": "krun",
         "gocontainer.image.digest": "none",
+        "gocontainer.name": "another",
       },
     },
     [],
@@ -272,6 +273,7 @@ test("labels become annotations, which change nothing", async () => {
   using store = ImageStore.open(workspace.path("images"));
   const { descriptor } = await resolveImage(store, name);
   assertEquals(annotations, {
+    "gocontainer.name": id!,
     "gocontainer.image.name": `docker.io/${name}`,
     "gocontainer.image.digest": descriptor.digest,
     "gocontainer.image.mediaType": descriptor.mediaType,
