@@ -322,6 +322,80 @@ test("of an image for several platforms one is saved, and a line tells, or all",
   assertEquals((await save("-all", "-platform", "arm64")).code, 1);
 });
 
+/** An image with an attestation as BuildKit makes one: its manifest in the index is for no platform. */
+async function putAttested(images: string, name: string): Promise<Digest> {
+  await putImage(images, name, [ALPINE, MORE], { config: CONFIG });
+  using store = ImageStore.open(images);
+  const [{ descriptor }] = store.references();
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const layer = await store.addBlob("application/vnd.in-toto+json", json({ predicate: {} }));
+  const rootfs = { type: "layers", diff_ids: [layer.digest] };
+  const config = { architecture: "unknown", os: "unknown", rootfs };
+  const attestation = await store.addBlob(
+    OCI_MANIFEST,
+    json({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: await store.addBlob(OCI_CONFIG, json(config)),
+      layers: [layer],
+    }),
+  );
+  const own = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
+  const index = await store.addBlob(
+    OCI_INDEX,
+    json({
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [
+        { ...descriptor, platform: { os: "linux", architecture: own } },
+        { ...attestation, platform: { os: "unknown", architecture: "unknown" } },
+        {
+          ...descriptor,
+          digest: `sha256:${"1".repeat(64)}`,
+          platform: { os: "linux", architecture: "s390x" },
+        },
+      ],
+    }),
+  );
+  store.setReference(parseReference(name), index);
+  return index.digest;
+}
+
+testWith(
+  skopeo,
+  "image saved: with an attestation beside it, index and digest are kept",
+  async () => {
+    const images = workspace.path(`images-${++count}`);
+    Deno.mkdirSync(images);
+    const name = "registry.test/attested:1";
+    const digest = await putAttested(images, name);
+    const file = workspace.path(`saved-${++count}.tar`);
+    await says(["save", "-i", images, "-o", file, name]);
+    const other = await loadsAndRuns([file], name);
+    assertEquals(await says(["images", "-i", other, "--format", "{{.Digest}}", name]), digest);
+    const blobs = (folder: string) =>
+      entriesOf(`${folder}/.store/blobs/sha256`).map(({ name }) => name).sort();
+    assertEquals(blobs(other), blobs(images));
+    for (const source of [`docker-archive:${file}`, `oci-archive:${file}`]) {
+      assertEquals(JSON.parse(run("skopeo", ["inspect", source])).Env, ["A=b c"], source);
+    }
+    // Its names are found by its id, too, which is not the index's.
+    const id = await says(["images", "-i", other, "-q"]);
+    assertEquals(
+      await says(["inspect", "-i", other, "-f", "{{.RepoTags}} {{.RepoDigests}}", id]),
+      `["${name}"] ["registry.test/attested@${digest}"]`,
+    );
+    const oci = await workspace.run(["save", "-i", images, "-o", file, "-format", "oci", name]);
+    const own = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
+    assertEquals([oci.code, oci.stderr], [
+      0,
+      `gocontainer: warning: of image "${name}" only linux/${own} is saved, without ` +
+      "what attests to it: give -all\n",
+    ]);
+    await loadsAndRuns([file], name);
+  },
+);
+
 testWith(skopeo, "image saved: skopeo reads what is saved", async () => {
   const docker = await saved("docker");
   const oci = await saved("oci");

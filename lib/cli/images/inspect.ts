@@ -3,9 +3,10 @@ import { hashOf } from "../../image/digest.ts";
 import { type ImageEntry, listImages } from "../../image/list.ts";
 import { formatPlatform, parsePlatform } from "../../image/platform.ts";
 import { familiarReference } from "../../image/reference.ts";
-import type { StoredImage } from "../../image/store/image.ts";
+import { manifestsOrNone, type StoredImage } from "../../image/store/image.ts";
 import { listLayers } from "../../image/store/inventory.ts";
 import { lastUse, nameOf, sizeOfImage } from "../../image/store/listing.ts";
+import type { ReferenceEntry } from "../../image/store/references.ts";
 import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { formatSize } from "../../size.ts";
@@ -47,7 +48,7 @@ export const command: Command = {
       const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
       if (store === undefined) return notFound(name);
       const image = await resolveImage(store, name, options);
-      found.push(describe(store, image));
+      found.push(describe(store, image, await referencesTo(store, image)));
     }
     const format = args.text("format") ?? "json";
     if (format === "json") print(printableJSON(found, Deno.stdout.isTerminal()));
@@ -64,13 +65,26 @@ function describePlain({ name, source, file, size }: ImageEntry) {
   return { Name: name, Source: source, File: file, Size: size ?? null };
 }
 
+/** The names that lead to an image, whichever of its names, digests and ids it was found by. */
+async function referencesTo(
+  store: ImageStore,
+  { descriptor, target }: StoredImage,
+): Promise<ReferenceEntry[]> {
+  const found: ReferenceEntry[] = [];
+  for (const entry of store.references()) {
+    if (entry.reference === undefined) continue;
+    const isIt = entry.descriptor.digest === target.digest ||
+      (await manifestsOrNone(store, entry.descriptor)).some(({ digest }) =>
+        digest === descriptor.digest
+      );
+    if (isIt) found.push(entry);
+  }
+  return found;
+}
+
 /** In docker's words where it has any. */
-function describe(store: ImageStore, image: StoredImage) {
-  const { descriptor, target, manifest, config, id } = image;
-  const digests = new Set([descriptor.digest, target.digest]);
-  const references = store.references()
-    .filter((entry) => digests.has(entry.descriptor.digest))
-    .flatMap((entry) => entry.reference === undefined ? [] : [entry]);
+function describe(store: ImageStore, image: StoredImage, references: readonly ReferenceEntry[]) {
+  const { descriptor, manifest, config, id } = image;
   const extracted = new Set(listLayers(store.path).map(({ name }) => name));
   const chain = chainIds(config.rootfs.diff_ids);
   return {

@@ -1,4 +1,6 @@
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
+import type { Descriptor } from "../../image/descriptor.ts";
+import { isManifest } from "../../image/media_type.ts";
 import { formatPlatform, parsePlatform } from "../../image/platform.ts";
 import type { Reference } from "../../image/reference.ts";
 import { savedArchive, savedFiles, type SavedImage } from "../../image/saved/save.ts";
@@ -26,7 +28,8 @@ export const command: Command = {
   summary:
     "Writes images of the store to an archive that gocontainer, docker, podman and skopeo load,\n" +
     "with the names that were given. Without -o it goes to standard output. Of an image of several\n" +
-    "platforms one is written, this machine's if it is there, unless -all is given.",
+    "platforms one is written, this machine's if it is there, unless -all is given. Where the store\n" +
+    "has one alone, docker's format keeps its index, and with that its digest and attestations.",
   options: [
     IMAGES_OPTION,
     PLATFORM_OPTION,
@@ -57,8 +60,9 @@ export const command: Command = {
     }
     using store = ImageStore.find(imagesFolderOf(args));
     if (store === undefined) notFound(args.rest[0]!);
-    const images = await imagesOf(store, args.rest, { platform, all });
-    const files = savedFiles(images, { docker: format === "docker" });
+    const docker = format === "docker";
+    const images = await imagesOf(store, args.rest, { platform, all, docker });
+    const files = savedFiles(images, { docker });
     if (format === "layout") save(store, files, output!);
     else writeOutput(output, savedArchive(store, files));
     return 0;
@@ -79,40 +83,64 @@ function save(store: ImageStore, files: ReturnType<typeof savedFiles>, folder: s
   }
 }
 
+/** How an image for several platforms is saved. */
+interface Wishes {
+  readonly platform: string | undefined;
+  readonly all: boolean;
+  /** Whether docker's own list says which one is meant, for those who cannot choose from an index. */
+  readonly docker: boolean;
+}
+
 /** Names that lead to the same image go together. */
 async function imagesOf(
   store: ImageStore,
   names: readonly string[],
-  { platform, all }: { platform: string | undefined; all: boolean },
+  wishes: Wishes,
 ): Promise<SavedImage[]> {
   const images = new Map<string, Omit<SavedImage, "references"> & { references: Reference[] }>();
+  const { platform } = wishes;
   const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
   for (const name of names) {
     const { reference, ...image } = await resolveImage(store, name, options);
-    const isOneOf = image.target.digest !== image.descriptor.digest;
-    const whole = all && isOneOf
-      ? { whole: presentBelow(store, image.target, imageInWords(name)) }
-      : undefined;
-    if (isOneOf && !all && platform === undefined) await tellOthers(store, name, image);
-    const { digest } = all ? image.target : image.descriptor;
-    const saved = images.get(digest) ?? { image, ...whole, references: [] };
+    const whole = await wholeOf(store, name, image, wishes);
+    const { digest } = whole === undefined ? image.descriptor : image.target;
+    const saved = images.get(digest) ?? { image, ...whole && { whole }, references: [] };
     if (reference?.tag !== undefined) saved.references.push({ ...reference, digest: undefined });
     images.set(digest, saved);
   }
   return [...images.values()];
 }
 
-/** Tells what of an image for several platforms is in the store and is not saved. */
-async function tellOthers(store: ImageStore, name: string, image: StoredImage): Promise<void> {
+/**
+ * The index that an image is one of, with all that is there of it, where that is saved: when it is asked for, and, as
+ * docker does, when the image is the only one that is there. What is not saved is told.
+ */
+async function wholeOf(
+  store: ImageStore,
+  name: string,
+  { target, descriptor, config }: Omit<StoredImage, "reference">,
+  { platform, all, docker }: Wishes,
+): Promise<Descriptor[] | undefined> {
+  const isAsked = all || platform === undefined;
+  if (target.digest === descriptor.digest || !isAsked) return undefined;
   const what = imageInWords(name);
-  const others = (await presentManifests(store, image.target, what))
-    .filter(({ digest }) => digest !== image.descriptor.digest)
+  const whole = presentBelow(store, target, what);
+  const images = await presentManifests(store, target, what);
+  if (all || (docker && images.length === 1)) return whole;
+  const isImage = new Set([target, ...images].map(({ digest }) => digest));
+  const others = images.filter(({ digest }) => digest !== descriptor.digest)
     .map(({ platform, digest }) =>
       platform === undefined ? digest : printable(formatPlatform(platform))
     );
-  if (others.length === 0) return;
-  warn(
-    `of ${what} only ${printable(formatPlatform(platformOf(image.config)))} is saved, without ` +
-      `${[...new Set(others)].join(", ")}: give -all for all of them, or -platform for another one`,
+  const attested = whole.some(({ mediaType, digest }) =>
+    isManifest(mediaType) && !isImage.has(digest)
   );
+  const more = others.length > 0 ? " for all of them, or -platform for another one" : "";
+  if (attested) others.push("what attests to it");
+  if (others.length === 0) return undefined;
+  warn(
+    `of ${what} only ${printable(formatPlatform(platformOf(config)))} is saved, without ` +
+      `${[...new Set(others)].join(", ")}: give -all${more}`,
+  );
+  return undefined;
 }
