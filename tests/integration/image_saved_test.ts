@@ -1,7 +1,8 @@
 /** Images that were saved, by gocontainer, docker, podman and skopeo, are loaded, and the other way round. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { gunzipSync } from "node:zlib";
+import { ContainerError } from "../../lib/errors.ts";
 import type { Descriptor } from "../../lib/image/descriptor.ts";
 import { type Digest, digestOf } from "../../lib/image/digest.ts";
 import { importRootfs } from "../../lib/image/import.ts";
@@ -10,6 +11,7 @@ import { ArchiveFiles } from "../../lib/image/saved/archive_files.ts";
 import type { SavedFiles } from "../../lib/image/saved/files.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { loadImages } from "../../lib/image/saved/load.ts";
+import { removeImage } from "../../lib/image/store/remove.ts";
 import { readImage } from "../../lib/image/store/image.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { testWith } from "../engines/support/skip.ts";
@@ -574,6 +576,45 @@ class CountedFiles implements SavedFiles {
 
   [Symbol.dispose](): void {}
 }
+
+/** What docker saves: one small image with many names. */
+function namedOften(often: number): CountedFiles {
+  const docker = new CountedFiles();
+  const layer = docker.add("layer", new Uint8Array(1024));
+  const rootfs = { type: "layers", diff_ids: [layer.digest] };
+  docker.add("config", { architecture: "amd64", os: "linux", rootfs });
+  const RepoTags = Array.from({ length: often }, (_, n) => `often:${n}`);
+  docker.add("manifest.json", [{ Config: "config", RepoTags, Layers: ["layer"] }]);
+  return docker;
+}
+
+test("an image of very many names is loaded, listed and removed in no time", async () => {
+  using store = ImageStore.open(workspace.path(`images-${++count}`));
+  using docker = namedOften(20_000);
+  const begin = performance.now();
+  assertEquals((await loadImages(store, docker)).length, 20_000);
+  const names = store.references().map(({ name }) => name);
+  assertEquals([names.length, names[0], names.at(-1)], [
+    20_000,
+    "docker.io/library/often:0",
+    "docker.io/library/often:19999",
+  ]);
+  const { id } = readImage(store, store.references()[0]!.descriptor, "it");
+  const swept = await removeImage(store, id, { force: true });
+  assertEquals([swept.references.length, swept.blobs.length], [20_000, 3]);
+  // One after another, each with all of them read and written, they took minutes.
+  assert(performance.now() - begin < 30_000);
+});
+
+test("more names than the list of references can hold are refused, and nothing is lost", async () => {
+  using store = ImageStore.open(workspace.path(`images-${++count}`));
+  using few = namedOften(2);
+  await loadImages(store, few);
+  using docker = namedOften(200_000);
+  const error = await assertRejects(() => loadImages(store, docker), ContainerError);
+  assertMatch(error.message, /^write index.json with 200000 names of images: it would have more/);
+  assertEquals(store.references().length, 2);
+});
 
 test("what is listed any number of times is loaded once", async () => {
   using store = ImageStore.open(workspace.path(`images-${++count}`));

@@ -25,10 +25,7 @@ export interface LoadedImage {
 export async function loadImages(store: ImageStore, files: SavedFiles): Promise<LoadedImage[]> {
   const images = await loadAll(store, files);
   if (images.length === 0) throw new ArchiveFault("has no image in it");
-  for (const { reference, descriptor } of images) {
-    if (reference !== undefined) store.setReference(reference, descriptor);
-    else store.keepUnnamed(descriptor);
-  }
+  store.addReferences(images);
   return images;
 }
 

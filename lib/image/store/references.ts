@@ -80,9 +80,17 @@ function tryParse(name: string): Reference | undefined {
  * Writes the references anew, whole or not at all, on the disk when it returns.
  *
  * @param root the open store, whose lock the caller has, exclusive
+ * @throws {ContainerError} Unsupported where there are more than could be read again
  */
 export function writeReferences(root: number, entries: readonly ReferenceEntry[]): void {
-  replaceFile(root, INDEX, indexOf(entries, tryIndex(root)));
+  const text = indexOf(entries, tryIndex(root));
+  if (new TextEncoder().encode(text).length > INDEX_LIMIT) {
+    throw new ContainerError(
+      `write ${INDEX} with ${entries.length} names of images: it would have more than ${INDEX_LIMIT} bytes`,
+      { code: "Unsupported", hint: "Remove names by rmi, or use another images folder (-i)" },
+    );
+  }
+  replaceFile(root, INDEX, text);
   fsync(root);
 }
 

@@ -31,13 +31,17 @@ export async function removeImage(
     });
   }
   const manifests = await digestsOf(store, chosen);
-  const isChosen = (entry: ReferenceEntry) => chosen.some((one) => isSame(one, entry));
+  const keys = new Set(chosen.map(keyOf));
+  const isChosen = (entry: ReferenceEntry) => keys.has(keyOf(entry));
+  let staying: Set<Digest> | undefined;
   return sweep(store, {
     all: false,
     drop(entry, users, entries) {
       if (!isChosen(entry)) return false;
-      const { digest } = entry.descriptor;
-      const stays = entries.some((other) => !isChosen(other) && other.descriptor.digest === digest);
+      staying ??= new Set(
+        entries.filter((one) => !isChosen(one)).map(({ descriptor }) => descriptor.digest),
+      );
+      const stays = staying.has(entry.descriptor.digest);
       if (!stays && !options.force) refuseInUse(what, manifests, users);
       return true;
     },
@@ -82,6 +86,7 @@ function printableUser(user: string): string {
   return `container ${quote(user)}`;
 }
 
-function isSame(a: ReferenceEntry, b: ReferenceEntry): boolean {
-  return a.name === b.name && a.descriptor.digest === b.descriptor.digest;
+/** Tells an entry from the one that takes its place. */
+function keyOf({ name, descriptor }: ReferenceEntry): string {
+  return `${name ?? ""} ${descriptor.digest}`;
 }

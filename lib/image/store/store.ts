@@ -27,13 +27,13 @@ import {
 } from "./layout.ts";
 import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
+import { type Named, withAdded } from "./adding.ts";
 import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
 import { storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
 import {
   indexOf,
-  listed,
   readReferences,
   type ReferenceEntry,
   replaceFile,
@@ -174,37 +174,18 @@ export class ImageStore implements Disposable {
    * before stays, without a name, until `prune`.
    */
   setReference(reference: Reference, descriptor: Descriptor): void {
-    const name = formatReference(reference);
-    this.hold(descriptor);
-    this.changeReferences((entries) => {
-      const others = entries.filter((entry) =>
-        entry.name === undefined
-          ? entry.descriptor.digest !== descriptor.digest
-          : entry.name !== name
-      );
-      const before = entries.find((entry) => entry.name === name)?.descriptor;
-      const same = entries.find((entry) =>
-        entry.descriptor.digest === descriptor.digest &&
-        (entry.name === name || entry.name === undefined)
-      )?.descriptor;
-      const isLost = before !== undefined && before.digest !== descriptor.digest &&
-        others.every((entry) => entry.descriptor.digest !== before.digest);
-      return [
-        ...others,
-        ...isLost ? [{ descriptor: before }] : [],
-        { name, reference, descriptor: { ...same, ...listed(descriptor) } },
-      ];
-    });
+    this.addReferences([{ reference, descriptor }]);
   }
 
   /** Lists an image without a name, where it is not listed yet: `prune` removes it. */
   keepUnnamed(descriptor: Descriptor): void {
-    this.hold(descriptor);
-    this.changeReferences((entries) =>
-      entries.some((entry) => entry.descriptor.digest === descriptor.digest)
-        ? undefined
-        : [...entries, { descriptor: listed(descriptor) }]
-    );
+    this.addReferences([{ descriptor }]);
+  }
+
+  /** As {@link setReference} or, without a reference, {@link keepUnnamed}, for all of them at once. */
+  addReferences(added: readonly Named[]): void {
+    this.hold(...new Map(added.map(({ descriptor }) => [descriptor.digest, descriptor])).values());
+    this.changeReferences((entries) => withAdded(entries, added));
   }
 
   /**

@@ -112,25 +112,27 @@ function choose(
   const { root, path: folder } = store;
   const entries = store.references();
   const held = store.heldByOthers();
-  const dropped = entries.filter((entry) => drop(entry, held, entries));
-  const kept = entries.filter((entry) => !dropped.includes(entry));
+  const goes = new Set(entries.filter((entry) => drop(entry, held, entries)));
+  const dropped = [...goes];
+  const kept = entries.filter((entry) => !goes.has(entry));
   const descriptors = (some: readonly ReferenceEntry[]): Descriptor[] =>
     some.map(({ descriptor }) => descriptor);
-  const stays = ({ descriptor: { digest } }: ReferenceEntry) =>
-    kept.some(({ descriptor }) => descriptor.digest === digest);
-  const lost = dropped.filter((entry) => !stays(entry));
+  const stay = new Set(kept.map(({ descriptor }) => descriptor.digest));
+  const lost = dropped.filter(({ descriptor }) => !stay.has(descriptor.digest));
   const scope: Reach | undefined = all ? undefined : reachOf(root, descriptors(lost), "skip");
   // What is damaged may need anything, which is nothing to one who takes a name alone.
   const damaged = !all && lost.length === 0 ? "skip" : "refuse";
   const needed = reachOf(root, [...descriptors(kept), ...held], damaged);
-  const goes = <T>(name: T, needed: Set<T>, scope?: Set<T>) =>
+  const isLost = <T>(name: T, needed: Set<T>, scope?: Set<T>) =>
     !needed.has(name) && (scope?.has(name) ?? true);
   const beingReceived = new Set(held.map(({ digest }) => digest.replace(":", "-")));
   return {
     kept,
     dropped,
-    blobs: listBlobs(root, folder).filter(({ digest }) => goes(digest, needed.blobs, scope?.blobs)),
-    layers: listLayers(folder).filter(({ name }) => goes(name, needed.layers, scope?.layers))
+    blobs: listBlobs(root, folder).filter(({ digest }) =>
+      isLost(digest, needed.blobs, scope?.blobs)
+    ),
+    layers: listLayers(folder).filter(({ name }) => isLost(name, needed.layers, scope?.layers))
       .map(({ path }) => ({ path, moved: `${REMOVED}/${crypto.randomUUID()}` })),
     left: all
       ? listLeft(root, folder).filter(({ path }) =>
