@@ -10,6 +10,9 @@ const PAGE = 1000;
 const LIMIT = 100_000;
 const PAGE_LIMIT = 4 * 1024 * 1024;
 
+/** Some registries leave entries out that are not for everybody, and whole pages with them; but not for ever. */
+const EMPTY_PAGES = 16;
+
 /**
  * The tags of a repository, in the registry's order.
  *
@@ -45,6 +48,7 @@ async function* pages(
   purpose: { scopes: readonly string[]; repository?: string },
 ): AsyncGenerator<string> {
   let count = 0;
+  let empty = 0;
   for (let target: string | URL | undefined = first; target !== undefined;) {
     using answer: Answer = await session.request({ method: "GET", target, ...purpose });
     if (answer.status !== 200) {
@@ -63,14 +67,23 @@ async function* pages(
       if (typeof name === "string") yield name;
     }
     const next = nextOf(answer);
-    // A page of nothing that leads to another one never ends.
-    if (next !== undefined && names.length === 0) return;
+    empty = names.length === 0 ? empty + 1 : 0;
+    if (empty > EMPTY_PAGES) return;
     target = next === undefined ? undefined : await session.ownUrl(next, answer.url);
   }
 }
 
-/** RFC 8288: `</v2/_catalog?n=1&last=b>; rel="next"`. */
+/** A link and its parameters; a field may have several (RFC 8288, 3). */
+const LINK = /<([^<>]*)>((?:\s*;\s*[^\s=;,"<]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<]*))?)*)/g;
+const PARAMETER = /;\s*([^\s=;,"<]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"<]*)))?/g;
+
+/** Where the next page is: `</v2/_catalog?n=1&last=a>; rel="prev", </v2/_catalog?n=1&last=c>; rel="next"`. */
 function nextOf(answer: Answer): string | undefined {
-  const link = answer.fields.all("link").find((value) => /;\s*rel="?next"?/i.test(value));
-  return /^\s*<([^>]*)>/.exec(link ?? "")?.[1];
+  const links = answer.fields.all("link").flatMap((value) => [...value.matchAll(LINK)]);
+  return links.find(([, , parameters = ""]) =>
+    parameters.matchAll(PARAMETER).some(([, name, quoted, plain = ""]) =>
+      name!.toLowerCase() === "rel" &&
+      (quoted ?? plain).toLowerCase().split(/\s+/).includes("next")
+    )
+  )?.[1];
 }

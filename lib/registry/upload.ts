@@ -155,7 +155,8 @@ async function send(
       const isWhole = offset === 0 && end === blob.size && blob.size <= SMALL;
       const isLast = isWhole || offset === blob.size;
       const url = new URL(location);
-      if (isLast) url.searchParams.set("digest", blob.digest);
+      // What is in the query already stays as it was written: it may be signed.
+      if (isLast) url.search += `${url.search === "" ? "?" : "&"}digest=${blob.digest}`;
       let asked: number | undefined;
       let failure: unknown;
       try {
