@@ -68,6 +68,9 @@ const RESTARTS = 3;
 /** So many bytes in one go are meant. */
 const MEANT = 1024 * 1024;
 
+/** Encodings that make other bytes of it. Stores of objects tell of more: `aws-chunked` is how they were sent it. */
+const COMPRESSION = /^(?:x-)?(?:gzip|compress|deflate|br|zstd)$/i;
+
 /** Takes an answer's content; `again` when the download has to begin anew, `failed` for other answers. */
 async function take(
   answer: Answer,
@@ -75,8 +78,7 @@ async function take(
   sink: BlobSink,
   restart: () => void,
 ): Promise<"done" | "again" | "failed"> {
-  const encoding = answer.fields.get("content-encoding") ?? "identity";
-  if (encoding.toLowerCase() !== "identity") {
+  if (COMPRESSION.test(answer.fields.get("content-encoding") ?? "")) {
     throw new ExchangeFault(
       "malformed",
       `the registry encodes its answer, which was not asked for`,

@@ -51,6 +51,13 @@ export async function getManifest(
   if (answer.status !== 200) {
     throw errorOf(action, await readFault(answer), hintsFor(session.registry));
   }
+  const mediaType = typeOf(answer.fields.get("content-type"));
+  if (mediaType === "text/html") {
+    throw new ContainerError(`${action}: what answers is a page for people, not a registry`, {
+      code: "InvalidArchive",
+      hint: "Look at host and port, and whether a network before it wants a login",
+    });
+  }
   const bytes = await contentOfAtMost(LIMIT, answer);
   const told = answer.fields.get("docker-content-digest");
   const digest = isDigest(reference) ? reference : digestOf(bytes);
@@ -60,7 +67,6 @@ export async function getManifest(
       code: "InvalidArchive",
     });
   }
-  const mediaType = typeOf(answer.fields.get("content-type"));
   return { ...mediaType !== undefined && { mediaType }, digest, bytes };
 }
 

@@ -1,5 +1,6 @@
 import { downloadBlob } from "../../registry/blobs.ts";
 import { getManifest, type Task } from "../../registry/manifests.ts";
+import type { RegistrySession } from "../../registry/session.ts";
 import { ContainerError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -40,8 +41,11 @@ export async function fetchDocument(
   reference: string,
   what: string,
 ): Promise<StoredDocument> {
-  const fetched = await sources.first((session) => getManifest(session, task, reference));
-  const document = parseManifest(fetched.bytes, fetched.mediaType, what);
+  // A mirror that gives something else is passed over.
+  const { fetched, document } = await sources.first(async (session) => {
+    const fetched = await getManifest(session, task, reference);
+    return { fetched, document: parseManifest(fetched.bytes, fetched.mediaType, what) };
+  });
   const descriptor: Descriptor = {
     mediaType: (fetched.mediaType ?? document.mediaType)!,
     digest: fetched.digest,
@@ -60,12 +64,26 @@ export async function fetchListed(
   descriptor: Descriptor,
   what: string,
 ): Promise<StoredDocument> {
-  const { mediaType, digest, size } = descriptor;
+  const { mediaType } = descriptor;
   if (store.hasBlob(descriptor)) {
     const bytes = store.readBlob(descriptor, MANIFEST_LIMIT);
     return { descriptor, document: parseManifest(bytes, mediaType, what) };
   }
-  const fetched = await sources.first((session) => getManifest(session, task, digest));
+  const { bytes, document } = await sources.first((session) =>
+    getListed(session, task, descriptor, what)
+  );
+  await put(store, descriptor, bytes);
+  return { descriptor, document };
+}
+
+/** A manifest or index that is what its descriptor says. */
+async function getListed(
+  session: RegistrySession,
+  task: Task,
+  { mediaType, digest, size }: Descriptor,
+  what: string,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; document: ManifestDocument }> {
+  const fetched = await getManifest(session, task, digest);
   if (fetched.bytes.length !== size) {
     throw new ContainerError(
       `${what}: it has ${fetched.bytes.length} bytes, its index says ${size}`,
@@ -80,9 +98,7 @@ export async function fetchListed(
       { code: "InvalidArchive" },
     );
   }
-  const document = parseManifest(fetched.bytes, mediaType, what);
-  await put(store, descriptor, fetched.bytes);
-  return { descriptor, document };
+  return { bytes: fetched.bytes, document: parseManifest(fetched.bytes, mediaType, what) };
 }
 
 async function put(
