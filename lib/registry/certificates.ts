@@ -10,27 +10,28 @@ import type { Identity, Trust } from "./http/trust.ts";
 const FOLDERS = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 /**
- * What the machine's owner has laid down for a registry in `/etc/docker/certs.d/HOST[:PORT]/` or
+ * What the machine's owner has laid down for a server with TLS in `/etc/docker/certs.d/HOST[:PORT]/` or
  * podman's folder of that kind: `*.crt` are authorities, `NAME.cert` and `NAME.key` what this side
  * shows.
  *
  * @throws {ContainerError} NotAllowed when others could have put it there; InvalidArgument for what is no
  *   certificate, or has not its own key
  */
-export function certificatesFor(host: string): Omit<Trust, "verify"> {
+export function certificatesFor({ host, port }: URL): Omit<Trust, "verify"> {
   if (!/^[a-z0-9.:[\]-]+$/i.test(host)) return { authorities: [] };
-  const folder = FOLDERS.map((folder) => findSafeFolder(`${folder}/${host}`)).find((found) =>
-    found !== undefined
-  );
+  // A reference may name the port of TLS, which URLs leave out.
+  const names = port === "" ? [host, `${host}:443`] : [host];
+  const folder = names.flatMap((name) => FOLDERS.map((folder) => `${folder}/${name}`))
+    .map((path) => findSafeFolder(path)).find((found) => found !== undefined);
   if (folder === undefined) return { authorities: [] };
-  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-  const certs = names.filter((name) => name.endsWith(".cert"));
-  const authorities = names.filter((name) => name.endsWith(".crt"))
+  const files = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  const certs = files.filter((name) => name.endsWith(".cert"));
+  const authorities = files.filter((name) => name.endsWith(".crt"))
     .map((name) => certificatesIn(`${folder}/${name}`));
   const [cert] = certs;
   if (cert === undefined) return { authorities };
   const key = `${cert.slice(0, -".cert".length)}.key`;
-  if (!names.includes(key)) {
+  if (!files.includes(key)) {
     throw unusable(`${folder}/${cert}`, "its key is missing", `Put it there as ${key}`);
   }
   return { authorities, identity: readIdentity(folder, cert, key) };

@@ -81,7 +81,7 @@ export class RegistrySession implements Disposable {
       given?.protocol === "http:" || readRegistrySettings().insecure.includes(registry);
     this.#persistence = options.persistence ?? DEFAULT_PERSISTENCE;
     this.#http = new HttpClient(
-      (url) => ({ ...certificatesFor(url.host), verify: !this.#unverified.has(url.host) }),
+      (url) => ({ ...certificatesFor(url), verify: !this.#unverified.has(url.host) }),
       options.limits ?? DEFAULT_LIMITS,
     );
     this.#authorizer = new Authorizer({
@@ -300,7 +300,7 @@ export async function withRegistry<T>(
   } catch (error) {
     if (!(error instanceof ExchangeFault)) throw error;
     throw new ContainerError(`${action}: ${error.message}`, {
-      hint: hintFor(error, registry),
+      hint: error.hint ?? hintFor(error, registry),
       cause: error,
     });
   }

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../engines/support/skip.ts";
 import { sh, TrialFolder } from "./image_lab.ts";
 import { hasProgram } from "./layer_lab.ts";
-import { makeAuthority, makeCertificate } from "./registry/certificates.ts";
+import { makeAuthority, makeCertificate, makeSelfSigned } from "./registry/certificates.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
 import { withEtc } from "./registry/etc.ts";
 import { layerOf } from "./registry/pulling.ts";
@@ -109,6 +109,30 @@ for (
   });
 }
 
+testWith(NEEDS, "a certificate that is signed with its own key", async () => {
+  using trial = new TrialFolder();
+  const pullFrom = async (tls: { cert: string; key: string }, ...options: string[]) => {
+    await using registry = await DockerRegistry.start({ tls });
+    const ca = Deno.readTextFileSync(tls.cert);
+    const through = withEtc(trial.path, { [`docker/certs.d/${registry.host}/ca.crt`]: ca });
+    const name = await push(trial, registry.host);
+    const images = ["-i", `${trial.path}/${crypto.randomUUID()}`];
+    return await workspace.run(["pull", ...images, ...options, name], { through });
+  };
+  const good = await pullFrom(makeSelfSigned(trial.path, "one", "server"));
+  assertEquals(good.code, 0, good.stderr);
+  // The TLS library takes none of an authority for a server's, whoever trusts it.
+  const authority = makeSelfSigned(trial.path, "two", "authority");
+  const refused = await pullFrom(authority);
+  assertEquals(refused.code, 125);
+  assertMatch(
+    refused.stderr,
+    /: its certificate is an authority's, not a server's\nMake it anew as a server's: openssl .*CA:FALSE .*, or give -tls-verify=false\n/,
+  );
+  const unverified = await pullFrom(authority, "-tls-verify=false");
+  assertEquals(unverified.code, 0, unverified.stderr);
+});
+
 testWith(NEEDS, "a certificate of this side is shown to who asks for it", async () => {
   using trial = new TrialFolder();
   makeAuthority(trial.path);
@@ -151,7 +175,7 @@ testWith(NEEDS, "a certificate of this side is shown to who asks for it", async 
     // It answers with a page, which is no manifest: but it has answered.
     assertMatch(
       shown.stderr,
-      /^gocontainer: image ".*": line 1, column 1: expected a value, got "<"$/m,
+      /: what answers is a page for people, not a registry\nLook at host and port, /,
     );
     const { [`docker/certs.d/${host}/client.cert`]: _, ...without } = files;
     const hidden = await pull(without);
@@ -228,6 +252,10 @@ testWith(
       for await (const conn of listener) void relay(conn, registry.port, asked);
     })().catch(() => {});
     const proxy = `http://user:pass@127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+    const refusing = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("", { status: 407, headers: { "Proxy-Authenticate": "Basic" } }),
+    );
     const host = `registry.example:${registry.port}`;
     const ca = Deno.readTextFileSync(`${trial.path}/ca.crt`);
     const images = () => ["-i", `${trial.path}/${crypto.randomUUID()}`];
@@ -263,6 +291,33 @@ testWith(
     );
     const socks = await pull({ HTTPS_PROXY: "socks5://127.0.0.1:1" });
     assertMatch(socks.stderr, /use the proxy of HTTPS_PROXY: socks5 is not spoken here/);
+    // The port of TLS is not in an URL; the folder is called as the reference has it.
+    const usual = "registry.example:443";
+    const named = await workspace.run(["pull", ...images(), `${usual}/image:1`], {
+      env: { HTTPS_PROXY: proxy },
+      through: withEtc(trial.path, { [`docker/certs.d/${usual}/ca.crt`]: ca, ...hosts }),
+    });
+    assertEquals(named.code, 0, named.stderr);
+    // One that wants a password, for a registry with TLS and a mirror without.
+    const refusedBy = `http://127.0.0.1:${refusing.addr.port}`;
+    const asWhom = async (reference: string) => {
+      const daemon = JSON.stringify({ "registry-mirrors": ["http://mirror.example"] });
+      const { code, stderr } = await workspace.run(["pull", ...images(), reference], {
+        env: { HTTPS_PROXY: refusedBy, HTTP_PROXY: refusedBy },
+        through: withEtc(trial.path, { "docker/daemon.json": daemon, ...hosts }),
+      });
+      assertEquals(code, 125);
+      return stderr;
+    };
+    assertMatch(
+      await asWhom(`${host}/image:1`),
+      /by the proxy 127\.0\.0\.1:\d+: it wants to know who asks\nGive a user and password/,
+    );
+    assertMatch(
+      await asWhom("image:1"),
+      /the mirror mirror\.example is passed over: ask mirror\.example by the proxy 127\.0\.0\.1:\d+: it wants to know who asks\n/,
+    );
+    await refusing.shutdown();
     listener.close();
     await serving;
   },
@@ -320,5 +375,13 @@ testWith(
     assertMatch(refused.stderr, /warning: the mirror 127\.0\.0\.1:\d+ is passed over: /);
     assertMatch(refused.stderr, /connect to registry-1\.docker\.io/);
     assert(mirror.log.every(({ fields }) => !fields.has("authorization")));
+    // What is no registry at all is passed over as well.
+    mirror.hook = () => ({ status: 200, fields: { "Content-Type": "text/plain" }, body: "hello" });
+    const other = await pull("third:1");
+    assertMatch(
+      other.stderr,
+      /warning: the mirror 127\.0\.0\.1:\d+ is passed over: image "third:1": /,
+    );
+    assertMatch(other.stderr, /connect to registry-1\.docker\.io/);
   },
 );

@@ -6,7 +6,7 @@ import { ExchangeFault } from "./fault.ts";
 import { endedEarly, Input } from "./input.ts";
 import type { Answer, Request } from "./message.ts";
 import { DEFAULT_LIMITS, type Limits } from "./patience.ts";
-import { type Proxy, proxyFor } from "./proxy.ts";
+import { type Proxy, proxyFor, WANTS_PASSWORD, wantsPassword } from "./proxy.ts";
 import { secure, secureUnverified } from "./secure.ts";
 import type { Trust } from "./trust.ts";
 import { tunnel } from "./tunnel.ts";
@@ -45,12 +45,16 @@ export class HttpClient implements Disposable {
   async send(request: Request): Promise<Answer> {
     const { url } = request;
     const proxy = proxyFor(url);
-    const over = (line: Line) =>
-      exchange(line, request, {
+    const over = async (line: Line) => {
+      const answer = await exchange(line, request, {
         proxy,
         limits: this.#limits,
         end: (mayKeep) => mayKeep ? this.#keep(url, line) : this.#close(line),
       });
+      if (proxy === undefined || answer?.status !== WANTS_PASSWORD) return answer;
+      answer[Symbol.dispose]();
+      throw wantsPassword(`ask ${url.host} by the proxy ${proxy.hostname}:${proxy.port}`);
+    };
     const kept = this.#takeKept(url);
     if (kept !== undefined) {
       // The server may have ended it meanwhile: then nothing of an answer comes. What changes

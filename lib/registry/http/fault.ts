@@ -17,9 +17,16 @@ export type FaultKind =
 export class ExchangeFault extends Error {
   override readonly name = "ExchangeFault";
   readonly kind: FaultKind;
+  /** What to do about it, where that is known of this one and not of all of its kind. */
+  readonly hint?: string;
 
-  constructor(kind: FaultKind, message: string, options: { cause?: unknown } = {}) {
+  constructor(
+    kind: FaultKind,
+    message: string,
+    { hint, ...options }: { cause?: unknown; hint?: string } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.hint = hint;
   }
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { ContainerError } from "../../errors.ts";
+import { ExchangeFault } from "./fault.ts";
 import { isLoopback } from "./loopback.ts";
 
 /** A program that connects on behalf of this one. */
@@ -28,6 +29,16 @@ export function proxyFor(
   return parseProxy(text, name);
 }
 
+/** The status by which a proxy asks who that is (RFC 9110, 15.5.8). */
+export const WANTS_PASSWORD = 407;
+
+/** The fault of a proxy that wants another password than it is given, or one at all. */
+export function wantsPassword(where: string): ExchangeFault {
+  return new ExchangeFault("unreachable", `${where}: it wants to know who asks`, {
+    hint: "Give a user and password that it takes: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+  });
+}
+
 function parseProxy(text: string, name: string): Proxy {
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
   if (url === null || url.protocol !== "http:" || url.hostname === "") {
@@ -38,12 +49,21 @@ function parseProxy(text: string, name: string): Proxy {
     });
   }
   const { hostname, port, username, password } = url;
-  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const user = `${decoded(username)}:${decoded(password)}`;
   return {
     hostname,
     port: port === "" ? 80 : Number(port),
     authorization: username === "" ? undefined : basic(user),
   };
+}
+
+/** Without the escapes of URLs; a percent sign that begins none stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function basic(user: string): string {

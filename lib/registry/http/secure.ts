@@ -138,7 +138,10 @@ function handshakeFault(url: URL, cause: unknown): ExchangeFault {
   const certificate = /^invalid peer certificate: (.*)$/s.exec(said);
   if (certificate !== null) {
     const reason = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(certificate[1]!))?.[1];
-    return new ExchangeFault("untrusted", `${where}: ${reason ?? certificate[0]}`, { cause });
+    return new ExchangeFault("untrusted", `${where}: ${reason ?? certificate[0]}`, {
+      cause,
+      hint: /CaUsedAsEndEntity/.test(certificate[1]!) ? OF_SERVERS : undefined,
+    });
   }
   const byServer = brokenBy(cause);
   if (byServer.kind === "not-believed") {
@@ -150,6 +153,11 @@ function handshakeFault(url: URL, cause: unknown): ExchangeFault {
   return new ExchangeFault("broken", `${where}: ${reasonOf(cause)}`, { cause });
 }
 
+/** What helps where openssl signed a certificate with its own key, as one of an authority unless told otherwise. */
+const OF_SERVERS =
+  "Make it anew as a server's: openssl req -x509 -addext basicConstraints=critical,CA:FALSE …, " +
+  "or give -tls-verify=false";
+
 /** What rustls says of a certificate, and what that means. */
 const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
   [/UnknownIssuer/, "its certificate is signed by an authority that is not known here"],
@@ -157,5 +165,5 @@ const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
   [/Expired/i, "its certificate has expired"],
   [/NotValidYet/i, "its certificate is not valid yet"],
   [/Revoked/, "its certificate was revoked"],
-  [/CaUsedAsEndEntity/, "its certificate is an authority's own"],
+  [/CaUsedAsEndEntity/, "its certificate is an authority's, not a server's"],
 ];

@@ -2,7 +2,7 @@ import { DenoConnection } from "./connection.ts";
 import { ExchangeFault } from "./fault.ts";
 import { Input } from "./input.ts";
 import { type Limits, Patience } from "./patience.ts";
-import type { Proxy } from "./proxy.ts";
+import { type Proxy, WANTS_PASSWORD, wantsPassword } from "./proxy.ts";
 
 /**
  * Has a proxy connect to a server; from then on the connection leads there (RFC 9110, 9.3.6).
@@ -32,6 +32,7 @@ export async function tunnel(
     const head = await input.head(patience);
     const where = `connect to ${target} by the proxy ${proxy.hostname}:${proxy.port}`;
     if (head === undefined) throw new ExchangeFault("broken", `${where}: it hung up`);
+    if (head.status === WANTS_PASSWORD) throw wantsPassword(where);
     if (head.status < 200 || head.status > 299 || !input.isEmpty) {
       throw new ExchangeFault("unreachable", `${where}: it refuses with status ${head.status}`);
     }

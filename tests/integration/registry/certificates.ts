@@ -21,6 +21,24 @@ export function makeAuthority(folder: string): Certificate {
 }
 
 /**
+ * Makes a certificate that is signed with its own key: of an authority, as openssl has it unless told, or of a server.
+ */
+export function makeSelfSigned(
+  folder: string,
+  name: string,
+  kind: "authority" | "server",
+): Certificate {
+  const constraint = kind === "server" ? "-addext basicConstraints=critical,CA:FALSE" : "";
+  sh(
+    `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 ${constraint} \
+       -addext subjectAltName=DNS:localhost -keyout ${name}.key -out ${name}.crt \
+       -subj "/CN=${name}" 2>/dev/null`,
+    folder,
+  );
+  return { cert: `${folder}/${name}.crt`, key: `${folder}/${name}.key` };
+}
+
+/**
  * Has the authority of a folder sign a certificate.
  *
  * @param options.names as openssl takes them: `DNS:localhost,IP:127.0.0.1`

@@ -70,6 +70,12 @@ Deno.test("the password of a proxy, and proxies of other kinds", () => {
     (name) => name === "HTTPS_PROXY" ? "http://us%65r:p%40ss@host:3" : undefined,
   );
   assertEquals(found?.authorization, `Basic ${btoa("user:p@ss")}`);
+  // Whoever does not write the percent sign of a password as %25 means it all the same.
+  const percent = proxyFor(
+    new URL("https://x.y/"),
+    (name) => name === "HTTPS_PROXY" ? "http://user:100%@host:3" : undefined,
+  );
+  assertEquals(percent?.authorization, `Basic ${btoa("user:100%")}`);
   for (const text of ["socks5://p:1", "https://p:1", "http://", "http://[", "ftp://x"]) {
     const error = assertThrows(
       () => proxy("https://x.y/", { HTTPS_PROXY: text }),
