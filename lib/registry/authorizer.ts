@@ -4,6 +4,7 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicAuthorization, type Credentials } from "./credentials/credentials.ts";
 import { mayVisit } from "./follow.ts";
 import type { Answer, Request } from "./http/message.ts";
+import { scopesBeyond } from "./scope.ts";
 import { requestToken, type Token, type TokenService } from "./token.ts";
 
 /** What an authorizer works with. */
@@ -25,6 +26,12 @@ export interface Purpose {
   readonly repository?: string;
 }
 
+/** By tokens; what the registry wants them to be for besides what they are asked for. */
+interface BearerWay {
+  readonly bearer: TokenService;
+  readonly scopes: readonly string[];
+}
+
 /**
  * Proves to one registry who asks, in the way that it wants: by a token of the server that it names,
  * or by user name and password. Tokens are kept for what they are for, and renewed before they end.
@@ -33,7 +40,7 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #tokens = new Map<string, Promise<Token>>();
   readonly #credentials = new Map<string, Promise<Credentials | undefined>>();
-  #way: { bearer: TokenService; scope?: string } | "basic" | undefined;
+  #way: BearerWay | "basic" | undefined;
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
@@ -42,20 +49,24 @@ export class Authorizer {
   /**
    * Learns from an answer of status 401 what the registry wants.
    *
+   * @param purpose what had been asked for. Without one the scope that is named counts for nothing: to a
+   *   question about no repository ghcr.io names one that there is not, and then gives no token at all
    * @returns whether that is something else than what was known
    * @throws {ContainerError} Unsupported for what cannot be done; NotAllowed for what is unsafe
    */
-  learn(answer: Answer): boolean {
+  learn(answer: Answer, purpose?: Purpose): boolean {
     const challenges = parseChallenges(answer.fields.all("www-authenticate"));
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
       const service = this.#serviceOf(bearer, answer.url);
-      const { scope } = bearer.parameters;
+      const { scope = "" } = bearer.parameters;
+      const scopes = purpose === undefined ? [] : scopesBeyond(scope, purpose.scopes);
       const before = this.#way;
       const isKnown = typeof before === "object" &&
         before.bearer.realm.href === service.realm.href &&
-        before.bearer.service === service.service && before.scope === scope;
-      this.#way = { bearer: service, ...scope !== undefined && { scope } };
+        before.bearer.service === service.service &&
+        before.scopes.join(" ") === scopes.join(" ");
+      this.#way = { bearer: service, scopes };
       // What was known was refused: it may have ended early, or been taken back.
       this.#tokens.clear();
       return !isKnown;
@@ -103,9 +114,8 @@ export class Authorizer {
   }
 
   async #token(purpose: Purpose, credentials: Credentials | undefined): Promise<Token> {
-    const way = this.#way as { bearer: TokenService; scope?: string };
-    const scopes = [...new Set([...purpose.scopes, ...way.scope?.split(" ") ?? []])]
-      .filter((scope) => scope !== "");
+    const way = this.#way as BearerWay;
+    const scopes = [...new Set([...purpose.scopes, ...way.scopes])];
     const key = JSON.stringify([purpose.repository, ...scopes]);
     // One request serves all who wait for it.
     const known = this.#tokens.get(key);
@@ -125,6 +135,8 @@ export class Authorizer {
   #serviceOf({ parameters }: Challenge, from: URL): TokenService {
     const { realm = "", service } = parameters;
     const url = URL.parse(realm);
+    // Behind a proxy that does the TLS, registries name themselves without it.
+    if (url?.protocol === "http:" && url.host === from.host) url.protocol = from.protocol;
     const { registry, isInsecureAllowed } = this.#options;
     if (url === null || !/^https?:$/.test(url.protocol)) {
       throw new ContainerError(`log in to ${quote(registry)}: ${quote(realm)} gives no tokens`, {

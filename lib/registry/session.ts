@@ -88,7 +88,7 @@ export class RegistrySession implements Disposable {
       registry,
       credentials: async (repository) =>
         options.credentials ?? await findCredentials(registry, repository),
-      send: (request) => this.#follow(request),
+      send: (request) => this.#askForToken(request),
       isInsecureAllowed: this.#isInsecureAllowed,
     });
   }
@@ -171,7 +171,7 @@ export class RegistrySession implements Disposable {
       // What another server wants to know, to which this one sent us, is not for it.
       const isOwn = answer.url.origin === base.origin;
       if (answer.status !== 401 || !isOwn || round === 2) return answer;
-      const isNews = this.#authorizer.learn(answer);
+      const isNews = this.#authorizer.learn(answer, request);
       // Another token may do; the same password will not, and some servers count how often it was wrong.
       if (!isNews && authorization?.startsWith("Basic ")) {
         answer[Symbol.dispose]();
@@ -241,6 +241,18 @@ export class RegistrySession implements Disposable {
     if (answer.status === 401 && answer.url.origin === base.origin) this.#authorizer.learn(answer);
     await passOver(answer);
     return true;
+  }
+
+  /** Asks a server of tokens, which may be busy as any other; a connection that breaks is for whoever needs the token. */
+  async #askForToken(request: Request): Promise<Answer> {
+    const tries = this.tries();
+    while (true) {
+      const answer = await this.#follow(request);
+      if (!isPassing(answer.status) || !tries.fail()) return answer;
+      const asked = retryAfter(answer);
+      answer[Symbol.dispose]();
+      await tries.pause(asked);
+    }
   }
 
   #follow(request: Request): Promise<Answer> {
