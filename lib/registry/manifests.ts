@@ -103,6 +103,8 @@ export class FormRefused extends ContainerError {}
  * Puts a manifest or index into a repository; all that it names must be there.
  *
  * @param reference a tag or its digest
+ * @returns whether the registry took note of the subject that it names (distribution-spec, "Pushing Manifests with
+ *   Subject")
  * @throws {FormRefused} when it may be the media type that the registry does not know
  * @throws {ContainerError}
  */
@@ -112,7 +114,7 @@ export async function putManifest(
   reference: string,
   mediaType: string,
   bytes: Uint8Array,
-): Promise<void> {
+): Promise<{ isSubjectNoted: boolean }> {
   using answer = await session.request({
     method: "PUT",
     target: `/v2/${repository}/manifests/${reference}`,
@@ -120,7 +122,9 @@ export async function putManifest(
     content: contentFrom(bytes),
     ...pushing(repository),
   });
-  if (answer.status >= 200 && answer.status < 300) return;
+  if (answer.status >= 200 && answer.status < 300) {
+    return { isSubjectNoted: answer.fields.get("oci-subject") !== undefined };
+  }
   const fault = await readFault(answer);
   const error = errorOf(action, fault, hintsFor(session.registry));
   if (!mayBeOfForm(fault)) throw error;

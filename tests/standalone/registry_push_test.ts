@@ -5,7 +5,7 @@ import { testWith } from "../engines/support/skip.ts";
 import { ContainerError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/image/digest.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
-import { OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { pushImage } from "../../lib/image/push.ts";
 import { hostPlatform } from "../../lib/image/platform.ts";
 import { parseReference } from "../../lib/image/reference.ts";
@@ -290,6 +290,74 @@ Deno.test("what is pushed has the digest that its name says, or is not pushed", 
     await push(trial, name, `${taker.host}/image${version}@${digest}`);
   }
   assertEquals([...taker.manifests.keys()], [digest, "t1"]);
+});
+
+testWith(
+  { "docker-registry": hasProgram("docker-registry") },
+  "what refers to an image is listed by it, in a registry that keeps no such lists",
+  async () => {
+    await using registry = await DockerRegistry.start();
+    await using origin = new TestRegistry();
+    using trial = new PullTrial();
+    const to = `${registry.host}/image`;
+    const get = async (tag: string) => {
+      const response = await fetch(`http://${to.replace("/", "/v2/")}/manifests/${tag}`, {
+        headers: { Accept: OCI_INDEX },
+      });
+      assertEquals(response.headers.get("content-type"), OCI_INDEX);
+      return await response.json();
+    };
+    const image = origin.addImage("1", [layerOf("a", 1000)]).manifest;
+    const list = `sha256-${image.digest.slice("sha256:".length)}`;
+    const refer = (name: string, manifest: object) =>
+      origin.addImage(name, [layerOf(name, 10)], {
+        manifest: { subject: image, ...manifest },
+      }).manifest;
+    const annotations = { "org.example.key": "value" };
+    const signature = refer("signature", { artifactType: "application/x.signature", annotations });
+    const other = refer("other", {});
+    // The second time it is there already.
+    for (const name of ["1", "signature", "signature", "other"]) {
+      await trial.pull(`${origin.host}/image:${name}`);
+      assertEquals(await push(trial, `${origin.host}/image:${name}`, `${to}:${name}`), []);
+    }
+    assertEquals(await get(list), {
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [
+        { ...signature, artifactType: "application/x.signature", annotations },
+        { ...other, artifactType: OCI_CONFIG },
+      ],
+    });
+    // Whoever has an image under such a name keeps it, and what was sent is there.
+    const third = refer("third", {});
+    await trial.pull(`${origin.host}/image:third`);
+    await push(trial, `${origin.host}/image:1`, `${to}:${list}`);
+    assertMatch(
+      (await push(trial, `${origin.host}/image:third`, `${to}:third`)).join(),
+      new RegExp(
+        `^what refers to ${image.digest} is not listed there: the list ${list} is an image`,
+      ),
+    );
+    assertEquals(
+      await push(trial, `${origin.host}/image:third`, `${to}:again@${third.digest}`).then(
+        (warnings) => warnings.length,
+      ),
+      1,
+    );
+  },
+);
+
+Deno.test("a registry that takes note of the subject itself gets no list", async () => {
+  await using taker = new Taker();
+  taker.notesSubjects = true;
+  await using origin = new TestRegistry();
+  using trial = new PullTrial();
+  const subject = origin.addImage("1", [layerOf("a", 1000)]).manifest;
+  origin.addImage("2", [layerOf("b", 10)], { manifest: { subject } });
+  await trial.pull(`${origin.host}/image:2`);
+  await push(trial, `${origin.host}/image:2`, `${taker.host}/image:2`);
+  assertEquals([...taker.manifests.keys()], ["2"]);
 });
 
 Deno.test("what of an index does not go along is told", async () => {

@@ -4,6 +4,7 @@ import type { RegistrySession } from "../../registry/session.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type FormedDocument, formOf, inForm } from "../manifest_form.ts";
 import type { Reference } from "../reference.ts";
+import { listReferrer } from "./referrers.ts";
 
 /** Where manifests and indexes are sent to. */
 export interface DocumentsTarget {
@@ -61,13 +62,14 @@ async function sendInOtherForm(
 }
 
 async function putAll(
-  { session, task, reference }: DocumentsTarget,
+  { session, task, reference, warn }: DocumentsTarget,
   documents: readonly FormedDocument[],
 ): Promise<Descriptor> {
   const top = documents.at(-1)!.descriptor;
   for (const { descriptor, bytes } of documents) {
     const as = descriptor === top ? reference.tag ?? top.digest : descriptor.digest;
-    await putManifest(session, task, as, descriptor.mediaType, bytes);
+    const { isSubjectNoted } = await putManifest(session, task, as, descriptor.mediaType, bytes);
+    if (!isSubjectNoted) await listReferrer({ session, task, warn }, { descriptor, bytes });
   }
   return top;
 }

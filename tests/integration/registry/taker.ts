@@ -31,6 +31,8 @@ export class Taker implements AsyncDisposable {
   tellsNothing: number | undefined;
   /** What it says to a manifest or index of a media type that it does not take. */
   refusal: (mediaType: string) => { status: number; body?: string } | undefined = () => undefined;
+  /** Whether it keeps lists of what refers to something. */
+  notesSubjects = false;
   /** The media types of what it took, by name. */
   readonly types = new Map<string, string>();
 
@@ -92,7 +94,9 @@ export class Taker implements AsyncDisposable {
       const name = url.pathname.split("/").at(-1)!;
       this.manifests.set(name, content);
       this.types.set(name, mediaType);
-      return await told(201);
+      const { subject } = JSON.parse(new TextDecoder().decode(content));
+      const noted = this.notesSubjects && subject !== undefined;
+      return await told(201, noted ? { "OCI-Subject": subject.digest } : {});
     }
     if (method === "POST") {
       return await told(202, { ...location, "OCI-Chunk-Min-Length": String(this.leastPart) });
