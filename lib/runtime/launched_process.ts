@@ -219,7 +219,7 @@ export class LaunchedProcess implements Disposable {
     // Up to there both are at work at the same time.
     const before = (step: Step) => {
       if (isNewProc(step)) { while (this.#procs.length === 0) hear(); }
-      if (step.do === "cgroup mounts" || step.do === "wait for parent") awaitBegun();
+      if (showsCgroups(step) || step.do === "wait for parent") awaitBegun();
     };
     const elsewhere: readonly StepKind[] = [...BEGINNING, ...ENDING, "own root", "launcher"];
     const opened = fromOutside && this.#terminal !== undefined ? OPENING : [];
@@ -393,6 +393,12 @@ function isOf<const K extends StepKind>(kinds: readonly K[]): (step: Step) => st
 function isNewProc(step: Step): boolean {
   return step.do === "mount" && step.kind === "new" && step.fstype === "proc" &&
     step.legacy === undefined;
+}
+
+/** Its root is that of the cgroup namespace of who mounts it. */
+function showsCgroups(step: Step): boolean {
+  return step.do === "cgroup mounts" ||
+    (step.do === "mount" && step.kind === "new" && step.fstype === "cgroup2");
 }
 
 function enteringCalls({ clone, join }: Pick<NamespaceChoice, "clone" | "join">): string {

@@ -246,6 +246,16 @@ Deno.test("without a cgroup namespace the container sees its own cgroups, and no
   assertEquals(numbers.length <= 5, true, said);
 });
 
+for (const user of ["", ", in a user namespace"]) {
+  Deno.test(`a mount of type cgroup2 begins at the container's cgroup namespace${user}`, async () => {
+    const said = await bundles.says("grep ' /mnt ' /proc/self/mountinfo", (spec) => {
+      if (user) mapUsers(spec);
+      spec.mounts.push({ destination: "/mnt", type: "cgroup2", source: "cgroup2" });
+    });
+    assertEquals(said.split(" ")[3], "/");
+  });
+}
+
 Deno.test("a mount that only mount(2) can make: an option of over 255 bytes", async () => {
   const long = workspace.path("a".repeat(200));
   for (const name of ["lower", "upper", "work"]) {
