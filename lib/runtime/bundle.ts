@@ -68,6 +68,8 @@ export interface BundleContainer extends Disposable {
   readonly spec: Spec;
   readonly cgroup: Cgroup;
   readonly container: CreatedContainer;
+  /** Runs the program, and the poststart hooks; what fails ends the container, and the poststop hooks run. */
+  start(): void;
   /** Lets it live on without this process. */
   detach(): void;
 }
@@ -112,11 +114,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     hostIds: hostIdsOf(spec.linux?.uidMappings),
     annotations: spec.annotations,
   });
-  // A container whose hooks have run has been one: it is stopped and taken back as any other.
-  let hooked = false;
+  // A container whose hooks have run, or that was started, has been one: it is stopped and taken back as any other.
+  let hasBeen = false;
   undo.defer(() => {
     state.remove();
-    if (hooked) runPoststopHooks(spec, state.record);
+    if (hasBeen) runPoststopHooks(spec, state.record);
   });
   replaceFile(state.record.config, text, 0o600);
 
@@ -147,7 +149,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     passedFds: options.passedFds,
     noPivot: options.noPivot,
     seccomp,
-    onHooks: () => hooked = true,
+    onHooks: () => hasBeen = true,
   }));
   if (options.consoleSocket !== undefined) sendConsole(options.consoleSocket, container.master!);
   const made = undo.move();
@@ -156,6 +158,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     spec,
     cgroup,
     container,
+    start() {
+      hasBeen = true;
+      container.start();
+      startHooks(state, spec);
+    },
     detach() {
       container.detach();
       made.move();
@@ -266,7 +273,7 @@ function withoutProcess(action: string): ContainerError {
 }
 
 /** The hooks after the start; a failing one ends the container. */
-export function startHooks(state: ContainerState, spec: Spec): void {
+function startHooks(state: ContainerState, spec: Spec): void {
   try {
     runPoststartHooks(spec, state.record, state.record.init!.pid);
   } catch (error) {

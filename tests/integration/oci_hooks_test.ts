@@ -268,6 +268,22 @@ Deno.test("a hook of the start that cannot be run, or takes too long, ends the c
   }
 });
 
+Deno.test("what was run, or was to be, has its poststop hooks, also where none came before", async () => {
+  const outcomes: [string, Hooks][] = [
+    ["run the poststart hooks", { poststart: [{ path: "/bin/false" }] }],
+    ["run the startContainer hooks", { startContainer: [{ path: "/bin/false" }] }],
+  ];
+  for (const [error, hooks] of outcomes) {
+    const args = ["sh", "-c", "cat >/dev/null; echo poststop >&2"];
+    const { code, stderr } = await bundles.run("sleep 100", (spec) => {
+      spec.hooks = { ...hooks, poststop: [{ path: "/bin/sh", args }] };
+    });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^poststop$/m);
+    assertStringIncludes(stderr, error);
+  }
+});
+
 Deno.test("create runs its hooks, start its own", async () => {
   const bundle = await bundleWithHooks("sleep 100");
   const id = bundles.id();

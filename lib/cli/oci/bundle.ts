@@ -2,7 +2,7 @@ import { resolve } from "@std/path/posix/resolve";
 import { ContainerError, reasonOf } from "../../errors.ts";
 import { BUNDLE_HINT } from "../../oci/load.ts";
 import { formatBytes } from "../../runtime/format.ts";
-import { createFromBundle, startContainer, startHooks } from "../../runtime/bundle.ts";
+import { createFromBundle, startContainer } from "../../runtime/bundle.ts";
 import { deleteContainer } from "../../runtime/container.ts";
 import { identify } from "../../runtime/process_identity.ts";
 import { follow, holdSignals } from "../../container/monitor.ts";
@@ -49,21 +49,19 @@ export function startCommand(args: Arguments, global: GlobalOptions): number {
 export async function runBundleCommand(args: Arguments, global: GlobalOptions): Promise<number> {
   if (args.flag("detach")) {
     using made = await make(args, global, false);
-    made.container.start();
-    startHooks(made.state, made.spec);
+    made.start();
     writePidFile(args, made.container.pid);
     made.detach();
     return 0;
   }
   using signals = holdSignals();
   using made = await make(args, global, false);
-  const { container, state, spec, cgroup } = made;
+  const { container, state, cgroup } = made;
   using relay = container.master === undefined || args.text("console-socket") !== undefined
     ? undefined
     : new TerminalRelay(container.master);
   writePidFile(args, container.pid);
-  container.start();
-  startHooks(state, spec);
+  made.start();
   const status = follow(container, signals, { relay, job: cgroup });
   const { kills, limit } = cgroup.oom();
   const code = "code" in status ? status.code : 128 + status.signal;
