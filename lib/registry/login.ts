@@ -34,8 +34,16 @@ export async function login(
       code: "NotAllowed",
     });
   });
-  const file = AuthFile.read(loginFile());
+  const file = fileFor(registry);
   return { path: file.path, by: await file.store(registry, credentials) };
+}
+
+/** The usual file, unless one that is looked into before it knows the registry: what that says would count. */
+function fileFor(registry: string): AuthFile {
+  const usual = loginFile();
+  const before = authFiles().slice(0, authFiles().indexOf(usual));
+  return before.map((path) => AuthFile.read(path)).find((file) => file.knows(registry)) ??
+    AuthFile.read(usual);
 }
 
 /**

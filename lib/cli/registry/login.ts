@@ -1,12 +1,15 @@
 import { ContainerError, UsageError } from "../../errors.ts";
 import { DEFAULT_REGISTRY, parseRegistry } from "../../image/reference.ts";
-import { credentialsFrom } from "../../registry/credentials/credentials.ts";
+import { credentialsFrom, TOKEN_USER } from "../../registry/credentials/credentials.ts";
+import { findCredentials } from "../../registry/credentials/find.ts";
 import { login } from "../../registry/login.ts";
 import { quote } from "../../quote.ts";
 import { tell, warn } from "../../trace.ts";
 import type { Arguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
+import { print } from "../output.ts";
 import { TLS_OPTION } from "./options.ts";
+import { OTHER_LOGIN_OPTIONS } from "./others.ts";
 import { ask, askSecret, readStdin } from "./secret.ts";
 
 /** `gocontainer login [REGISTRY]`. */
@@ -14,8 +17,8 @@ export const command: Command = {
   synopsis: ["login [OPTIONS] [REGISTRY]"],
   summary:
     "Makes sure that a registry (docker.io unless told) takes a user name and password, and\n" +
-    "keeps them in docker's config.json, or the file in REGISTRY_AUTH_FILE, or by the credential\n" +
-    "helper that the file names.",
+    "keeps them in docker's config.json, or podman's auth.json where that knows the registry, or\n" +
+    "the file in REGISTRY_AUTH_FILE, or by the credential helper that the file names.",
   options: [
     {
       name: "u",
@@ -25,10 +28,16 @@ export const command: Command = {
     },
     { name: "password-stdin", help: "read the password from standard input" },
     TLS_OPTION,
+    { name: "get-login", help: "print the user that is logged in, and do nothing else" },
+    ...OTHER_LOGIN_OPTIONS,
   ],
   words: { least: 0, most: 1 },
   async run(args) {
     const registry = parseRegistry(args.rest[0] ?? DEFAULT_REGISTRY);
+    if (args.flag("get-login")) {
+      print(await userOf(registry));
+      return 0;
+    }
     const { username, password } = await askFor(registry, args);
     const { path, by } = await login(registry, credentialsFrom(username, password), {
       isInsecureAllowed: args.flag("tls-verify") === false,
@@ -39,6 +48,15 @@ export const command: Command = {
     return 0;
   },
 };
+
+async function userOf(registry: string): Promise<string> {
+  const found = await findCredentials(registry);
+  if (found !== undefined) return "username" in found ? found.username : TOKEN_USER;
+  throw new ContainerError(`tell who is logged in to ${quote(registry)}: nobody is`, {
+    code: "NotFound",
+    hint: `Run gocontainer login ${registry}`,
+  });
+}
 
 async function askFor(
   registry: string,

@@ -3,6 +3,7 @@ import { quote } from "../../quote.ts";
 import { logout } from "../../registry/login.ts";
 import { tell } from "../../trace.ts";
 import type { Command } from "../command.ts";
+import { OTHER_LOGOUT_OPTIONS } from "./others.ts";
 
 /** `gocontainer logout [REGISTRY]`. */
 export const command: Command = {
@@ -10,7 +11,7 @@ export const command: Command = {
   summary:
     "Forgets user name and password for a registry (docker.io unless told), wherever docker's\n" +
     "and podman's files have them.",
-  options: [],
+  options: OTHER_LOGOUT_OPTIONS,
   words: { least: 0, most: 1 },
   async run(args) {
     const registry = parseRegistry(args.rest[0] ?? DEFAULT_REGISTRY);

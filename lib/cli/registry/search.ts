@@ -9,6 +9,7 @@ import type { Command } from "../command.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { parseWhole } from "../quantity.ts";
 import { REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
+import { OTHER_SEARCH_OPTIONS } from "./others.ts";
 
 /** How much of a description stands in the table, in characters. */
 const DESCRIPTION = 60;
@@ -20,10 +21,12 @@ export const command: Command = {
     "Looks for repositories in a registry (docker.io unless told), or lists the tags of one.\n" +
     "Not every registry can be searched.",
   options: [
-    { name: "tags", help: "list the tags of a repository" },
+    { name: "tags", synonym: "list-tags", help: "list the tags of a repository" },
     { name: "limit", value: "NUMBER", help: "the most that are listed (default 25, of tags all)" },
     ...REGISTRY_OPTIONS,
+    { name: "no-trunc", help: "do not shorten descriptions" },
     FORMAT_OPTION,
+    ...OTHER_SEARCH_OPTIONS,
   ],
   words: { least: 1, most: 1 },
   async run(args) {
@@ -54,7 +57,11 @@ async function printFound(text: string, args: Arguments): Promise<void> {
     { header: "NAME", cell: ({ Name }) => Name },
     { header: "STARS", cell: ({ Stars }) => Stars === null ? "-" : String(Stars) },
     { header: "OFFICIAL", cell: ({ Official }) => Official ? "yes" : "-" },
-    { header: "DESCRIPTION", cell: ({ Description }) => shorten(Description ?? "-") },
+    {
+      header: "DESCRIPTION",
+      cell: ({ Description }) =>
+        args.flag("no-trunc") ? Description ?? "-" : shorten(Description ?? "-"),
+    },
   ], {
     StarCount: ({ Stars }) => Stars,
     IsOfficial: ({ Official }) => Official ? "[OK]" : "",

@@ -59,6 +59,12 @@ export class AuthFile {
     });
   }
 
+  /** Whether there is an entry for a registry as a whole. */
+  knows(registry: string): boolean {
+    const auths = this.#auths();
+    return keysOf(registry).some((key) => Object.hasOwn(auths, key));
+  }
+
   /** Keeps credentials, in the file or by the helper that it names. */
   async store(registry: string, credentials: Credentials): Promise<"file" | "helper"> {
     const helper = this.#helperFor(registry);

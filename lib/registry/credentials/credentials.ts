@@ -8,7 +8,7 @@ export type Credentials =
   | { readonly identityToken: string };
 
 /** The user name that says that the password is an identity token. */
-const TOKEN_USER = "<token>";
+export const TOKEN_USER = "<token>";
 
 /** Credentials as user name and password, of which the one may say that the other is a token. */
 export function credentialsFrom(username: string, password: string): Credentials {

@@ -21,7 +21,7 @@ export function authFiles(): string[] {
   ];
 }
 
-/** The file that `login` writes to: `REGISTRY_AUTH_FILE`, or else docker's. */
+/** The file that `login` usually writes to: `REGISTRY_AUTH_FILE`, or else docker's. */
 export function loginFile(): string {
   return Deno.env.get("REGISTRY_AUTH_FILE") || dockerFile();
 }
