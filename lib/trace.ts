@@ -61,11 +61,27 @@ export function beginStep(told: StepInfo): () => void {
  * That nobody reads there any more (EPIPE, EIO) changes nothing.
  */
 export function tell(text: string): void {
+  below?.clear();
   try {
     console.error(Deno.stderr.isTerminal() ? onTerminal(text) : text);
   } catch {
     // There is nobody left to tell.
   }
+  below?.draw();
+}
+
+/** What moves at the bottom of a terminal, below all that is told. */
+export interface Moving {
+  /** Takes it away; what is drawn next stands where it began. */
+  clear(): void;
+  draw(): void;
+}
+
+let below: Moving | undefined;
+
+/** Keeps something below whatever is told from now on, and nothing any more without it. */
+export function keepBelow(what?: Moving): void {
+  below = what;
 }
 
 /** Draws on stderr, which is a terminal, what has it move about. That it has gone away changes nothing, as in {@link tell}. */

@@ -74,6 +74,52 @@ Deno.test("bars for each layer and for all, that fit the terminal", async () => 
   }
 });
 
+Deno.test("what is told meanwhile stays above the bars, and all of it is there", async () => {
+  await using registry = new TestRegistry();
+  const { layers } = registry.addImage("1", [1, 2, 3].map((n) => layerOf(`f${n}`, 300_000, n)));
+  registry.hook = ({ path }) => {
+    const at = layers.findIndex(({ digest }) => path.endsWith(digest));
+    if (at < 0) return undefined;
+    const body = registry.bytesOf(layers[at]!.digest);
+    return { status: 200, fields: { Warning: `299 - "part ${at} is old"` }, body };
+  };
+  using trial = new PullTrial();
+  using terminal = new Terminal({ rows: 24, columns: 100 });
+  const words = ["pull", "-i", trial.images, `${registry.host}/image:1`];
+  assertEquals((await terminal.start(workspace, words).end()).code, 0);
+  await terminal.shows(/sha256:[0-9a-f]{64}/);
+  const screen = rendered(terminal.shown);
+  const warnings = screen.filter((line) => line.includes("is old")).map((line) =>
+    line.slice(line.indexOf("part"))
+  );
+  assertEquals(warnings.sort(), [0, 1, 2].map((at) => `part ${at} is old`));
+  // Of no bar more than its last state is left.
+  assertEquals(screen.filter((line) => line.includes("[=")).length, layers.length + 1);
+  assertEquals(screen.filter((line) => line.includes("[>")), []);
+});
+
+/** What a terminal shows in the end, line by line, by the few movements that are used here. */
+function rendered(text: string): string[] {
+  const lines: string[] = [];
+  let [row, column] = [0, 0];
+  // deno-lint-ignore no-control-regex
+  for (const [piece, count, what] of text.matchAll(/\x1b\[(\d*)([AKJ])|\r|\n|[^\x1b\r\n]+/g)) {
+    const line = (lines[row] ?? "").padEnd(column);
+    if (piece === "\r") column = 0;
+    else if (piece === "\n") row++;
+    else if (what === "A") row -= Number(count || 1);
+    else if (what === "K") lines[row] = line.slice(0, column);
+    else if (what === "J") {
+      lines[row] = line.slice(0, column);
+      lines.length = row + 1;
+    } else {
+      lines[row] = line.slice(0, column) + piece + line.slice(column + piece.length);
+      column += piece.length;
+    }
+  }
+  return lines.map((line) => line ?? "");
+}
+
 Deno.test("a terminal that goes away does not end a pull that is to go on without it", async () => {
   await using registry = new TestRegistry();
   const layer = layerOf("file", 300_000, 1);

@@ -1,7 +1,7 @@
 import { getWindowSize, isTerminal } from "../../../../ffi/tty.ts";
 import { formatSize } from "../../../size.ts";
 import type { TransferEvent } from "../events.ts";
-import { draw } from "../../../trace.ts";
+import { draw, keepBelow, type Moving } from "../../../trace.ts";
 import { Parts, type PartState, type PartStatus, shortName } from "./parts.ts";
 
 /** How often the bars are drawn, in ms. */
@@ -13,7 +13,7 @@ const SPAN = 3000;
 const BAR = 24;
 
 /** Bars on a terminal: one for each part of a transfer, and one for all of it. */
-export class Bars implements Disposable {
+export class Bars implements Disposable, Moving {
   readonly #parts = new Parts();
   readonly #verb: string;
   readonly #samples: { time: number; moved: number }[] = [];
@@ -24,6 +24,7 @@ export class Bars implements Disposable {
   /** @param verb what is done: `pulling` */
   constructor(verb: string) {
     this.#verb = verb;
+    keepBelow(this);
   }
 
   observe = (event: TransferEvent): void => {
@@ -31,17 +32,23 @@ export class Bars implements Disposable {
     const now = performance.now();
     if (now < this.#next) return;
     this.#next = now + INTERVAL;
-    this.#draw(now);
+    this.draw(now);
   };
 
   /** Draws them for the last time; what comes after begins below. */
   [Symbol.dispose](): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#draw(performance.now());
+    this.draw();
+    keepBelow();
   }
 
-  #draw(now: number): void {
+  clear(): void {
+    if (this.#drawn > 0) draw(`\r\x1b[${this.#drawn}A\x1b[J`);
+    this.#drawn = 0;
+  }
+
+  draw(now = performance.now()): void {
     const { rows, columns } = windowSize();
     const all = this.#parts.all;
     const shown = choose(all, Math.max(1, rows - 3));
