@@ -42,6 +42,12 @@ const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
  */
 export function parseReference(text: string): Reference {
   const plain = text.startsWith(TRANSPORT) ? text.slice(TRANSPORT.length) : text;
+  const scheme = /^https?:\/\//i.exec(plain)?.[0];
+  if (scheme !== undefined) {
+    throw invalid(text, "it is an URL", {
+      hint: `Leave ${scheme} out: ${quote(plain.slice(scheme.length))}`,
+    });
+  }
   const at = plain.indexOf("@");
   const digest = at < 0 ? undefined : parseDigest(plain.slice(at + 1));
   const named = at < 0 ? plain : plain.slice(0, at);

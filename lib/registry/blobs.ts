@@ -50,7 +50,7 @@ export async function downloadBlob(
       if (told === "again") continue;
       asked = retryAfter(answer);
       if (!isPassing(answer.status) || !tries.fail()) {
-        throw errorOf(task.action, await readFault(answer), hintsFor(session.registry));
+        throw await failureOf(session, task, answer);
       }
     } catch (error) {
       if (!mayPass(error)) throw error;
@@ -60,6 +60,24 @@ export async function downloadBlob(
     }
     await tries.pause(asked);
   }
+}
+
+/** Registries lead to the stores where their blobs are, by addresses that hold for a while. */
+async function failureOf(
+  session: RegistrySession,
+  { action }: Task,
+  answer: Answer,
+): Promise<ContainerError> {
+  const fault = await readFault(answer);
+  if (await session.isOwn(answer)) return errorOf(action, fault, hintsFor(session.registry));
+  const { host } = answer.url;
+  return new ContainerError(
+    `${action}: ${host}, to which the registry leads, answered with status ${fault.status}`,
+    {
+      code: fault.status === 404 ? "NotFound" : "Failed",
+      hint: "A firewall or proxy may keep that host off, or the clock of this machine be wrong",
+    },
+  );
 }
 
 /** How often a download may begin anew: each time all that was got is lost. */

@@ -42,12 +42,17 @@ export function mayPass(error: unknown, wasReached = true): error is ExchangeFau
 export class Tries {
   readonly #how: Persistence;
   readonly #signal: AbortSignal;
+  readonly #begun: (delay: number) => void;
   #failed = 0;
 
-  /** @param signal ends the waiting */
-  constructor(how: Persistence, signal: AbortSignal) {
+  /**
+   * @param signal ends the waiting
+   * @param begun called before each pause with how long it is going to be, in milliseconds
+   */
+  constructor(how: Persistence, signal: AbortSignal, begun: (delay: number) => void = () => {}) {
     this.#how = how;
     this.#signal = signal;
+    this.#begun = begun;
   }
 
   /** Something went forward: trying begins anew. */
@@ -83,6 +88,7 @@ export class Tries {
     }
     const grown = Math.min(longest, first * 2 ** (this.#failed - 1));
     const delay = Math.max(asked ?? 0, grown * (0.5 + Math.random() / 2));
+    this.#begun(delay);
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, delay);
     this.#signal.addEventListener("abort", () => resolve(), { once: true });

@@ -49,6 +49,9 @@ const DOCKER_HUB = "registry-1.docker.io";
 /** How often it is tried to reach a registry at all. */
 const FIRST_CONTACT = 2;
 
+/** A pause that somebody who waits wants to know of, in milliseconds. */
+const LONG = 3000;
+
 /** The longest warning that is passed on, in characters (distribution-spec, "Warnings"). */
 const WARNING_LIMIT = 4096;
 
@@ -71,6 +74,8 @@ export class RegistrySession implements Disposable {
   readonly #ended = new AbortController();
   #base: Promise<URL> | undefined;
   #isReached = false;
+  /** The end of the pause that was told of last, as `performance.now()` has it. */
+  #pausesUntil = 0;
 
   /** @param given where it is, when that is not told by its name: a mirror */
   constructor(registry: string, options: SessionOptions = {}, given?: URL) {
@@ -100,7 +105,7 @@ export class RegistrySession implements Disposable {
    * @throws {ContainerError} NotAllowed when the registry does not believe who asks
    */
   async request(request: RegistryRequest): Promise<Answer> {
-    const tries = new Tries(this.#persistence, this.#ended.signal);
+    const tries = this.tries();
     while (true) {
       let asked: number | undefined;
       try {
@@ -123,7 +128,7 @@ export class RegistrySession implements Disposable {
 
   /** A way to try things that go on where they failed. */
   tries(): Tries {
-    return new Tries(this.#persistence, this.#ended.signal);
+    return new Tries(this.#persistence, this.#ended.signal, (delay) => this.#tellOfPause(delay));
   }
 
   /**
@@ -133,6 +138,11 @@ export class RegistrySession implements Disposable {
    */
   elsewhere(request: Request): Promise<Answer> {
     return this.#follow(request);
+  }
+
+  /** Whether an answer is the registry's own, and not that of a server to which it led. */
+  async isOwn(answer: Answer): Promise<boolean> {
+    return answer.url.origin === (await this.#settled()).origin;
   }
 
   /** An URL that the registry named, which must be one of its own. */
@@ -269,6 +279,18 @@ export class RegistrySession implements Disposable {
       this.#unverified.add(host);
       return await this.#http.send(request);
     }
+  }
+
+  /** Of pauses at the same time one is told. */
+  #tellOfPause(delay: number): void {
+    const now = performance.now();
+    if (delay < LONG || now < this.#pausesUntil) return;
+    this.#pausesUntil = now + delay;
+    this.#options.warn?.(
+      `the registry ${this.registry} is busy, or out of reach: the next try is in ${
+        Math.round(delay / 1000)
+      } s`,
+    );
   }
 
   #passOnWarnings({ fields }: Answer): void {

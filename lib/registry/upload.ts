@@ -214,7 +214,10 @@ async function send(
 const LEAST = 64 * 1024;
 
 async function failureOf(session: RegistrySession, action: string, answer: Answer): Promise<Error> {
-  return errorOf(action, await readFault(answer), hintsFor(session.registry));
+  return errorOf(action, await readFault(answer), {
+    ...hintsFor(session.registry),
+    UNSUPPORTED: "It may be there for reading alone, as mirrors are",
+  });
 }
 
 /**

@@ -90,6 +90,38 @@ Deno.test("a server of tokens that is busy is asked again, as registries are", a
   );
 });
 
+Deno.test("a pause of some seconds is told of, once for all who wait", async () => {
+  await using registry = new TestRegistry();
+  using trial = new PullTrial();
+  registry.addImage("1", [layerOf("a", 1000), layerOf("b", 1000, 2)]);
+  registry.hook = ({ path, before }) =>
+    path.includes("/blobs/") && before === 0
+      ? { status: 429, fields: { "Retry-After": "3" } }
+      : undefined;
+  await trial.pull(`${registry.host}/image:1`);
+  const told = `the registry ${registry.host} is busy, or out of reach: the next try is in 3 s`;
+  // The config comes first, alone, and then both layers at a time.
+  assertEquals(trial.warnings, [told, told]);
+});
+
+Deno.test("a store of blobs that refuses is told by its own name: the registry has nothing against us", async () => {
+  await using registry = new TestRegistry();
+  await using store = new TestRegistry();
+  using trial = new PullTrial();
+  registry.addImage("1", [layerOf("a", 1000)]);
+  registry.hook = ({ path }) =>
+    path.includes("/blobs/")
+      ? { status: 307, fields: { Location: `http://${store.host}/signed` } }
+      : undefined;
+  store.hook = () => ({ status: 403, fields: { "Content-Type": "text/html" }, body: "<p>blocked" });
+  const error = await assertRejects(() => trial.pull(`${registry.host}/image:1`), ContainerError);
+  assertEquals(
+    error.message,
+    `pull "${registry.host}/image:1": ${store.host}, to which the registry leads, answered with status 403`,
+  );
+  assertMatch(error.hint!, /^A firewall or proxy may /);
+});
+
 Deno.test("pages are followed by the link that leads on, in whatever form and among others", async () => {
   await using registry = new TestRegistry();
   const path = "/v2/image/tags/list";

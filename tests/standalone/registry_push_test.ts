@@ -237,6 +237,20 @@ async function push(trial: PullTrial, name: string, to: string): Promise<string[
   return warnings;
 }
 
+Deno.test("a registry for reading alone is told as that", async () => {
+  await using registry = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${registry.host}/image:1`;
+  registry.addImage("1", [layerOf("a", 1000)]);
+  await trial.pull(name);
+  registry.hook = ({ method, path }) =>
+    path === "/v2/" ? undefined : { status: method === "HEAD" ? 404 : 405, body: "" };
+  const to = `${registry.host}/other:1`;
+  const error = await assertRejects(() => push(trial, name, to), ContainerError);
+  assertEquals(error.message, `push "${to}": the registry does not do that`);
+  assertEquals(error.hint, "It may be there for reading alone, as mirrors are");
+});
+
 Deno.test("a damaged image beside it stops no push", async () => {
   await using taker = new Taker();
   await using origin = new TestRegistry();

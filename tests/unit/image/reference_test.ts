@@ -120,6 +120,12 @@ Deno.test("texts that are no references", () => {
   }
 });
 
+Deno.test("an URL is told with the name in it", () => {
+  const error = assertThrows(() => parseReference("https://quay.io/a/b:1"), ContainerError);
+  assertEquals(error.message, 'read the image reference "https://quay.io/a/b:1": it is an URL');
+  assertEquals(error.hint, 'Leave https:// out: "quay.io/a/b:1"');
+});
+
 Deno.test("a name in upper case is refused with the one that was meant", () => {
   const error = assertThrows(() => parseReference("quay.io/Foo/Bar:X"), ContainerError);
   assertEquals(
