@@ -157,15 +157,18 @@ async function send(
       const url = new URL(location);
       // What is in the query already stays as it was written: it may be signed.
       if (isLast) url.search += `${url.search === "" ? "?" : "&"}digest=${blob.digest}`;
+      // All of it in one go is no part, and some registries take parts of a few MiB only (ghcr.io of 4).
+      const isPart = !isLast && (offset > 0 || end < blob.size);
       let asked: number | undefined;
       let failure: unknown;
+      let isOutOfRange = false;
       try {
         using answer = await session.request({
           method: isLast ? "PUT" : "PATCH",
           target: url,
           fields: {
             "Content-Type": "application/octet-stream",
-            ...!isLast && { "Content-Range": `${offset}-${end - 1}` },
+            ...isPart && { "Content-Range": `${offset}-${end - 1}` },
           },
           content: followed(blob, offset, end, sent),
           mayRepeat: false,
@@ -174,7 +177,7 @@ async function send(
         if (isLast && answer.status >= 200 && answer.status < 300) return;
         if (!isLast && (answer.status === 202 || answer.status === 201)) {
           location = await session.ownUrl(locationOf(answer), answer.url);
-          offset = reached(answer) ?? end;
+          offset = furtherThan(offset, end, reached(answer));
           // A registry that forgets what it took, again and again, would hold us for ever.
           if (offset > furthest) tries.succeed();
           furthest = Math.max(furthest, offset);
@@ -184,8 +187,9 @@ async function send(
         const { status } = answer;
         // Some proxies before registries take only so much at a time.
         if (status === 413 && end - offset > begun.least) {
-          part.largest = Math.max(begun.least, Math.floor((end - offset) / 4));
+          part.largest = smallerThan(end - offset, begun);
         } else {
+          isOutOfRange = status === 416;
           const mayGoOn = isPassing(status) || status === 416 || status === 404;
           if (!mayGoOn || !tries.fail()) throw failure;
           asked = retryAfter(answer);
@@ -196,8 +200,14 @@ async function send(
       }
       await tries.pause(asked);
       const now = await whereabouts(session, task, location);
-      if (now !== undefined) ({ location, offset } = now);
-      // It may have come to its end, and only the answer got lost.
+      if (now !== undefined) {
+        // Where both mean the same place, it is the size that is not taken.
+        if (isOutOfRange && now.offset === offset && end - offset > begun.least) {
+          part.largest = smallerThan(end - offset, begun);
+          tries.succeed();
+        }
+        ({ location, offset } = now);
+      } // It may have come to its end, and only the answer got lost.
       else if (await isThere(session, task, blob)) return;
       else throw new UploadLost("the upload is lost", { cause: failure });
     }
@@ -212,6 +222,19 @@ async function send(
  * than this is not meant for registries.
  */
 const LEAST = 64 * 1024;
+
+/** The size of the next parts where one of so many bytes was too large. */
+function smallerThan(length: number, { least }: Begun): number {
+  return Math.max(least, Math.floor(length / 4));
+}
+
+/**
+ * Where an upload has got to that took the part from `offset` to `end`. What it says may be less; but Amazon's
+ * registry says after each part how far the first one went.
+ */
+function furtherThan(offset: number, end: number, told: number | undefined): number {
+  return told !== undefined && told > offset && told < end ? told : end;
+}
 
 async function failureOf(session: RegistrySession, action: string, answer: Answer): Promise<Error> {
   return errorOf(action, await readFault(answer), {

@@ -170,6 +170,30 @@ Deno.test("what takes 1 MiB at most in one go, or less, gets parts of that size"
   await pushTo(taker, trial, 500_000);
 });
 
+Deno.test("what takes small parts only gets all at once, and after a break small parts (ghcr.io)", async () => {
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.mostPart = 500_000;
+  await pushTo(taker, trial, SIZE);
+  assertEquals(taker.parts, ["all"]);
+  await using other = new Taker();
+  other.mostPart = 500_000;
+  other.onPatch = (count) => count === 0 ? "cut" : "take";
+  await pushTo(other, trial, SIZE);
+  const [large, ...small] = other.parts as number[];
+  assert(large! > 500_000 && small.length > 1, `${other.parts}`);
+  assert(small.every((length) => length <= 500_000), `${small}`);
+});
+
+Deno.test("what tells after each part how far the first one went is believed to have them all (Amazon's)", async () => {
+  await using taker = new Taker();
+  using trial = new PullTrial();
+  taker.stuck = true;
+  taker.mostBytes = 1_000_000;
+  await pushTo(taker, trial, SIZE);
+  assert(taker.parts.length > 2 && !taker.parts.includes("all"), `${taker.parts}`);
+});
+
 Deno.test("what takes next to nothing in one go is told, with what may limit it", async () => {
   await using taker = new Taker();
   using trial = new PullTrial();

@@ -25,6 +25,13 @@ export class Taker implements AsyncDisposable {
   losesAnswers = false;
   /** Whether it loses what it has got, and answers so, at the end of an upload. */
   forgets = false;
+  /** The most bytes that it takes as one part; all at once may be more. */
+  mostPart = Infinity;
+  /** Whether it says after each part how far the first one went. */
+  stuck = false;
+  /** Each PATCH: the length of a part, or all at once. */
+  readonly parts: (number | "all")[] = [];
+  readonly #firsts: string[] = [];
   /** The most bytes that it takes in one request. */
   mostBytes = Infinity;
   /** What it answers to the question how far an upload has got, where it does not tell. */
@@ -123,11 +130,19 @@ export class Taker implements AsyncDisposable {
           for (const byte of await bytes(Math.floor(length / 2))) upload.push(byte);
           return conn.close();
         }
-        const from = Number(/^content-range: (\d+)-/im.exec(head)?.[1]);
+        const part = /^content-range: (\d+)-\d+/im.exec(head);
+        this.parts.push(part === null ? "all" : length);
         const content = await bytes(length);
-        if (from !== upload.length) return await told(416, { ...location, ...range() });
+        const isTooLarge = part !== null && length > this.mostPart;
+        if (Number(part?.[1] ?? 0) !== upload.length || isTooLarge) {
+          return await told(416, { ...location, ...range() });
+        }
         for (const byte of content) upload.push(byte);
-        return await told(202, { ...location, ...range() });
+        this.#firsts[id] ??= range().Range;
+        return await told(202, {
+          ...location,
+          Range: this.stuck ? this.#firsts[id]! : range().Range,
+        });
       }
       case "GET":
         return await told(204, { ...location, ...range() });
