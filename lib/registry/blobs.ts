@@ -131,9 +131,9 @@ async function take(
   return "done";
 }
 
-/** Where a part begins; -1 when it does not say, or says something else of the whole. */
+/** Where a part begins; -1 when it does not say, or says something else of the whole. Nexus left the unit out. */
 function startOf(answer: Answer, size: number): number {
-  const range = /^bytes ([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15}|\*)$/.exec(
+  const range = /^(?:bytes )?([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15}|\*)$/.exec(
     answer.fields.get("content-range") ?? "",
   );
   if (range === null || (range[3] !== "*" && Number(range[3]) !== size)) return -1;
@@ -146,7 +146,8 @@ async function requestBlob(
   blob: Wanted,
   offset: number,
 ): Promise<Answer> {
-  const fields = offset > 0 ? { Range: `bytes=${offset}-` } : undefined;
+  // Some registries know no range without an end.
+  const fields = offset > 0 ? { Range: `bytes=${offset}-${blob.size - 1}` } : undefined;
   const answer = await session.request({
     method: "GET",
     target: `/v2/${repository}/blobs/${blob.digest}`,

@@ -8,6 +8,7 @@ import { RegistrySession } from "../../lib/registry/session.ts";
 import { layerOf, LIMITS, PERSISTENCE, PullTrial } from "../integration/registry/pulling.ts";
 import {
   type Asked,
+  cutAfter,
   failure,
   type Hook,
   TestRegistry,
@@ -120,6 +121,27 @@ Deno.test("a store of blobs that refuses is told by its own name: the registry h
     `pull "${registry.host}/image:1": ${store.host}, to which the registry leads, answered with status 403`,
   );
   assertMatch(error.hint!, /^A firewall or proxy may /);
+});
+
+Deno.test("a part of a blob that is told without the unit, as Nexus did, is gone on with", async () => {
+  await using registry = new TestRegistry();
+  using trial = new PullTrial();
+  const { layers: [layer] } = registry.addImage("1", [layerOf("a", 300_000)]);
+  const bytes = registry.bytesOf(layer!.digest);
+  const ranges: (string | undefined)[] = [];
+  registry.hook = ({ path, fields, before }) => {
+    if (!path.endsWith(layer!.digest)) return undefined;
+    ranges.push(fields.get("range"));
+    if (before === 0) return cutAfter(100_000, bytes);
+    const last = bytes.length - 1;
+    return {
+      status: 206,
+      fields: { "Content-Range": `100000-${last}/${bytes.length}` },
+      body: bytes.subarray(100_000),
+    };
+  };
+  await trial.pull(`${registry.host}/image:1`);
+  assertEquals(ranges, [undefined, `bytes=100000-${bytes.length - 1}`]);
 });
 
 Deno.test("pages are followed by the link that leads on, in whatever form and among others", async () => {
