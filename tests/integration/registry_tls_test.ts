@@ -91,8 +91,17 @@ testWith(
 
 for (
   const [what, options, message] of [
-    ["for another name", { names: "DNS:example.com" }, /its certificate is for another name/],
-    ["that has expired", { days: -1 }, /its certificate has expired/],
+    [
+      "for other names",
+      { names: "DNS:example.com,IP:10.0.0.1" },
+      /its certificate is for "example\.com", "10\.0\.0\.1"\nUse a name that it is for, or/,
+    ],
+    [
+      "without a name but its common one",
+      { names: "email:nobody" },
+      /its certificate names no host: a common name .*\nMake it anew with a name: openssl /,
+    ],
+    ["that has expired", { days: -1 }, /its certificate has expired\nHave it renewed/],
   ] as const
 ) {
   testWith(NEEDS, `a certificate ${what}, of an authority that is known`, async () => {
@@ -131,6 +140,35 @@ testWith(NEEDS, "a certificate that is signed with its own key", async () => {
   );
   const unverified = await pullFrom(authority, "-tls-verify=false");
   assertEquals(unverified.code, 0, unverified.stderr);
+});
+
+testWith(NEEDS, "a server of TLS 1.1 is told as that", async () => {
+  using trial = new TrialFolder();
+  makeAuthority(trial.path);
+  const { cert, key } = makeCertificate(trial.path, "server");
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const child = new Deno.Command("openssl", {
+    args: ["s_server", "-accept", `127.0.0.1:${port}`, "-cert", cert, "-key", key, "-tls1_1"]
+      .concat("-cipher", "ALL:@SECLEVEL=0", "-www"),
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    const pull = () => workspace.run(["pull", "-tls-verify=false", `localhost:${port}/image:1`]);
+    let pulled = await pull();
+    for (let i = 0; i < 20 && /nobody listens/.test(pulled.stderr); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      pulled = await pull();
+    }
+    assertEquals(pulled.code, 125);
+    assertMatch(pulled.stderr, /with TLS: it speaks no TLS of version 1\.2 or later\n$/);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
 });
 
 testWith(NEEDS, "a certificate of this side is shown to who asks for it", async () => {
@@ -298,6 +336,11 @@ testWith(
       through: withEtc(trial.path, { [`docker/certs.d/${usual}/ca.crt`]: ca, ...hosts }),
     });
     assertEquals(named.code, 0, named.stderr);
+    const nobody = await pull({ HTTPS_PROXY: "http://127.0.0.1:1" });
+    assertMatch(
+      nobody.stderr,
+      /reach registry\.example:\d+ by a proxy: connect to 127\.0\.0\.1, port 1: nobody listens there\nThe environment names /,
+    );
     // One that wants a password, for a registry with TLS and a mirror without.
     const refusedBy = `http://127.0.0.1:${refusing.addr.port}`;
     const asWhom = async (reference: string) => {

@@ -88,7 +88,7 @@ export class HttpClient implements Disposable {
     const port = Number(url.port || (isSecure ? "443" : "80"));
     const tcp = async () => {
       if (proxy === undefined) return await dial(url.hostname, port, connect);
-      const conn = await dial(proxy.hostname, proxy.port, connect);
+      const conn = await dialProxy(proxy, connect, url);
       if (isSecure) await tunnel(conn, url.hostname, port, proxy, this.#limits);
       return conn;
     };
@@ -139,5 +139,23 @@ export class HttpClient implements Disposable {
   #close(line: Line): void {
     this.#lines.delete(line);
     line.connection.close();
+  }
+}
+
+/** Connects to a proxy; what fails tells that it is one, for its host is none that the user has named now. */
+async function dialProxy(
+  { hostname, port }: Proxy,
+  deadline: number,
+  url: URL,
+): Promise<Deno.TcpConn> {
+  try {
+    return await dial(hostname, port, deadline);
+  } catch (error) {
+    if (!(error instanceof ExchangeFault)) throw error;
+    throw new ExchangeFault(error.kind, `reach ${url.host} by a proxy: ${error.message}`, {
+      cause: error,
+      hint:
+        `The environment names the proxy (env | grep -i _proxy); NO_PROXY=${url.hostname} does without`,
+    });
   }
 }

@@ -18,6 +18,7 @@ export async function dial(hostname: string, port: number, timeout: number): Pro
   const won = Promise.withResolvers<Deno.TcpConn>();
   let isOver = false;
   let failed = 0;
+  let first: unknown;
   let next = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tryNext = () => {
@@ -28,7 +29,9 @@ export async function dial(hostname: string, port: number, timeout: number): Pro
       if (isOver) conn.close();
       else won.resolve(conn);
     }, (error) => {
-      if (++failed === addresses.length) won.reject(unreachable(hostname, port, error));
+      // The address that the system prefers says most: others are of a protocol that there is not here, at times.
+      first ??= error;
+      if (++failed === addresses.length) won.reject(unreachable(hostname, port, first));
       else tryNext();
     });
   };

@@ -1,8 +1,7 @@
-import { ContainerError, reasonOf } from "../../errors.ts";
+import { ContainerError } from "../../errors.ts";
 import { type Connection, DenoConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
-import { ExchangeFault } from "./fault.ts";
-import { brokenBy } from "./patience.ts";
+import { handshakeFault } from "./handshake.ts";
 import type { Trust } from "./trust.ts";
 import { UnverifiedConnection } from "./unverified.ts";
 
@@ -130,40 +129,3 @@ export async function secureUnverified(url: URL, trust: Trust): Promise<Connecti
 function bareHost(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }
-
-function handshakeFault(url: URL, cause: unknown): ExchangeFault {
-  if (cause instanceof ExchangeFault) return cause;
-  const said = cause instanceof Error ? cause.message : String(cause);
-  const where = `connect to ${url.host} with TLS`;
-  const certificate = /^invalid peer certificate: (.*)$/s.exec(said);
-  if (certificate !== null) {
-    const reason = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(certificate[1]!))?.[1];
-    return new ExchangeFault("untrusted", `${where}: ${reason ?? certificate[0]}`, {
-      cause,
-      hint: /CaUsedAsEndEntity/.test(certificate[1]!) ? OF_SERVERS : undefined,
-    });
-  }
-  const byServer = brokenBy(cause);
-  if (byServer.kind === "not-believed") {
-    return new ExchangeFault(byServer.kind, `${where}: ${byServer.message}`, { cause });
-  }
-  if (/InvalidContentType|handshake eof|Connection reset/i.test(said)) {
-    return new ExchangeFault("not-tls", `${where}: it does not speak TLS`, { cause });
-  }
-  return new ExchangeFault("broken", `${where}: ${reasonOf(cause)}`, { cause });
-}
-
-/** What helps where openssl signed a certificate with its own key, as one of an authority unless told otherwise. */
-const OF_SERVERS =
-  "Make it anew as a server's: openssl req -x509 -addext basicConstraints=critical,CA:FALSE …, " +
-  "or give -tls-verify=false";
-
-/** What rustls says of a certificate, and what that means. */
-const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
-  [/UnknownIssuer/, "its certificate is signed by an authority that is not known here"],
-  [/NotValidForName|not valid for name/i, "its certificate is for another name"],
-  [/Expired/i, "its certificate has expired"],
-  [/NotValidYet/i, "its certificate is not valid yet"],
-  [/Revoked/, "its certificate was revoked"],
-  [/CaUsedAsEndEntity/, "its certificate is an authority's, not a server's"],
-];
