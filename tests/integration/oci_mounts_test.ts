@@ -172,6 +172,19 @@ Deno.test("a /dev that is read-only has its nodes all the same", async () => {
   assertMatch(said, /^null$/m);
 });
 
+Deno.test("a tmpfs that is read-only has places for the mounts in it all the same", async () => {
+  const script = `${mounted("/run")}; ls /run/more/etc/hostname; touch /run/file || echo refused`;
+  const said = await bundles.says(script, (spec) => {
+    spec.mounts.push(
+      { destination: "/run", type: "tmpfs", source: "tmpfs", options: ["ro", "nosuid"] },
+      { destination: "/run/more/etc", type: "bind", source: "/etc", options: ["bind"] },
+    );
+  });
+  const [tmpfs, file, refused] = said.split("\n");
+  assertMatch(tmpfs, / tmpfs ro,nosuid/);
+  assertEquals([file, refused], ["/run/more/etc/hostname", "refused"]);
+});
+
 Deno.test("the host's own /dev is left as it is", async () => {
   const before = Deno.statSync("/dev").mtime;
   await bundles.says("test -c /dev/null", (spec) => {

@@ -2,7 +2,7 @@
 
 import { resolve } from "@std/path/posix/resolve";
 import { MOUNT_ATTR_RDONLY, MS_BIND, MS_REC, MS_SLAVE } from "../../../ffi/mount_flags.ts";
-import type { Step } from "../../init/plan.ts";
+import type { MountStep, Step } from "../../init/plan.ts";
 import { parseMountOptions } from "../../oci/mount_options.ts";
 import { ROOTFS_PROPAGATION } from "../../oci/propagation.ts";
 import type { Mount, Spec } from "../../oci/spec.ts";
@@ -50,17 +50,16 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
     ...(trees.byChild && !overlay ? { spread: trees.byChild.spread } : {}),
   });
 
-  let devReadOnly = false;
-  for (const mount of mounts) {
+  const readOnlyLater: string[] = [];
+  for (const [i, mount] of mounts.entries()) {
     if (mount === overlay) continue;
     if (mount.type === "cgroup") {
       plan.push(cgroupMounts(mount, options.layout, trees.cgroups, trees.byChild?.cgroups));
       continue;
     }
     const step = mountStep(mount, trees.mounts.get(mount), linux.mountLabel);
-    if (step.kind === "new" && step.target === "/dev" && step.set & MOUNT_ATTR_RDONLY) {
-      // It takes the nodes first.
-      devReadOnly = true;
+    if (step.set & MOUNT_ATTR_RDONLY && takesMore(step, mounts.slice(i + 1))) {
+      readOnlyLater.push(step.target);
       plan.push({
         ...step,
         set: step.set & ~MOUNT_ATTR_RDONLY,
@@ -83,9 +82,9 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
     const controlling = !options.fromOutside;
     plan.push(terminalStep(spec.process, { controlling, console: true }));
   }
-  if (devReadOnly) {
-    const dev = { destination: "/dev", options: ["remount", "bind", "ro"] };
-    plan.push({ ...mountStep(dev), label: "make /dev read-only" });
+  for (const destination of readOnlyLater) {
+    const change = mountStep({ destination, options: ["remount", "bind", "ro"] });
+    plan.push({ ...change, label: `make ${destination} read-only` });
   }
   if (linux.sysctl && Object.keys(linux.sysctl).length > 0) {
     const values = Object.entries(linux.sysctl)
@@ -127,6 +126,16 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   } else plan.push({ do: "change root", label: "make the container's root the root" });
   if (spec.root.readonly) plan.push({ do: "read-only root", label: "make the root read-only" });
   return plan;
+}
+
+/** Whether something is yet to be made in a new mount: nodes in /dev, and in a tmpfs places for later mounts. */
+function takesMore({ kind, fstype, target }: MountStep, later: readonly Mount[]): boolean {
+  if (kind !== "new") return false;
+  if (target === "/dev") return true;
+  const targets = later.map(({ destination }) => resolve("/", destination));
+  // One that is covered could not be found again.
+  return fstype === "tmpfs" && !targets.includes(target) &&
+    targets.some((path) => path.startsWith(`${target}/`));
 }
 
 /** What the child opens of the host, before there is anything of the container's. */
