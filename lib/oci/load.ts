@@ -3,7 +3,7 @@ import { Fd, openat, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { jsonText, parseJSON } from "../json.ts";
-import type { Process, Resources, Seccomp, Spec } from "./spec.ts";
+import type { Process, Seccomp, Spec } from "./spec.ts";
 import {
   validateProcess,
   validateResources,
@@ -53,7 +53,7 @@ export function loadProcess(path: string): { process: Process; warnings: string[
 }
 
 /** Reads and checks the resources of `update --resources FILE`; `-` is standard input. */
-export function loadResources(path: string): Resources {
+export function loadResources(path: string): ReturnType<typeof validateResources> {
   const STDIN = 0;
   if (path !== "-") return validateResources(load(path), path);
   const options = { what: "standard input", maxBytes: MAX_BYTES };

@@ -792,6 +792,9 @@ Deno.test("update: by options, from a file and from standard input", async () =>
   assertEquals(value("memory", "memory.limit_in_bytes", "memory.max"), `${100 << 20}`);
   assertEquals(value("memory", "memory.soft_limit_in_bytes", "memory.low"), `${1 << 20}`);
   await runtime.fails(/--memory/, "update", "--memory", "much", "up");
+  const { code, stderr } = await runtime.run(["update", "--kernel-memory", "50M", "up"]);
+  assertEquals(code, 0);
+  assertMatch(stderr, /warning: update: memory\.kernel: ignored/);
   await runtime.fails(/memBwSchema: expected/, "update", "--mem-bw-schema", "0=50", "up");
   if (!/ - resctrl /.test(Deno.readTextFileSync("/proc/self/mountinfo"))) {
     for (
@@ -838,6 +841,8 @@ Deno.test("events --stats prints the numbers that engines read", async () => {
   );
   assertEquals([data.pids.current, data.pids.limit], [1, 20]);
   assert(data.cpu.usage.total > 0, JSON.stringify(data.cpu));
+  const parts = "cpu cpuset memory pids blkio hugetlb intel_rdt network_interfaces".split(" ");
+  assertEquals(Object.keys(data), parts);
   const following = runtime.start(["events", "--interval", "100ms", "ev"]);
   await following.says(/"stats".*\n.*"stats"/);
   await runtime.ok("kill", "ev", "KILL");

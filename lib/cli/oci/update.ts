@@ -4,6 +4,7 @@ import { validateIntelRdt, validateResources } from "../../oci/validate/mod.ts";
 import { getContainer } from "../../runtime/container.ts";
 import { updateContainer } from "../../runtime/update.ts";
 import { resolve } from "@std/path/posix/resolve";
+import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { parseMemory, parseWhole } from "../quantity.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
@@ -37,9 +38,10 @@ export const UPDATE_OPTIONS: readonly OptionSpec[] = [
 export function updateCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
   const file = args.text("resources");
-  const resources = file === undefined
+  const { resources, warnings } = file === undefined
     ? validateResources(fromOptions(args), "update")
     : loadResources(file === "-" ? file : resolve(file));
+  warnings.forEach(warn);
   const [l3CacheSchema, memBwSchema] = [args.text("l3-cache-schema"), args.text("mem-bw-schema")];
   const schemata = validateIntelRdt(onlyGiven({ l3CacheSchema, memBwSchema }), "update");
   updateContainer(state, resources, schemata);
@@ -74,6 +76,8 @@ function fromOptions(args: Arguments): Resources {
       limit: size("memory"),
       reservation: size("memory-reservation"),
       swap: size("memory-swap"),
+      kernel: size("kernel-memory"),
+      kernelTCP: size("kernel-memory-tcp"),
     },
     pids: { limit: number("pids-limit") },
   });

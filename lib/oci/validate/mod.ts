@@ -86,8 +86,12 @@ export function validateProcess(
 }
 
 /** As {@link validateSpec}, for the resources of `update --resources`. */
-export function validateResources(value: unknown, what: string): Resources {
-  return resources(value, new Place(what));
+export function validateResources(
+  value: unknown,
+  what: string,
+): { resources: Resources; warnings: string[] } {
+  const place = new Place(what);
+  return { resources: resources(value, place), warnings: place.warnings };
 }
 
 /** As {@link validateSpec}, for the class of service of `update`. */

@@ -113,7 +113,7 @@ Deno.test("loadProcess() and loadResources() name the file in what they say", ()
     Deno.writeTextFileSync(path, '{"cwd":"/"}');
     assertEquals(refusal(() => loadProcess(path)).message, `${path}: args: required but missing`);
     Deno.writeTextFileSync(path, '{"memory":{"limit":9223372036854775807}}');
-    assertEquals(loadResources(path), { memory: { limit: 2n ** 63n - 1n } });
+    assertEquals(loadResources(path).resources, { memory: { limit: 2n ** 63n - 1n } });
     assertEquals(refusal(() => loadResources(`${path}x`)).code, "NotFound");
   });
 });

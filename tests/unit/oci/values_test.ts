@@ -697,6 +697,12 @@ Deno.test("warnings stop nothing", () => {
   assertEquals(warnings({ "linux.intelRdt.l3CacheSchema": "L2:0=f" }), [
     'config.json: linux.intelRdt.l3CacheSchema: does not begin with "L3:"',
   ]);
+  const noLimit = "ignored, the kernel's own memory has no limit of its own: set limit instead";
+  assertEquals(warnings({ "linux.resources.memory": { kernel: 50_000_000, kernelTCP: 1 } }), [
+    `config.json: linux.resources.memory.kernel: ${noLimit}`,
+    `config.json: linux.resources.memory.kernelTCP: ${noLimit}`,
+  ]);
+  assertEquals(warnings({ "linux.resources.memory": { kernel: -1, kernelTCP: 0 } }), []);
   const many = Array.from({ length: 10_000 }, (_, i) => `CAP_${i}`);
   assertEquals(warnings({ "process.capabilities.bounding": many }).length, 100);
 });
@@ -715,7 +721,8 @@ Deno.test("a process and resources can be checked by themselves", () => {
     assertThrows(() => validateProcess([], "p.json"), ContainerError).message,
     "p.json: expected an object, got an empty array",
   );
-  assertEquals(validateResources({ memory: { limit: null }, cpu: null }, "r.json"), { memory: {} });
+  const { resources } = validateResources({ memory: { limit: null }, cpu: null }, "r.json");
+  assertEquals(resources, { memory: {} });
   assertEquals(
     assertThrows(() => validateResources({ pids: { limit: -2 } }, "r.json"), ContainerError)
       .message,
