@@ -7,6 +7,7 @@ import * as v2 from "./v2/stats.ts";
 /** What a cgroup uses, in the form in which engines read it from `events --stats`. */
 export interface CgroupStats {
   cpu: CpuStats;
+  cpuset: CpusetStats;
   memory: MemoryStats;
   pids: PidsStats;
   blkio: BlkioStats;
@@ -14,10 +15,47 @@ export interface CgroupStats {
   hugetlb: Record<string, HugetlbStats>;
 }
 
+/** How long tasks waited, in percent of the last 10, 60 and 300 seconds, and in microseconds (psi.rst). */
+export interface Pressure {
+  avg10: number;
+  avg60: number;
+  avg300: number;
+  total: Integer;
+}
+
+/** Pressure on some and on all of the tasks at once. */
+export interface PressureStats {
+  some: Pressure;
+  full: Pressure;
+}
+
 /** Times are nanoseconds. */
 export interface CpuStats {
-  usage: { total: Integer; percpu?: Integer[]; kernel: Integer; user: Integer };
+  usage: {
+    total: Integer;
+    percpu?: Integer[];
+    percpu_kernel?: Integer[];
+    percpu_user?: Integer[];
+    kernel: Integer;
+    user: Integer;
+  };
   throttling: { periods: Integer; throttledPeriods: Integer; throttledTime: Integer };
+  psi?: PressureStats;
+}
+
+/** The files of the v1 controller by their names; all 0 where there is none. */
+export interface CpusetStats {
+  cpus?: number[];
+  cpu_exclusive: Integer;
+  mems?: number[];
+  mem_hardwall: Integer;
+  mem_exclusive: Integer;
+  memory_migrate: Integer;
+  memory_spread_page: Integer;
+  memory_spread_slab: Integer;
+  memory_pressure: Integer;
+  sched_load_balance: Integer;
+  sched_relax_domain_level: Integer;
 }
 
 /** Bytes; a limit of 2^64-1 or nearly so is none. */
@@ -38,6 +76,7 @@ export interface MemoryStats {
   kernelTCP: MemoryEntry;
   /** All of memory.stat. */
   raw: Record<string, Integer>;
+  psi?: PressureStats;
 }
 
 /** A limit of 0 is none. */
@@ -58,6 +97,7 @@ export interface BlkioEntry {
 export interface BlkioStats {
   ioServiceBytesRecursive?: BlkioEntry[];
   ioServicedRecursive?: BlkioEntry[];
+  psi?: PressureStats;
 }
 
 /** Bytes. */
@@ -75,6 +115,7 @@ export function readStats(places: readonly Place[]): CgroupStats {
   const [blkio, hugetlb] = [old("blkio"), old("hugetlb")];
   return {
     cpu: cpuacct ? v1.cpuStats(cpuacct, old("cpu")) : v2.cpuStats(unified("cpu")),
+    cpuset: v1.cpusetStats(old("cpuset")),
     memory: memory ? v1.memoryStats(memory) : v2.memoryStats(unified("memory")),
     pids: pidsStats(pids),
     blkio: blkio ? v1.blkioStats(blkio) : v2.blkioStats(unified("io")),

@@ -1,7 +1,9 @@
+import { parseList } from "../../oci/list_format.ts";
 import { integer, StatFiles } from "../stat_files.ts";
 import type {
   BlkioEntry,
   BlkioStats,
+  CpusetStats,
   CpuStats,
   HugetlbStats,
   MemoryEntry,
@@ -12,10 +14,14 @@ import type {
 export function cpuStats(cpuacct: string, cpu: string | undefined): CpuStats {
   const files = new StatFiles(cpuacct);
   const stat = new StatFiles(cpu).table("cpu.stat");
+  // Under a line of names, one line for each CPU: its number, user, system.
+  const [, ...cpus] = files.text("cpuacct.usage_all").split("\n").map((line) => line.split(" "));
   return {
     usage: {
       total: files.number("cpuacct.usage"),
       percpu: files.text("cpuacct.usage_percpu").split(" ").filter(Boolean).map(integer),
+      percpu_kernel: cpus.map(([, , system = ""]) => integer(system)),
+      percpu_user: cpus.map(([, user = ""]) => integer(user)),
       kernel: files.number("cpuacct.usage_sys"),
       user: files.number("cpuacct.usage_user"),
     },
@@ -24,6 +30,26 @@ export function cpuStats(cpuacct: string, cpu: string | undefined): CpuStats {
       throttledPeriods: stat["nr_throttled"] ?? 0,
       throttledTime: stat["throttled_time"] ?? 0,
     },
+  };
+}
+
+/** The settings of the cpuset controller, as cpusets.rst has them. */
+export function cpusetStats(folder: string | undefined): CpusetStats {
+  const files = new StatFiles(folder);
+  const number = (name: string) => files.number(`cpuset.${name}`);
+  const list = (name: string) => parseList(files.text(`cpuset.${name}`)) ?? [];
+  return {
+    cpus: list("cpus"),
+    cpu_exclusive: number("cpu_exclusive"),
+    mems: list("mems"),
+    mem_hardwall: number("mem_hardwall"),
+    mem_exclusive: number("mem_exclusive"),
+    memory_migrate: number("memory_migrate"),
+    memory_spread_page: number("memory_spread_page"),
+    memory_spread_slab: number("memory_spread_slab"),
+    memory_pressure: number("memory_pressure"),
+    sched_load_balance: number("sched_load_balance"),
+    sched_relax_domain_level: number("sched_relax_domain_level"),
   };
 }
 

@@ -1,9 +1,19 @@
+import { SysError } from "../../../ffi/errno.ts";
 import { integer, NO_LIMIT, plus, StatFiles, times } from "../stat_files.ts";
-import type { BlkioEntry, BlkioStats, CpuStats, HugetlbStats, MemoryStats } from "../stats.ts";
+import type {
+  BlkioEntry,
+  BlkioStats,
+  CpuStats,
+  HugetlbStats,
+  MemoryStats,
+  Pressure,
+  PressureStats,
+} from "../stats.ts";
 
 /** CPU time and throttling from cpu.stat, which has microseconds. */
 export function cpuStats(folder: string | undefined): CpuStats {
-  const stat = new StatFiles(folder).table("cpu.stat");
+  const files = new StatFiles(folder);
+  const stat = files.table("cpu.stat");
   const nanoseconds = (key: string) => times(stat[key] ?? 0, 1000);
   return {
     usage: {
@@ -16,6 +26,7 @@ export function cpuStats(folder: string | undefined): CpuStats {
       throttledPeriods: stat["nr_throttled"] ?? 0,
       throttledTime: nanoseconds("throttled_usec"),
     },
+    ...pressure(files, "cpu"),
   };
 }
 
@@ -38,12 +49,14 @@ export function memoryStats(folder: string | undefined): MemoryStats {
   // v2 has no limits of their own for these two.
   const kernel = { limit: NO_LIMIT, usage: raw["kernel"] ?? 0, failcnt: 0 };
   const kernelTCP = { limit: NO_LIMIT, usage: raw["sock"] ?? 0, failcnt: 0 };
-  return { cache: raw["file"] ?? 0, usage, swap, kernel, kernelTCP, raw };
+  const psi = pressure(files, "memory");
+  return { cache: raw["file"] ?? 0, usage, swap, kernel, kernelTCP, raw, ...psi };
 }
 
 /** Block I/O from io.stat: lines such as `8:0 rbytes=4096 wbytes=0 rios=1 wios=0`. */
 export function blkioStats(folder: string | undefined): BlkioStats {
-  const lines = new StatFiles(folder).text("io.stat").split("\n").filter(Boolean);
+  const files = new StatFiles(folder);
+  const lines = files.text("io.stat").split("\n").filter(Boolean);
   const entries = (keys: Readonly<Record<string, string>>): BlkioEntry[] =>
     lines.flatMap((line) => {
       const [disk = "", ...pairs] = line.split(" ");
@@ -55,7 +68,29 @@ export function blkioStats(folder: string | undefined): BlkioStats {
   return {
     ioServiceBytesRecursive: entries({ rbytes: "Read", wbytes: "Write", dbytes: "Discard" }),
     ioServicedRecursive: entries({ rios: "Read", wios: "Write", dios: "Discard" }),
+    ...pressure(files, "io"),
   };
+}
+
+/**
+ * Pressure stall information: lines such as `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`. None where the kernel is
+ * built without it, or started with `psi=0`: it cannot be read then.
+ */
+function pressure(files: StatFiles, controller: string): { psi?: PressureStats } {
+  const text = readable(files, `${controller}.pressure`);
+  if (text === "") return {};
+  const line = (kind: string): Pressure => {
+    const value = (key: string) =>
+      text.match(new RegExp(`^${kind} .*\\b${key}=([0-9.]+)`, "m"))?.[1] ?? "0";
+    const percent = (key: string) => Number(value(key));
+    return {
+      avg10: percent("avg10"),
+      avg60: percent("avg60"),
+      avg300: percent("avg300"),
+      total: integer(value("total")),
+    };
+  };
+  return { psi: { some: line("some"), full: line("full") } };
 }
 
 /** Huge pages by size. */
@@ -67,4 +102,13 @@ export function hugetlbStats(folder: string | undefined): Record<string, Hugetlb
       failcnt: files.table(`hugetlb.${size}.events`)["max"] ?? 0,
     }]),
   );
+}
+
+function readable(files: StatFiles, file: string): string {
+  try {
+    return files.text(file);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EOPNOTSUPP") return "";
+    throw error;
+  }
 }
