@@ -40,10 +40,10 @@ function volume({ source, destination, readonly, idmap }: RunOptions["volumes"][
 
 /**
  * The root as a mount at "/": the image below, the container's changes above. The kernel takes a
- * backslash for an escape, and in `lowerdir` reads `:` as a border between layers.
+ * backslash for an escape, and in `lowerdir` reads `:` as a border between layers; a comma is one between options.
  */
 function overlay(parts: ConfigParts, more: readonly string[]): Mount {
-  const escape = (path: string) => path.replaceAll("\\", "\\\\");
+  const escape = (path: string) => path.replace(/[\\,]/g, "\\$&");
   const lowerdir = parts.lowerdirs.map((path) => escape(path).replaceAll(":", "\\:")).join(":");
   const folder = escape(parts.folder);
   return {

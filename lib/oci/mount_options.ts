@@ -168,9 +168,26 @@ function read(options: readonly string[]): MountOptions {
   };
   for (const name of options) {
     if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
-    else if (name !== "") result.data.push(name);
+    else result.data.push(...separate(name));
   }
   return result;
+}
+
+/**
+ * What is the file system's own may be joined by commas already, as all of it is for mount(2). A comma that belongs to
+ * a value has a backslash before it, is in quotes, or begins no other option: `mpol=bind:0,2`.
+ */
+function separate(options: string): string[] {
+  if (!options.includes(",")) return options === "" ? [] : [options];
+  const borders = /("[^"]*"|\\.)|,(?=[a-z_][\w.+-]*(?:[=,]|$)|,|$)/gs;
+  const texts: string[] = [];
+  let start = 0;
+  for (const { 0: { length }, 1: inside, index } of options.matchAll(borders)) {
+    if (inside !== undefined) continue;
+    texts.push(options.slice(start, index));
+    start = index + length;
+  }
+  return [...texts, options.slice(start)].filter((text) => text !== "");
 }
 
 /** Whether the mount is a bind mount: it has `bind` or `rbind` (config.md, "Mounts"). */

@@ -64,7 +64,7 @@ export function overlayOptions(
   const options = [["lowerdir", lowerdir] as const, ...others];
   if (bytes(lowerdir) <= LONGEST_VALUE) return { options, folders };
   const text = options.map(([key, value]) =>
-    value === undefined ? key : `${key}=${value.replaceAll(",", "\\,")}`
+    value === undefined ? key : `${key}=${value.replace(/\\.|,/gs, escapeComma)}`
   ).join();
   if (bytes(text) <= LONGEST_DATA) return { options, data: text, folders };
   throw new ContainerError(`mount an overlay of ${layers.length} layers: Linux takes fewer`, {
@@ -76,6 +76,11 @@ export function overlayOptions(
 /** The value of `lowerdir` as paths: colons are between them, backslashes before what is meant as it is. */
 export function unescapedLayers(lowerdir: string): string[] {
   return (lowerdir.match(/(?:\\.|[^:\\])+/gs) ?? []).map(unescape);
+}
+
+/** What has a backslash before it stays as it is. */
+function escapeComma(text: string): string {
+  return text === "," ? "\\," : text;
 }
 
 function unescape(path: string): string {

@@ -185,6 +185,25 @@ Deno.test("a tmpfs that is read-only has places for the mounts in it all the sam
   assertEquals([file, refused], ["/run/more/etc/hostname", "refused"]);
 });
 
+Deno.test("options of a file system are taken joined by commas, as mount(2) has them", async () => {
+  const layer = workspace.path("a,userxattr");
+  for (const name of ["lower", "upper", "work"]) {
+    Deno.mkdirSync(`${layer}/${name}`, { recursive: true });
+  }
+  Deno.writeTextFileSync(`${layer}/lower/file`, "from below");
+  const path = layer.replaceAll(",", "\\,");
+  const said = await bundles.says(`${mounted("/run")}; cat /mnt/file`, (spec) => {
+    const overlay = `lowerdir=${path}/lower,upperdir=${path}/upper,workdir=${path}/work`;
+    spec.mounts.push(
+      { destination: "/run", type: "tmpfs", source: "tmpfs", options: ["size=64k,mode=0700"] },
+      { destination: "/mnt", type: "overlay", source: "overlay", options: [overlay] },
+    );
+  });
+  const [tmpfs, file] = said.split("\n");
+  assertMatch(tmpfs, /size=64k,mode=700/);
+  assertEquals(file, "from below");
+});
+
 Deno.test("the host's own /dev is left as it is", async () => {
   const before = Deno.statSync("/dev").mtime;
   await bundles.says("test -c /dev/null", (spec) => {

@@ -30,7 +30,7 @@ function relations(mount: Mount, place: Place): void {
     }
     // The kernel ignores them, so that what they ask for would silently not be so.
     for (const option of options.data) {
-      const index = mount.options!.indexOf(option);
+      const index = mount.options!.findIndex((joined) => joined.includes(option));
       place.warn("ignored, a bind mount has no options of its file system", "options", index);
     }
   } else if (mount.type === "bind") {

@@ -120,6 +120,21 @@ Deno.test("an empty option, as podman writes it for a label that is not there, a
   assertEquals(warnings, []);
 });
 
+Deno.test("options of the file system may be joined by commas, which values may have as well", () => {
+  const data = (...options: string[]) => parseMountOptions(options).data;
+  assertEquals(data("size=10m,mode=0700", "ro"), ["size=10m", "mode=0700"]);
+  assertEquals(data("lowerdir=/a:/b,upperdir=/c,workdir=/d,volatile"), [
+    "lowerdir=/a:/b",
+    "upperdir=/c",
+    "workdir=/d",
+    "volatile",
+  ]);
+  assertEquals(data("mpol=bind:0,2,size=1m"), ["mpol=bind:0,2", "size=1m"]);
+  assertEquals(data("upperdir=/a\\,b=c,workdir=/d"), ["upperdir=/a\\,b=c", "workdir=/d"]);
+  assertEquals(data('context="u:r:t:s0:c1,c2"'), ['context="u:r:t:s0:c1,c2"']);
+  assertEquals(data(",size=1m,,"), ["size=1m"]);
+});
+
 Deno.test("recursive options become what mount_setattr(2) takes", () => {
   const recursive = (...options: string[]) => {
     const { recursiveSet, recursiveClear } = parseMountOptions(options);
