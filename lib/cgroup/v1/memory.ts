@@ -38,13 +38,20 @@ export const memory: Controller = {
 };
 
 function others(memory: MemoryResources, current: Current): Setting[] {
-  const { reservation, swappiness, disableOOMKiller, useHierarchy } = memory;
+  const { reservation, kernelTCP, swappiness, disableOOMKiller, useHierarchy } = memory;
   const settings: Setting[] = [];
   if (reservation) {
     settings.push({
       field: "memory.reservation",
       file: "memory.soft_limit_in_bytes",
       value: `${reservation}`,
+    });
+  }
+  if (kernelTCP) {
+    settings.push({
+      field: "memory.kernelTCP",
+      file: "memory.kmem.tcp.limit_in_bytes",
+      value: `${kernelTCP}`,
     });
   }
   if (swappiness !== undefined) {

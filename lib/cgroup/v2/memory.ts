@@ -26,6 +26,12 @@ export const memory: Controller = {
       const value = orMax(BigInt(memory.reservation));
       settings.push({ field: "memory.reservation", file: "memory.low", value });
     }
+    if (memory.kernelTCP !== undefined && memory.kernelTCP > 0) {
+      settings.push({
+        field: "memory.kernelTCP",
+        impossible: "cgroup v2 limits the buffers of TCP together with the rest",
+      });
+    }
     if (memory.swappiness !== undefined) {
       settings.push({
         field: "memory.swappiness",

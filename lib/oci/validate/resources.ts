@@ -67,10 +67,10 @@ const memory = object<MemoryResources>(() => ({
   disableOOMKiller: boolean,
   useHierarchy: boolean,
   checkBeforeUpdate: boolean,
-}), ({ limit, swap, kernel = 0, kernelTCP = 0 }, place) => {
-  const noLimit = "ignored, the kernel's own memory has no limit of its own: set limit instead";
-  if (kernel > 0) place.warn(noLimit, "kernel");
-  if (kernelTCP > 0) place.warn(noLimit, "kernelTCP");
+}), ({ limit, swap, kernel = 0 }, place) => {
+  if (kernel > 0) {
+    place.warn("ignored, Linux limits its own memory together with the rest: set limit", "kernel");
+  }
   // It counts memory and swap together.
   if (swap !== undefined && swap >= 0 && limit !== undefined && swap < limit) {
     place.expected(`at least the memory limit, ${limit}`, swap, "swap");

@@ -69,10 +69,12 @@ Deno.test("memory v1: the other fields, and integers beyond 2^53", () => {
     swappiness: 0,
     disableOOMKiller: true,
     kernel: 5,
+    kernelTCP: 6,
   });
   assertEquals(written(memoryV1, resources), [
     "memory.limit_in_bytes=9007199254740993",
     "memory.soft_limit_in_bytes=33554432",
+    "memory.kmem.tcp.limit_in_bytes=6",
     "memory.swappiness=0",
     "memory.oom_control=1",
   ]);
@@ -105,13 +107,20 @@ Deno.test("memory v2: a new sum alone counts against the present limit", () => {
 });
 
 Deno.test("memory v2: what it cannot express is told field by field", () => {
-  const resources = memory({ swappiness: 10, disableOOMKiller: true, useHierarchy: false });
+  const resources = memory({
+    kernelTCP: 6,
+    swappiness: 10,
+    disableOOMKiller: true,
+    useHierarchy: false,
+  });
   assertEquals(written(memoryV2, resources), [
+    "!memory.kernelTCP",
     "!memory.swappiness",
     "!memory.disableOOMKiller",
     "!memory.useHierarchy",
   ]);
   assertEquals(written(memoryV2, memory({ disableOOMKiller: false, useHierarchy: true })), []);
+  assertEquals(written(memoryV2, memory({ kernelTCP: -1 })), []);
 });
 
 Deno.test("memory: impossible limits are refused before anything is written", () => {

@@ -697,12 +697,10 @@ Deno.test("warnings stop nothing", () => {
   assertEquals(warnings({ "linux.intelRdt.l3CacheSchema": "L2:0=f" }), [
     'config.json: linux.intelRdt.l3CacheSchema: does not begin with "L3:"',
   ]);
-  const noLimit = "ignored, the kernel's own memory has no limit of its own: set limit instead";
-  assertEquals(warnings({ "linux.resources.memory": { kernel: 50_000_000, kernelTCP: 1 } }), [
-    `config.json: linux.resources.memory.kernel: ${noLimit}`,
-    `config.json: linux.resources.memory.kernelTCP: ${noLimit}`,
+  assertEquals(warnings({ "linux.resources.memory": { kernel: 50_000_000 } }), [
+    "config.json: linux.resources.memory.kernel: ignored, Linux limits its own memory together with the rest: set limit",
   ]);
-  assertEquals(warnings({ "linux.resources.memory": { kernel: -1, kernelTCP: 0 } }), []);
+  assertEquals(warnings({ "linux.resources.memory": { kernel: -1 } }), []);
   const many = Array.from({ length: 10_000 }, (_, i) => `CAP_${i}`);
   assertEquals(warnings({ "process.capabilities.bounding": many }).length, 100);
 });
