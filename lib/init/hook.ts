@@ -66,12 +66,12 @@ export function hookRefused({ path }: HookCall, { code }: SysError): InitError {
 /**
  * Goes to a folder, and back when that is disposed of. Without such a folder, as of a bundle that was removed before
  * its container, or without a right to it, as root in a user namespace may have none, this process stays where it is:
- * it does not matter to most hooks.
+ * in the latter case, if it can be, it was there already when it was made.
  */
-function enterFolder(path: string): Disposable {
+export function enterFolder(path: string): Disposable {
   using undo = new DisposableStack();
-  const before = undo.use(new Fd(openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
   try {
+    const before = undo.use(new Fd(openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
     chdir(path);
     undo.defer(() => fchdir(before.number));
   } catch (error) {

@@ -2,6 +2,7 @@ import { resolve } from "@std/path/posix/resolve";
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { ContainerError } from "../errors.ts";
+import { enterFolder } from "../init/hook.ts";
 import type { Hooks, Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
 import { cgroupFoldersByMount } from "./cgroup_mounts.ts";
@@ -155,7 +156,13 @@ export function create(options: CreateOptions): CreatedContainer {
       call: firstProcessCall(spawning),
       check: `gocontainer state ${record.id}; lsns -p <pid>   # the first tells <pid>`,
     }),
-    () => spawn(spawning),
+    () => {
+      // Where the hooks begin, be it that the root of their user namespace may not enter it.
+      using _entered = has("createContainer") && namespaces.has("user")
+        ? enterFolder(record.bundle)
+        : undefined;
+      return spawn(spawning);
+    },
   ));
   // Goes before the first process, with whose end the namespace would take the devices along.
   using moved = new DisposableStack();

@@ -169,6 +169,24 @@ for (const [variant, change] of [["", () => {}], [", in a user namespace", mapUs
   });
 }
 
+Deno.test("hooks begin in a bundle that root of their user namespace may not enter, or not get to", async () => {
+  const hook = { path: "/bin/sh", args: ["sh", "-c", "readlink /proc/self/cwd"] };
+  const bundle = await bundles.make("echo program", (spec) => {
+    mapUsers(spec);
+    spec.hooks = { createContainer: [hook], createRuntime: [hook] };
+  });
+  const above = `${workspace.folder}/above`;
+  await Deno.mkdir(above, { mode: 0o700 });
+  await Deno.rename(bundle, `${above}/bundle`);
+  for (const mode of [0o755, 0o700]) {
+    await Deno.chmod(`${above}/bundle`, mode);
+    const run = ["run", "-b", `${above}/bundle`, bundles.id()];
+    const { code, stdout, stderr } = await bundles.command(run);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(stdout, `${above}/bundle\n${above}/bundle\nprogram\n`);
+  }
+});
+
 Deno.test("a hook of a container whose bundle is gone is run all the same", async () => {
   const bundle = await bundles.make("sleep 100", (spec) => {
     const args = ["sh", "-c", "cat >/dev/null; echo poststop"];

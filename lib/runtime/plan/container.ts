@@ -79,6 +79,10 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   plan.push(...joinCgroups(options.cgroupFiles));
   // As whoever may look into the bundle, where that is not root.
   if (byChild) plan.push(...sources(spec, options));
+  // A root in an initramfs cannot be put in its place.
+  if (namespaces.isNew("mount") && !options.noPivot) {
+    plan.push({ do: "own root", label: "take the root as that of the mount namespace" });
+  }
   if (namespaces.has("user")) plan.push(BECOME_ROOT);
   if (!namespaces.needsJoiner) {
     plan.push(...namespaces.join.map(joinStep));

@@ -22,10 +22,6 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   const own = namespaces.has("mount");
   const mounts = spec.mounts ?? [];
   if (own) {
-    // A root in an initramfs cannot be put in its place.
-    if (namespaces.isNew("mount") && !options.noPivot) {
-      plan.push({ do: "own root", label: "take the root as that of the mount namespace" });
-    }
     // Slave at first even for a private root: a mount made private at once would pin the host's mounts.
     // And for a shared one: what is mounted here is not to be seen on the host.
     plan.push({

@@ -73,8 +73,8 @@ function assertOrder(steps: Plan, ...order: StepKind[]): void {
 Deno.test("a plain config has the steps that every container has, and no others", () => {
   assertEquals(kinds(plan(spec())), [
     "start afresh",
-    "join session keyring",
     "own root",
+    "join session keyring",
     "propagation",
     "root",
     "device nodes",
