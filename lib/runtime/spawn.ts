@@ -27,6 +27,7 @@ import { canBeLaunched, LaunchedProcess } from "./launched_process.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
 import { StartContainerHooks } from "./hooks.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
+import { ownNullDevice } from "./null_device.ts";
 import { fetchListener } from "./seccomp.ts";
 
 /** Who watches the steps of the plan, and the faults of the tests. */
@@ -346,6 +347,7 @@ export class DiedEarly extends Error {
  * fork of this one.
  */
 export function spawn(options: SpawnOptions): Spawned {
+  if (!options.plan.some((step) => step.do === "terminal")) ownNullDevice();
   if (canBeLaunched(options)) return spawnLaunched(options);
   using undo = new DisposableStack();
   const [parentEnd, childEnd] = socketpair();

@@ -1,0 +1,29 @@
+import { O_CLOEXEC, O_RDWR, S_IFCHR, S_IFMT } from "../../ffi/constants.ts";
+import { fchmodat, Fd, mknodat, openat, statx } from "../../ffi/file.ts";
+import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "../../ffi/mount_flags.ts";
+import { dup2 } from "../../ffi/process.ts";
+import { makeFileSystem } from "../init/steps/mounts.ts";
+import { mayMakeNodes } from "./devices.ts";
+
+const STANDARD_STREAMS = [0, 1, 2];
+
+/**
+ * Gives this process, and so what it makes from now on, a null device of its own where its standard input or
+ * output is one: by /proc/self/fd/0 root of a container could change mode and owner of the host's. Who may
+ * make no node is not the owner of that one either, and what he makes has no rights over it.
+ */
+export function ownNullDevice(): void {
+  const streams = STANDARD_STREAMS.filter(isNullDevice);
+  if (streams.length === 0 || !mayMakeNodes()) return;
+  using folder = new Fd(makeFileSystem("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  mknodat(folder.number, "null", S_IFCHR | 0o666, 1, 3);
+  // Whatever the umask of the caller is.
+  fchmodat(folder.number, "null", 0o666);
+  using device = new Fd(openat(folder.number, "null", O_RDWR | O_CLOEXEC));
+  for (const stream of streams) dup2(device.number, stream);
+}
+
+function isNullDevice(fd: number): boolean {
+  const { mode, rdev } = statx(fd);
+  return (mode & S_IFMT) === S_IFCHR && rdev.major === 1 && rdev.minor === 3;
+}
