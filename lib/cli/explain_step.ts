@@ -55,7 +55,7 @@ export function explainStep(step: Step): StepExplanation {
   switch (step.do) {
     case "start afresh":
       return {
-        call: "close_range(3, ~0, CLOEXEC); rt_sigaction(1…64, SIG_DFL); umask(0); setsid()",
+        call: "setsid(); rt_sigaction(…, SIG_DFL); umask(0); close_range(3, ~0, CLOEXEC)",
         check: "grep -E '^Sig|^NSsid' /proc/1/status",
       };
     case "die with parent":
@@ -210,9 +210,9 @@ export function explainStep(step: Step): StepExplanation {
         check: "grep NoNewPrivs /proc/self/status",
       };
     case "tell ready":
-      return { call: "sendmsg() on a socket pair" };
+      return { call: "write() to a socket pair, of which gocontainer has the other end" };
     case "wait for start":
-      return { call: "recvmsg() on a socket pair, until the parent says so" };
+      return { call: "read() from the socket pair, until gocontainer says so" };
     case "wait for mappings":
       return {
         call: "recvmsg(), until /proc/<pid>/uid_map is written",
@@ -260,7 +260,7 @@ export function explainStep(step: Step): StepExplanation {
       };
     }
     case "hand over":
-      return { call: "sendmsg(); fcntl(F_SETFD, 0)   # the launcher tells errno itself" };
+      return { call: "write() to the socket pair   # of a failure it tells errno alone" };
     case "exec":
       return {
         call: "execve of the launcher, execve of what was found",

@@ -112,7 +112,15 @@ function runFrom(
     () => ContainerFolder.make(containersFolder, record.id),
   );
   parts.defer(() => {
-    if (options.remove || !record.started) removeContainerFolder(folder.path);
+    if (!options.remove && record.started) return;
+    step(
+      () => ({
+        label: "remove the container's folder",
+        call: `unlinkat() of all that is in "${folder.path}"`,
+        check: `ls -d "${folder.path}"   # gone`,
+      }),
+      () => removeContainerFolder(folder.path),
+    );
   });
   // With a user namespace, the network's has to belong to that one.
   let wire = mappings === undefined ? network.connect?.() : undefined;
@@ -141,7 +149,14 @@ function runFrom(
     mappings,
   });
   imageRoot[Symbol.dispose]();
-  folder.writeConfig(spec);
+  step(
+    () => ({
+      label: "describe the container as OCI has it: what follows goes by that alone",
+      call: `write("${record.config}")`,
+      check: `cat "${record.config}"`,
+    }),
+    () => folder.writeConfig(spec),
+  );
 
   const cgroup = makeCgroup(spec, options, parts);
   if (!options.terminal) leaveTerminalToFront();
@@ -186,7 +201,7 @@ function register(
   }
   const network = prepareNetwork(root, id, options, live);
   const mappings = chooseMappings(options.userns, live);
-  const state = root.register({
+  const record = {
     ociVersion: OCI_VERSION_MAX,
     id,
     name: options.name ?? id,
@@ -198,7 +213,16 @@ function register(
     network: network.lease,
     hostIds: hostIdsOf(mappings),
     removeBundle: options.remove,
-  });
+  };
+  const file = `${root.path}/${id}/state.json`;
+  const state = step(
+    () => ({
+      label: "write down what there will be of the container, for who is to take it back",
+      call: `write("${file}")`,
+      check: `cat "${file}"`,
+    }),
+    () => root.register(record),
+  );
   return { state, network, mappings };
 }
 

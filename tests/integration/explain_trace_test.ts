@@ -95,6 +95,57 @@ Deno.test("each step has the call behind it and a way to check it", async () => 
   }
 });
 
+/** What the first process does by itself: how a line of strace shows it, and the label that it is told with. */
+const BY_ITSELF: readonly (readonly [call: RegExp, label: RegExp])[] = [
+  [/ setsid\(/, /^start a new session/],
+  [/ unshare\(CLONE_NEWCGROUP/, /^make a cgroup namespace/],
+  [/ keyctl\(/, /^take a keyring/],
+  [/ chdir\("\/usr"/, /^enter the working folder "\/usr"$/],
+  [/ setresuid\(/, /^become user/],
+  [/ prctl\(PR_SET_PDEATHSIG/, /^end when gocontainer ends/],
+  [/ write\(\d+, "\{\\"type\\":\\"exec\\"/, /^tell how the program could be refused/],
+  [/ seccomp\(/, /^filter system calls/],
+  [/ execve\("\/bin\/true"/, /^run "true"/],
+];
+
+Deno.test({
+  name: "what the first process does by itself is told in the order in which it does it",
+  ignore: !isInstalled("strace"),
+  fn: async () => {
+    const file = workspace.path("calls");
+    const args = ["-explain", "-net=none", "-w=/usr", "alpine", "true"];
+    const { stderr } = await workspace.run(args, {
+      through: ["strace", "-f", "-qqq", "-o", file],
+    });
+    const lines = (await Deno.readTextFile(file)).split("\n");
+    const first = lines.find((line) => line.includes('"gocontainer-init"'))!.split(" ", 1)[0];
+    const calls = lines.filter((line) => line.startsWith(`${first} `));
+    const told = readExplanation(stderr).map(({ label }) => label);
+    for (const [i, all] of [calls, told].entries()) {
+      const places = BY_ITSELF.map((both) => all.findIndex((one) => both[i].test(one)));
+      assertEquals(places.includes(-1), false, `${places} of ${all.join("\n")}`);
+      assertEquals(places, places.toSorted((a, b) => a - b), all.join("\n"));
+    }
+  },
+});
+
+Deno.test("-explain tells where the container is written down, and that its folder goes with -rm", async () => {
+  const { stderr } = await workspace.run(["-explain", "-net=none", "-rm", "alpine", "true"]);
+  const told = readExplanation(stderr);
+  const place = (label: RegExp, call: RegExp) =>
+    told.findIndex((step) => label.test(step.label) && call.test(step.call ?? ""));
+  const places = [
+    place(/^write down/, /^write\("\/run\/.*\/state\.json"\)$/),
+    place(/^make the container's folder/, /^mkdir/),
+    place(/^describe the container/, /^write\(".*\/config\.json"\)$/),
+    place(/in \d+ hierarchies/, /^mkdir/),
+    place(/^remove the container's folder/, /^unlinkat/),
+  ];
+  assertEquals(places.includes(-1), false, `${places}`);
+  assertEquals(places, places.toSorted((a, b) => a - b));
+  assertEquals(places.at(-1), told.length - 1);
+});
+
 /** What its comment says is refused, or gone, fails; everything else succeeds. */
 const FAILS = /# (refused|gone)$/;
 

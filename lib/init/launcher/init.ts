@@ -70,10 +70,10 @@ export const ENDING = [
   "enter working folder",
   "become user",
   "enter working folder as user",
+  "die with parent",
   "tell ready",
   "wait for start",
   "hand over",
-  "die with parent",
   "rlimits",
   "seccomp",
   "exec",
@@ -218,19 +218,14 @@ export function endingImage(
   // Whom `exec` brings into the container before the start has no business in here.
   program.call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0);
   program.call("fcntl", channel, F_SETFD, FD_CLOEXEC);
-  const diesWithParent = steps.some((step) => step.do === "die with parent");
   for (const step of steps) {
     program.begin(step);
-    endingStep(program, step, { ...options, diesWithParent });
+    endingStep(program, step, options);
   }
   return program.image();
 }
 
-function endingStep(
-  program: Program,
-  step: Ending,
-  { diesWithParent, ...options }: EndingOptions & { readonly diesWithParent: boolean },
-): void {
+function endingStep(program: Program, step: Ending, options: EndingOptions): void {
   const { data } = program;
   switch (step.do) {
     case "terminal":
@@ -248,20 +243,18 @@ function endingStep(
     case "enter working folder":
     case "enter working folder as user":
       return program.call("chdir", data.text(step.path));
+    case "die with parent":
+      // Of a parent that has ended already it hears nothing more when it waits.
+      return program.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
     case "tell ready":
       return program.tell(MESSAGES.ready);
     case "wait for start":
-      // Before it waits: a parent that ends from now on takes it along, and of one that has ended already
-      // it hears nothing more (prctl(2)).
-      if (diesWithParent) program.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
       if (step.listener !== undefined) program.connect(step.listener);
       return program.awaitGo();
     case "hand over": {
       const { path, reasons } = options;
       return program.say(messageBytes({ type: "exec", path, reasons }));
     }
-    case "die with parent":
-      return;
     case "rlimits":
       return setLimits(program, step.limits);
     case "seccomp":

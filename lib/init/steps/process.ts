@@ -49,10 +49,7 @@ export function startAfresh(step: StepOf<"start afresh">): void {
   setsid();
 }
 
-/**
- * The container dies with the process that follows it. The kernel forgets this when the user
- * changes, so the step stands at the very end; a parent that died before it left the channel hung up.
- */
+/** The container dies with the process that follows it. A parent that died before it left the channel hung up. */
 export function dieWithParent(context: InitContext): void {
   prctl(PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
   const channel = { fd: context.channel, events: 0, revents: 0 };

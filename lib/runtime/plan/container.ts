@@ -8,6 +8,7 @@ import type { NamespaceChoice } from "../namespaces.ts";
 import type { Trees } from "../trees.ts";
 import {
   BECOME_ROOT,
+  dieWithParent,
   joinCgroups,
   joinStep,
   personalityStep,
@@ -127,6 +128,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
     plan.push(...launcher, ...program(process, { ...options, launcherWaits, startHooks }));
     return plan;
   }
+  plan.push(...dieWithParent(process !== undefined && options.dieWithParent));
   // A parent that stays hears of a failure later as well, and has work to do meanwhile.
   plan.push(...listener === undefined ? [READY, ...launcher] : [...launcher, READY]);
   plan.push({

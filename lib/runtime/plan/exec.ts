@@ -4,6 +4,7 @@ import { NAMESPACES } from "../../oci/namespaces.ts";
 import type { Linux, Process } from "../../oci/spec.ts";
 import {
   BECOME_ROOT,
+  dieWithParent,
   joinCgroups,
   personalityStep,
   READY,
@@ -69,7 +70,10 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   plan.push(...identity(process, options.program));
   const launcher = launcherStep(process, options);
   if (options.fromOutside) plan.push(launcher);
-  else plan.push(READY, launcher, { do: "wait for start", label: "wait for start" });
+  else {
+    plan.push(...dieWithParent(options.dieWithParent), READY, launcher);
+    plan.push({ do: "wait for start", label: "wait for start" });
+  }
   plan.push(...program(process, options));
   return plan;
 }

@@ -91,13 +91,9 @@ export function launcherStep(process: Process, options: LastSteps): Step {
 /** The last steps, once the container is started. */
 export function program(process: Process, options: LastSteps): Step[] {
   const { capabilities, seccomp } = options.program;
-  const { dieWithParent, fromOutside = false, launcherWaits = false } = options;
+  const { fromOutside = false, launcherWaits = false } = options;
   const plan: Step[] = [{ do: "hand over", label: "tell how the program could be refused" }];
   if (!fromOutside && !launcherWaits) {
-    // The kernel forgets it at a change of the user, so it comes after that.
-    if (dieWithParent) {
-      plan.push({ do: "die with parent", label: "end when gocontainer ends" });
-    }
     // As late as this, for this process itself would not get along with many a limit.
     const limits = limitsItself(options) ? [] : limitsOf(process);
     if (limits.length > 0) plan.push({ do: "rlimits", label: "set resource limits", limits });

@@ -8,6 +8,14 @@ import type { NamespaceChoice } from "../namespaces.ts";
 /** What the first step of every plan says of itself. */
 export const START_LABEL = "start a new session, signals as at boot";
 
+/**
+ * Where the process that follows the container is its parent. The kernel forgets it when the user changes
+ * (PR_SET_PDEATHSIG(2const)), so it comes after that, and before the wait for that parent.
+ */
+export function dieWithParent(wanted: boolean): Step[] {
+  return wanted ? [{ do: "die with parent", label: "end when gocontainer ends" }] : [];
+}
+
 /** Until here a failure is one of `create`. */
 export const READY: Step = { do: "tell ready", label: "tell that the container is built" };
 

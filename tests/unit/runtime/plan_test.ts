@@ -233,21 +233,19 @@ Deno.test("it is this program where a filter would not let the launcher wait, or
   assertOrder(filtered(all(ALLOW), true), "launcher", "wait for start", "seccomp", "exec");
 });
 
+Deno.test("who follows it takes it along from before the wait on, which a change of the user would end", () => {
+  const steps = plan(spec(), { dieWithParent: true });
+  assertOrder(steps, "become user", "die with parent", "tell ready", "wait for start");
+  assertEquals(kinds(plan(spec())).includes("die with parent"), false);
+});
+
 Deno.test("limits come last: the runtime itself could not live with many", () => {
   const process: Process = {
     ...PROCESS,
     rlimits: [{ type: "RLIMIT_AS", soft: 1, hard: 18446744073709551615n }],
   };
   const steps = plan(spec({ process }), { dieWithParent: true });
-  assertOrder(
-    steps,
-    "launcher",
-    "wait for start",
-    "hand over",
-    "die with parent",
-    "rlimits",
-    "exec",
-  );
+  assertOrder(steps, "launcher", "wait for start", "hand over", "rlimits", "exec");
   assertEquals(find(steps, "rlimits").limits, [
     { resource: 9, soft: 1n, hard: 18446744073709551615n },
   ]);
