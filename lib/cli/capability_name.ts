@@ -13,6 +13,10 @@ export function parseCapability(text: string): string {
   if (isCapability(name)) return name;
   const near = nearest(name, Object.keys(CAPABILITIES));
   throw new UsageError(`read the capability "${text}": there is none of that name`, {
-    hint: near === undefined ? undefined : `Did you mean ${near}?`,
+    hint: text.includes(",")
+      ? "Give each of them with an option of its own"
+      : near === undefined || text === ""
+      ? "They are listed in capabilities(7), such as NET_ADMIN"
+      : `Did you mean ${near}?`,
   });
 }

@@ -46,11 +46,15 @@ function parseCapabilityOrAll(text: string): string {
   return text.toUpperCase() === "ALL" ? "ALL" : parseCapability(text);
 }
 
+/** What docker's users say to be rid of, and no container has here in the first place. */
+const AS_IT_IS = /^(no-new-privileges[:=]false|apparmor[:=]unconfined|label[:=]disable)$/;
+
 function parseSecurity(
   text: string,
 ): Partial<Pick<SecurityOptions, "seccomp" | "noNewPrivileges">> {
   if (/^no-new-privileges([:=]true)?$/.test(text)) return { noNewPrivileges: true };
-  const profile = /^seccomp=(.+)$/s.exec(text)?.[1];
+  if (AS_IT_IS.test(text)) return {};
+  const profile = /^seccomp[:=](.+)$/s.exec(text)?.[1];
   if (profile === "unconfined") return { seccomp: "unconfined" };
   if (profile !== undefined) return { seccomp: { file: resolve(profile) } };
   throw new UsageError(`read "-security ${text}": nothing of that name`, {

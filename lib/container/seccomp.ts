@@ -1,3 +1,4 @@
+import { ContainerError } from "../errors.ts";
 import type { Seccomp } from "../oci/spec.ts";
 import { type ContainerFilter, containerFilter } from "../runtime/seccomp.ts";
 import { defaultProfile } from "../seccomp/default_profile.ts";
@@ -33,10 +34,16 @@ export async function chooseSeccomp(
 async function fromFile(file: string, capabilities: readonly string[]): Promise<Seccomp> {
   const { loadSeccomp } = await import("../oci/load.ts");
   const { resolveProfile } = await import("../seccomp/docker_profile.ts");
-  return loadSeccomp(file, (profile) =>
-    resolveProfile(profile, {
-      capabilities,
-      machine: Deno.build.arch as "x86_64" | "aarch64",
-      kernel: Deno.osRelease(),
-    }, file));
+  const machine = Deno.build.arch as "x86_64" | "aarch64";
+  const circumstances = { capabilities, machine, kernel: Deno.osRelease() };
+  try {
+    return loadSeccomp(file, (profile) => resolveProfile(profile, circumstances, file));
+  } catch (error) {
+    if (!(error instanceof ContainerError)) throw error;
+    throw new ContainerError(`use the seccomp profile: ${error.message}`, {
+      code: error.code,
+      hint: error.hint ?? "Give a profile in JSON, as docker takes it, or seccomp=unconfined",
+      cause: error,
+    });
+  }
 }

@@ -73,21 +73,28 @@ export function loadSeccomp(path: string, resolve: (profile: unknown) => unknown
 function load(path: string): unknown {
   // A pipe will do: a shell's <(…) is one.
   using file = new Fd(open(path, 0));
-  return parseJSON(readAll(file.number), { what: path, maxBytes: MAX_BYTES });
+  try {
+    return parseJSON(readAll(file.number), { what: path, maxBytes: MAX_BYTES });
+  } catch (error) {
+    throw error instanceof SysError ? unreadable(path, error) : error;
+  }
 }
 
 function open(path: string, flags: number, hint?: string): number {
   try {
     return openat(AT_FDCWD, path, O_RDONLY | flags);
-  } catch (cause) {
-    if (!(cause instanceof SysError)) throw cause;
-    const isMissing = cause.code === "ENOENT" || cause.code === "ENOTDIR";
-    throw new ContainerError(`read ${JSON.stringify(path)}: ${cause.message}`, {
-      code: isMissing ? "NotFound" : "Failed",
-      cause,
-      ...(isMissing && hint !== undefined ? { hint } : {}),
-    });
+  } catch (error) {
+    throw error instanceof SysError ? unreadable(path, error, hint) : error;
   }
+}
+
+function unreadable(path: string, cause: SysError, hint?: string): ContainerError {
+  const isMissing = cause.code === "ENOENT" || cause.code === "ENOTDIR";
+  return new ContainerError(`read ${JSON.stringify(path)}: ${cause.message}`, {
+    code: isMissing ? "NotFound" : "Failed",
+    cause,
+    ...(isMissing && hint !== undefined ? { hint } : {}),
+  });
 }
 
 /** The rest of an open file; of more than the limit only so much that it is seen to be too much. */

@@ -56,6 +56,15 @@ Deno.test("a capability that there is not is an error with the nearest", async (
     stderr,
     /read the capability "NET_ADMN": there is none of that name\nDid you mean CAP_NET_ADMIN\?/,
   );
+  const others = {
+    "CHOWN,KILL": /Give each of them/,
+    "": /capabilities\(7\)/,
+    X: /capabilities\(7\)/,
+  };
+  for (const [given, hint] of Object.entries(others)) {
+    const { stderr } = await workspace.run(["-cap-add", given, "alpine", "true"]);
+    assertMatch(stderr.split("\n")[1], hint, given);
+  }
 });
 
 /** Makes a namespace, asks for a key, and says what came of it. */
@@ -139,11 +148,28 @@ Deno.test("a policy that is none is an error that names the file and the field, 
     );
     assertEquals(code, 125, stderr);
     assertMatch(stderr, words);
+    assertMatch(
+      stderr,
+      /^gocontainer: (use the seccomp profile: .*\nGive a profile in JSON|.*listener)/,
+    );
   }
   assertEquals(workspace.ids(), before);
   const unknown = await workspace.run(["-security", "apparmor=x", "alpine", "true"]);
   assertEquals(unknown.code, 1);
   assertMatch(unknown.stderr, /read "-security apparmor=x": nothing of that name\nGive seccomp=/);
+});
+
+Deno.test("what docker's users say to be rid of, and is not there, is taken as it is meant", async () => {
+  const script = "echo $(grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | cut -f 2)";
+  const words = [
+    "apparmor=unconfined",
+    "label=disable",
+    "label:disable",
+    "no-new-privileges:false",
+  ];
+  const options = words.map((word) => `--security-opt=${word}`);
+  assertEquals(await workspace.sh(script, ...options), "0 2");
+  assertEquals(await workspace.sh(script, "--security-opt", "seccomp:unconfined"), "0 0");
 });
 
 Deno.test("-security no-new-privileges", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ContainerError, SysError } from "../../../lib/errors.ts";
-import { loadProcess, loadResources, loadSpec } from "../../../lib/oci/load.ts";
+import { loadProcess, loadResources, loadSeccomp, loadSpec } from "../../../lib/oci/load.ts";
 import { smallSpec } from "./full_spec.ts";
 
 /** Calls with a new folder that is gone afterwards. */
@@ -64,6 +64,17 @@ Deno.test("loadSpec() says what is missing", () => {
     assertMatch(error.hint!, /^A bundle is a folder with config\.json in it; /);
     assert(error.cause instanceof SysError);
     assertEquals(refusal(() => loadSpec(`${bundle}/nowhere`)).code, "NotFound");
+  });
+});
+
+Deno.test("of a folder in place of a file its path is told", () => {
+  inFolder((folder) => {
+    const profile = (): unknown => loadSeccomp(folder, (profile) => profile);
+    for (const load of [() => loadProcess(folder), () => loadResources(folder), profile]) {
+      const { message } = refusal(load);
+      assert(message.startsWith(`read ${JSON.stringify(folder)}: read `), message);
+      assertMatch(message, /EISDIR \(Is a directory\)$/);
+    }
   });
 });
 
