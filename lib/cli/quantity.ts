@@ -43,15 +43,23 @@ function exactBytes(text: string, option: string): bigint {
 }
 
 /** @throws {UsageError} when a text is not a whole number from `least` to `most`. */
-export function parseWhole(text: string, option: string, least: number, most: number): number {
+export function parseWhole(
+  text: string,
+  option: string,
+  least: number,
+  most: number,
+  hint?: string,
+): number {
   const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
   if (number >= least && number <= most) return number;
-  throw new UsageError(`read "${option} ${text}": not a whole number from ${least} to ${most}`);
+  throw new UsageError(`read "${option} ${text}": not a whole number from ${least} to ${most}`, {
+    hint,
+  });
 }
 
 /** @throws {UsageError} when a text is not a decimal number from `least` to `most`. */
 export function parseDecimal(text: string, option: string, least: number, most: number): number {
-  const number = /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : NaN;
+  const number = /^(?=\.?[0-9])[0-9]{0,9}(\.[0-9]{0,9})?$/.test(text) ? Number(text) : NaN;
   if (number >= least && number <= most) return number;
   throw new UsageError(`read "${option} ${text}": not a number from ${least} to ${most}`);
 }

@@ -148,7 +148,7 @@ export function readRunOptions(args: Arguments): RunOptions {
     env: args.texts("e").flatMap(parseVariable),
     workingFolder: given("w", parseWorkingFolder),
     user: args.text("u"),
-    volumes: args.texts("v").map((text) => parseVolume(text, security.userns !== "host")),
+    volumes: parseVolumes(args.texts("v"), security.userns !== "host"),
     terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1) && !isInBackground(0)),
     remove: args.flag("rm") ?? false,
     ...security,
@@ -156,7 +156,8 @@ export function readRunOptions(args: Arguments): RunOptions {
 }
 
 function parseShares(text: string): number {
-  return text === "0" ? 0 : parseWhole(text, "-cpu", 2, 262144);
+  const hint = "A number of CPUs is given with -cpus, as in -cpus 1.5";
+  return text === "0" ? 0 : parseWhole(text, "-cpu", 2, 262144, hint);
 }
 
 /** 0 is no limit, for memory too, as docker has it. */
@@ -214,6 +215,20 @@ function parseWorkingFolder(text: string): string {
   });
 }
 
+function parseVolumes(texts: readonly string[], hasUserns: boolean): VolumeOption[] {
+  const volumes = texts.map((text) => parseVolume(text, hasUserns));
+  volumes.forEach(({ destination }, i) => {
+    if (volumes.findIndex((other) => other.destination === destination) === i) return;
+    throw new UsageError(`read "-v ${texts[i]}": something else is shown at "${destination}"`, {
+      hint: "Give each place in the container once: what is shown there later would cover the rest",
+    });
+  });
+  return volumes;
+}
+
+/** Modes of docker's and podman's: labels of SELinux, which containers do without here, and words for Macs. */
+const WITHOUT_EFFECT = ["z", "Z", "cached", "delegated", "consistent"];
+
 function parseVolume(text: string, hasUserns: boolean): VolumeOption {
   const [source, destination, words = "rw", ...more] = text.split(":");
   const modes = words.split(",");
@@ -221,7 +236,7 @@ function parseVolume(text: string, hasUserns: boolean): VolumeOption {
   if (!source || !destination?.startsWith("/") || more.length > 0) {
     throw new UsageError(`read "-v ${text}": not a volume`, { hint });
   }
-  const unknown = modes.find((mode) => !["ro", "rw", "idmap"].includes(mode));
+  const unknown = modes.find((mode) => !["ro", "rw", "idmap", ...WITHOUT_EFFECT].includes(mode));
   if (unknown !== undefined) {
     throw new UsageError(`read "-v ${text}": "${unknown}" is none of ro, rw, idmap`, { hint });
   }
@@ -241,7 +256,7 @@ function parseVolume(text: string, hasUserns: boolean): VolumeOption {
     const why = isMissing ? "there is no such file or folder" : reasonOf(cause);
     throw new ContainerError(`mount "${source}" in the container: ${why}`, {
       code: isMissing ? "NotFound" : "InvalidArgument",
-      hint: isMissing ? `Make it first: mkdir -p "${path}"` : undefined,
+      hint: isMissing ? howToHave(path) : undefined,
       cause,
     });
   }
@@ -251,4 +266,11 @@ function parseVolume(text: string, hasUserns: boolean): VolumeOption {
     readonly: modes.includes("ro"),
     idmap: modes.includes("idmap"),
   };
+}
+
+/** A file's name most often has a dot in it, and who makes a folder in its place is in its way. */
+function howToHave(path: string): string {
+  return /\.[^/]*$/.test(path)
+    ? "Give a file or folder that is there"
+    : `Make it first: mkdir -p "${path}"`;
 }

@@ -61,8 +61,11 @@ Deno.test("whole numbers keep their range", () => {
 });
 
 Deno.test("decimal numbers keep their range", () => {
-  assertEquals(parseDecimal("1.5", "-cpus", 0.01, 8192), 1.5);
-  for (const text of ["0", "0.001", "9000", ".5", "1.", "NaN", "Infinity"]) {
+  const cases: Record<string, number> = { "1.5": 1.5, ".5": 0.5, "2.": 2 };
+  for (const [text, number] of Object.entries(cases)) {
+    assertEquals(parseDecimal(text, "-cpus", 0.01, 8192), number, text);
+  }
+  for (const text of ["0", "0.001", "9000", "", ".", "1.5.", "NaN", "Infinity"]) {
     assertThrows(() => parseDecimal(text, "-cpus", 0.01, 8192), UsageError, "-cpus");
   }
 });
