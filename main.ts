@@ -67,12 +67,10 @@ async function manage(words: readonly string[]): Promise<number> {
     await refuseCommandBehindOptions(args);
   }
   // An image may name a command of its own: whether it does is seen once it is there.
+  const commands = isRun ? [] : commandNames();
   if (args.rest.length < (isRun ? 1 : 2)) {
-    const missing = args.rest.length === 0 ? "an image and a command are" : "a command is";
-    throw new UsageError(`run a container: ${missing} missing`, {
-      hint: `Give ${args.rest.length === 0 ? "both, such as alpine" : "one, such as"} /bin/sh`,
-      allOptions: true,
-    });
+    const { refuseTooFewWords } = await import("./lib/cli/meant.ts");
+    refuseTooFewWords(args, commands);
   }
   requireRoot("make a container");
   const { runContainer } = await import("./lib/cli/run.ts");
@@ -80,7 +78,6 @@ async function manage(words: readonly string[]): Promise<number> {
     return await runContainer(args);
   } catch (error) {
     const { withWhatWasMeant } = await import("./lib/cli/meant.ts");
-    const commands = isRun ? [] : commandNames();
     throw await withWhatWasMeant(error, args, commands);
   }
 }

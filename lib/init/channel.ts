@@ -73,7 +73,7 @@ export interface ExecFailure {
     | "not a program"
     | "empty file"
     | "other";
-  /** The interpreter, loader or machine that it is about. */
+  /** The interpreter, loader or machine that it is about; the shell that is there instead of the one that is not. */
   readonly what?: string;
 }
 

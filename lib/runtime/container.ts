@@ -13,7 +13,12 @@ import { runPoststopHooks } from "./hooks.ts";
 import { membersOf } from "./members.ts";
 import { removeRdtGroups } from "./intel_rdt.ts";
 import { hasEnded, isAlive, isForeign, numberHere } from "./process_identity.ts";
-import type { ContainerRecord, ContainerState, StateRoot } from "./state.ts";
+import {
+  type ContainerRecord,
+  type ContainerState,
+  DEFAULT_STATE_ROOT,
+  type StateRoot,
+} from "./state.ts";
 import { removeScope } from "./systemd_scope.ts";
 import { detachRoot } from "./trees.ts";
 
@@ -28,7 +33,9 @@ export function getContainer(root: StateRoot, id: string): ContainerState {
   if (state !== undefined) return state;
   throw new ContainerError(`find container "${id}": container does not exist`, {
     code: "NotFound",
-    hint: `Containers are listed by: gocontainer --root ${root.path} list`,
+    hint: `Containers are listed by: gocontainer ${
+      root.path === DEFAULT_STATE_ROOT ? "" : `--root ${root.path} `
+    }list`,
   });
 }
 

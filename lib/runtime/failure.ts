@@ -112,15 +112,8 @@ function execFailure(
   switch (failure.reason) {
     case "not found":
       return failure.path.includes("/")
-        ? notFound(`${quoted}: no such file in the container`, "Give a path inside the image")
-        : notFound(
-          `${quoted}: command not found in the container`,
-          failure.path.startsWith("-")
-            ? "Options stand before the image; what follows it is the command"
-            : searched.join("") === ""
-            ? "Its PATH names no folder"
-            : `Looked in its PATH, ${searched.join(":")}`,
-        );
+        ? notFound(`${quoted}: no such file in the container`, whereToLook(failure, searched))
+        : notFound(`${quoted}: command not found in the container`, whereToLook(failure, searched));
     case "missing interpreter":
       return notFound(
         `${quoted}: its interpreter ${JSON.stringify(failure.what)} is not in the container`,
@@ -132,7 +125,7 @@ function execFailure(
         "The program was linked for another C library (glibc or musl) than the image has: use a static one or another image",
       );
     case "is a directory":
-      return notExecutable(`${quoted}: it is a folder`);
+      return notExecutable(`${quoted}: it is a folder`, "Give a program, such as /bin/sh");
     case "no permission":
       return notExecutable(
         `${quoted}: not executable`,
@@ -160,4 +153,14 @@ function execFailure(
     case "other":
       return notExecutable(`${quoted}: ${cause.message}`);
   }
+}
+
+/** What to do about a program that is not there. */
+function whereToLook({ path, what }: ExecFailure, searched: readonly string[]): string {
+  if (what !== undefined) return `The shell that it has is ${what}`;
+  if (path.includes("/")) return "Give a path inside the image";
+  if (path.startsWith("-")) return "Options stand before the image; what follows it is the command";
+  return searched.join("") === ""
+    ? "Its PATH names no folder"
+    : `Looked in its PATH, ${searched.join(":")}`;
 }

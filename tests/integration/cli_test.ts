@@ -342,6 +342,19 @@ const DOCKER: readonly (readonly [words: string, error: RegExp, hint: RegExp])[]
   ["version", /"version": there is no such command/, /-version/],
   ["ps -a", /"-a": there is none of that name$/, /^gocontainer list /],
   ["ps", /the container's id is missing$/, /^gocontainer list /],
+  ["create --name web alpine", /"--name": there is none/, /of an image, gocontainer run /],
+  [
+    "create alpine sh",
+    /more than the container's id is given, "sh"$/,
+    /of an image, gocontainer run /,
+  ],
+  ["start web", /container does not exist$/, /^Containers are listed by: gocontainer list$/],
+  ["compose up", /"compose": there is no such command/, /by a gocontainer of its own/],
+  ["ls", /"ls": there is no such command/, /^gocontainer list /],
+  ["imags", /a command is missing$/, /^Did you mean the command "images"\?$/],
+  ["run -cpu 1.5 alpine true", /-cpu 1\.5": not a whole number/, /-cpus 1\.5$/],
+  ["run -v /a:/b:x alpine true", /"x" is none of ro, rw, idmap$/, /^Give SRC:DST/],
+  ["run -v /etc:/b -v /:/b/ alpine true", /is shown at "\/b"$/, /in the container once/],
 ];
 
 for (const [words, error, hint] of DOCKER) {
@@ -383,6 +396,27 @@ Deno.test("a word that is nearly a command is told as that, where it is no image
   const { code, stderr } = await workspace.run(["pul", "alpine"], { env });
   assertEquals(code, 125);
   assertMatch(stderr, /use image "pul": .*\nDid you mean the command "pull"\?\n$/);
+});
+
+Deno.test("an image by its path is told how it is chosen here", async () => {
+  const root = workspace.path("by-path");
+  await Deno.mkdir(`${root}/system/bin`, { recursive: true });
+  await Deno.copyFile(alpineArchive()!, `${root}/mine.tar.gz`);
+  for (const word of ["./system", `${root}/system`, "system", "./mine.tar.gz", "mine.tar.gz"]) {
+    const { code, stderr } = await workspace.run(["-pull=never", word, "true"], { cwd: root });
+    assertEquals(code, 125);
+    const name = word.includes("mine") ? "mine" : "system";
+    assert(stderr.endsWith(`gocontainer -i ${JSON.stringify(root)} ${name} COMMAND\n`), stderr);
+  }
+  const chosen = await workspace.run(["-net=none", "-i", root, "mine", "true"], { cwd: root });
+  assertEquals(chosen.code, 0, chosen.stderr);
+});
+
+Deno.test("modes of volumes that change nothing here are taken", async () => {
+  for (const mode of ["z", "ro,Z", "cached"]) {
+    const option = `/etc:/shown:${mode}`;
+    assertEquals(await workspace.sh("ls -d /shown", "-v", option), "/shown");
+  }
 });
 
 Deno.test("nor where a file of that name is no image, or two files are", async () => {

@@ -373,6 +373,16 @@ test({
   hint: /PATH, \/usr\/local\/sbin:/,
 });
 
+for (const shell of ["bash", "/bin/bash"]) {
+  test({
+    name: `of the shell ${shell} that is not there the one that is`,
+    args: run(shell, "-c", "true"),
+    code: 127,
+    error: /run "(bash": command|\/bin\/bash": no such file) .*in the container$/,
+    hint: /^The shell that it has is \/bin\/sh$/,
+  });
+}
+
 test({
   name: "a command that is looked for in no folder",
   args: ["-e", "PATH=", ...run("true")],
@@ -410,6 +420,7 @@ test({
   args: run("/etc"),
   code: 126,
   error: /run "\/etc": it is a folder$/,
+  hint: /such as \/bin\/sh$/,
 });
 
 /** A program that is put into the container at /p. */
@@ -571,6 +582,7 @@ for (const [option, value, range] of LIMITS) {
     args: [option, value, ...run("true")],
     code: 1,
     error: new RegExp(`read "${option} ${value}": not a (whole )?number from ${range}$`),
+    ...(option === "-cpu" ? { hint: /-cpus 1\.5$/ } : {}),
   });
 }
 
@@ -729,6 +741,12 @@ const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, 
     ["/etc:relative", 1, /read "-v \/etc:relative": not a volume$/, /SRC:DST/],
     ["/etc:/x:rx", 1, /read "-v \/etc:\/x:rx": "rx" is none of ro, rw, idmap$/, /SRC:DST/],
     ["/etc:/", 1, /the root itself cannot be replaced$/, /SRC:DST/],
+    [
+      "/no/such.conf:/x",
+      125,
+      /mount "\/no\/such\.conf" in the container: there is/,
+      /^Give a file/,
+    ],
     ["/no/such:/x", 125, /mount "\/no\/such" in the container: there is no such/, /mkdir -p/],
     ["/etc:/proc/x", 125, /bind "\/etc" on "\/proc\/x": nothing may be mounted over \/proc$/],
     ["/etc/passwd:/etc", 125, /bind "\/etc\/passwd" on "\/etc": "\/etc" is a folder/],

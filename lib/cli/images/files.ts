@@ -56,8 +56,10 @@ export function openInput(path: string | undefined): Input {
     return { fd, name: quote(path), [Symbol.dispose]: () => file.dispose() };
   } catch (error) {
     if (error instanceof ContainerError) throw error;
+    const isMissing = error instanceof SysError && error.code === "ENOENT";
     throw new ContainerError(`read ${quote(path)}: ${reasonOf(error)}`, {
-      code: error instanceof SysError && error.code === "ENOENT" ? "NotFound" : "Failed",
+      code: isMissing ? "NotFound" : "Failed",
+      hint: isMissing ? "Give a file that is there, or - for standard input" : undefined,
       cause: error,
     });
   }

@@ -21,6 +21,12 @@ export const CREATE_OPTIONS: readonly OptionSpec[] = [
   { name: "no-pivot", help: "put the root on top of the host's, for a host in an initramfs" },
   { name: "no-new-keyring", help: "keep the caller's session keyring" },
   { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on" },
+  // docker's `create` takes an image.
+  {
+    name: "name",
+    alias: ["i", "t", "it", "ti", "e", "env", "v", "volume", "p", "u", "w", "net", "network", "rm"],
+    instead: BUNDLE_HINT,
+  },
 ];
 
 /** The options of the runtime's `run`. */
@@ -81,7 +87,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
   const detached = later || args.flag("detach") === true;
   return await createFromBundle({
     root: openRoot(global),
-    id: onlyId(args),
+    id: onlyId(args, BUNDLE_HINT),
     bundle: bundleFolder(args),
     consoleSocket: args.text("console-socket"),
     passedFds: fds.count,

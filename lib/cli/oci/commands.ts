@@ -69,11 +69,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: deleteCommand,
   },
   pause: {
-    usage: "pause ID                     stop all processes for a while",
+    usage: "pause ID                     have all processes stand still",
     run: pauseCommand,
   },
   resume: {
-    usage: "resume ID                    let them go on",
+    usage: "resume ID                    let a paused container go on",
     run: resumeCommand,
   },
   exec: {

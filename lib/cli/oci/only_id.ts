@@ -4,15 +4,17 @@ import type { Arguments } from "../arguments.ts";
 /**
  * The container's id, the one word that a command takes.
  *
+ * @param hint what to do where more words are given.
  * @throws {UsageError} when it is missing, or not alone.
  */
-export function onlyId(args: Arguments): string {
+export function onlyId(args: Arguments, hint?: string): string {
   const id = firstId(args);
   if (args.rest.length === 1) return id;
   throw new UsageError(
     `read the arguments: more than the container's id is given, ${
       JSON.stringify(args.rest.slice(1).join(" "))
     }`,
+    { hint },
   );
 }
 

@@ -54,8 +54,13 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
     new ExecError(new SysError("execve", ENOENT, JSON.stringify(name)), {
       path: name,
       reason: "not found",
+      ...(SHELLS.includes(name) && tryStatx(AT_FDCWD, SHELL) !== undefined ? { what: SHELL } : {}),
     });
 }
+
+/** The shell that most images have, and those that are asked for most often where it is the only one. */
+const SHELL = "/bin/sh";
+const SHELLS: readonly string[] = ["bash", "/bin/bash", "zsh", "ash", "/bin/ash", "dash", "fish"];
 
 /**
  * Makes all for {@link execProgram}: what comes between the two may leave this process without
