@@ -263,7 +263,7 @@ export function explainStep(step: Step): StepExplanation {
       return { call: "write() to the socket pair   # of a failure it tells errno alone" };
     case "exec":
       return {
-        call: "execve of the launcher, execve of what was found",
+        call: "execve() of what was found, by the launcher",
         check: "tr '\\0' ' ' < /proc/1/cmdline; tr '\\0' '\\n' < /proc/1/environ",
       };
   }

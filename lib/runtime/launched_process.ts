@@ -196,7 +196,10 @@ export class LaunchedProcess implements Disposable {
   /** The launcher has its cgroups, and waits. */
   begun(): void {
     this.#begun = true;
-    this.#tell(this.#options.plan.filter(isOf(BEGINNING)));
+    const { plan, fromOutside } = this.#options;
+    // A first process is born in the namespaces that this one has joined.
+    const isOwn = (step: Step) => fromOutside || step.do !== "join namespace";
+    this.#tell(plan.filter(isOf(BEGINNING)).filter(isOwn));
   }
 
   /**

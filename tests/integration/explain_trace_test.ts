@@ -39,6 +39,9 @@ Deno.test("-explain tells each step on standard error, and leaves standard outpu
   assert(told.length > 30, `${told.length} steps`);
   assert(told.filter(({ side }) => side === "host").length > 8);
   assert(told.filter(({ side }) => side === "container").length > 20);
+  // It is born in the namespace that gocontainer has joined.
+  assertEquals(told.filter(({ label }) => label === "join the network namespace"), []);
+  assert(told.some(({ call }) => call?.includes("setns(fd, CLONE_NEWNET)")));
   // Root could enter the working folder.
   assertEquals(told.filter(({ label }) => label.endsWith(" as the user")), []);
 });
