@@ -1,6 +1,7 @@
 /** README.md tells what is so: its commands for checking by hand do what stands beside them. */
 
 import { assert, assertEquals } from "@std/assert";
+import { RUN_OPTIONS } from "../../lib/cli/run_options.ts";
 import { BINARY, isInstalled, ROOT } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
@@ -35,6 +36,17 @@ Deno.test("what README.md has for checking the isolation by hand works", async (
   assert(count >= 9, `${count} commands`);
   running.kill("SIGTERM");
   await running.end();
+});
+
+Deno.test("README.md has all options of run, and none that there are not", () => {
+  const [, section] = README.split("\n## Usage\n");
+  const named = new Set(
+    section.split("\n## ")[0].split("\n").filter((line) => line.startsWith("| `-"))
+      .flatMap((row) => [...row.matchAll(/`-([a-z-]+)/g)].map(([, name]) => name)),
+  );
+  const names = RUN_OPTIONS.filter(({ help }) => help !== undefined)
+    .flatMap(({ name, alias = [] }) => [name, alias].flat());
+  assertEquals([...named].toSorted(), names.toSorted());
 });
 
 function commandsOf(text: string): string[] {
