@@ -6,6 +6,7 @@ import { Fd, openat } from "../../ffi/file.ts";
 import { Budget } from "../../lib/image/budget.ts";
 import { ArchiveFault } from "../../lib/image/fault.ts";
 import { TarReader } from "../../lib/image/tar/reader.ts";
+import { TreeWriter } from "../../lib/image/tree/writer.ts";
 import { sh, TrialFolder } from "../integration/image_lab.ts";
 import { BINARY, entriesOf } from "../integration/support/project.ts";
 import {
@@ -275,3 +276,67 @@ Deno.test("C5: what is kept of an archive does not grow with it", () => {
   assertEquals(bytes, 512 * MiB);
   assert(Deno.memoryUsage().rss - before < 64 * MiB);
 });
+
+Deno.test("C5: a global header gives no file a map of its data, which each would take anew", () => {
+  const maps: unknown[] = [];
+  const reader = new TarReader({
+    entry: ({ sparse }) => void maps.push(sparse),
+    data() {},
+    end() {},
+  });
+  const records = [
+    paxRecord("GNU.sparse.map", Array.from({ length: 200_000 }, () => "0").join(",")),
+    paxRecord("GNU.sparse.size", "0"),
+    ...Array.from({ length: 10_000 }, () => paxRecord("GNU.sparse.offset", "0")),
+  ];
+  const global = member({ name: "g", type: "g", content: concat(records) });
+  reader.push(concat([global, archive([{ name: "a" }, { name: "b" }])]));
+  reader.finish();
+  assertEquals(maps, [undefined, undefined]);
+});
+
+refused(
+  "C5: refuses links of very many parts, which every member behind them would follow anew",
+  () => [
+    ...Array.from({ length: 10 }, (_, i) => ({
+      name: `l${i}`,
+      type: "2",
+      pax: { linkpath: `${"x/../".repeat(50)}l${i + 1}` },
+    })),
+    { name: "l10/", type: "5" },
+    { name: "l0/f" },
+  ],
+  /passes through symbolic links that go round in circles/,
+);
+
+Deno.test(
+  { name: "C5: what replaces a folder costs no more where there are very many others", ignore },
+  () => {
+    using trial = new TrialFolder();
+    const folder = trial.folder("tree");
+    sh(`mount -t tmpfs -o size=512m,mode=0755 tmpfs ${folder}`);
+    try {
+      const others = Array.from({ length: 20_000 }, (_, i) => ({ name: `d/${i}/`, type: "5" }));
+      const replaced = [{ name: "x/", type: "5" }, { name: "x/y/", type: "5" }, { name: "x" }];
+      const again = Array.from({ length: 6000 }, () => replaced).flat();
+      const kept = { name: "x/", type: "5", mode: 0o750 };
+      using root = new Fd(openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY));
+      using writer = new TreeWriter(root.number);
+      const reader = new TarReader(writer);
+      const bytes = archive([...others, ...again, kept, { name: "x/y/z" }]);
+      const start = performance.now();
+      reader.push(bytes);
+      reader.finish();
+      writer.finish();
+      const seconds = (performance.now() - start) / 1000;
+      assert(seconds < 8, `it took ${seconds} s`);
+      assertEquals(sh(`stat -c %a x x/y d/19999`, folder).trim().split("\n"), [
+        "750",
+        "755",
+        "644",
+      ]);
+    } finally {
+      sh(`umount ${folder}`);
+    }
+  },
+);

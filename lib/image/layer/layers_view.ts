@@ -74,12 +74,20 @@ function lookUp(root: number, path: ByteString): Found {
     const status = statx(file.number);
     return isWhiteout(status) ? "hidden" : { status };
   }
-  for (let at = path; at !== "";) {
-    at = split(at).folder;
-    using folder = tryOpenFolder(root, at);
-    if (folder !== undefined && fgetxattr(folder.number, OPAQUE) !== undefined) return "hidden";
+  return hidesOnTheWay(root, path) ? "hidden" : "nothing";
+}
+
+/** Whether a folder above a path hides what lies below. From one to the next: a path may have thousands of them. */
+function hidesOnTheWay(root: number, path: ByteString): boolean {
+  const parts = split(path).folder.split("/").reverse();
+  let folder = tryOpenFolder(root, "");
+  while (folder !== undefined) {
+    using opened = folder;
+    if (fgetxattr(opened.number, OPAQUE) !== undefined) return true;
+    const part = parts.pop();
+    folder = part ? tryOpenFolder(opened.number, part) : undefined;
   }
-  return "nothing";
+  return false;
 }
 
 /** A file of a layer; `hidden` where the way there passes through something that is no folder. */

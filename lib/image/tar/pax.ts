@@ -76,6 +76,14 @@ export class PaxAttributes {
     }
   }
 
+  /**
+   * Overlays those of a global header. Where a sparse file has its data is each file's own: a map for all of them
+   * would take its time again for every member.
+   */
+  addGlobal(records: readonly PaxRecord[]): void {
+    this.add(records.filter(({ key }) => !key.startsWith(SPARSE)));
+  }
+
   /** A value as bytes in a string. */
   text(key: string): ByteString | undefined {
     const value = this.#values.get(key);
@@ -115,3 +123,4 @@ export class PaxAttributes {
 }
 
 const XATTR = "SCHILY.xattr.";
+const SPARSE = "GNU.sparse.";

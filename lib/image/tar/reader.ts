@@ -187,8 +187,8 @@ function* readExtensions(
         into.pax.add(parsePax(bytes));
         break;
       case "g":
-        into.global.add(parsePax(bytes));
-        into.pax.add(parsePax(bytes));
+        into.global.addGlobal(parsePax(bytes));
+        into.pax.addGlobal(parsePax(bytes));
         if (into.global.count > GLOBAL_LIMIT) {
           throw new ArchiveFault(
             `is broken or hostile: its global headers have more than ${GLOBAL_LIMIT} records`,

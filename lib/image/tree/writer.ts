@@ -52,6 +52,7 @@ import { copyContent } from "./copy.ts";
 import { followLinks } from "./follow.ts";
 import { fileMember, identityOf, openContent, specialMember, typeOf } from "./member.ts";
 import { hostile, isWithin, join, type Place, placeOf, split } from "./place.ts";
+import { type Noted, Removals } from "./removals.ts";
 import type { View } from "./view.ts";
 
 /** Open folders that are kept: entries of one folder mostly stand together. */
@@ -79,14 +80,15 @@ export class TreeWriter implements TarSink, Disposable {
   readonly #root: number;
   readonly #view: View | undefined;
   readonly #open = new Map<ByteString, number>();
-  readonly #folders = new Map<ByteString, Attributes>();
+  readonly #folders = new Map<ByteString, Noted<Attributes>>();
   /** What was hidden, and the folders that hide all below, of which some may have come later. */
   readonly #whiteouts = new Set<ByteString>();
   readonly #opaque = new Set<ByteString>();
   /** Where the copies of files below were made, by what tells those from others. */
   readonly #copies = new Map<string, ByteString>();
   /** Of which file below a path is a copy. */
-  readonly #copied = new Map<ByteString, string>();
+  readonly #copied = new Map<ByteString, Noted<string>>();
+  readonly #removals = new Removals();
   readonly #onCopy: ((entry: TarEntry) => void) | undefined;
   /** Permission bits that new files do not get. */
   readonly #umask: number;
@@ -108,7 +110,7 @@ export class TreeWriter implements TarSink, Disposable {
     this.#umask = umask(0o022);
     umask(this.#umask);
     const attributes = view?.rootBelow();
-    if (attributes !== undefined) this.#folders.set("", attributes);
+    if (attributes !== undefined) this.#noteFolder("", attributes);
   }
 
   /**
@@ -125,7 +127,7 @@ export class TreeWriter implements TarSink, Disposable {
       if (entry.type !== "folder") {
         throw new ArchiveFault(`is hostile: its root is a ${entry.type}`);
       }
-      this.#folders.set("", entry);
+      this.#noteFolder("", entry);
       return;
     }
     const parent = this.#folder(place.folder);
@@ -133,7 +135,7 @@ export class TreeWriter implements TarSink, Disposable {
     switch (entry.type) {
       case "folder":
         this.#makeFolder(parent, place, leaf);
-        this.#folders.set(join(place), entry);
+        this.#noteFolder(join(place), entry);
         break;
       case "file":
         this.#anew(parent, place, () => {
@@ -230,10 +232,11 @@ export class TreeWriter implements TarSink, Disposable {
       const { folder, leaf } = split(path);
       unlinkat(this.#folder(folder), toCString(leaf));
     }
-    for (const [path, attributes] of this.#folders) {
+    for (const [path, noted] of this.#folders) {
+      if (!this.#removals.spared(path, noted)) continue;
       const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       try {
-        setAttributes(folder, attributes, this.#unsupported);
+        setAttributes(folder, noted.value, this.#unsupported);
       } finally {
         close(folder);
       }
@@ -254,6 +257,10 @@ export class TreeWriter implements TarSink, Disposable {
   /** Whether a new file has the right owner and mode from the beginning: root's, as what is made here is. */
   #isPlain({ uid, gid, mode }: TarEntry): boolean {
     return uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
+  }
+
+  #noteFolder(path: ByteString, attributes: Attributes): void {
+    this.#folders.set(path, this.#removals.note(attributes));
   }
 
   /** A place without symbolic links on the way to it. */
@@ -357,7 +364,7 @@ export class TreeWriter implements TarSink, Disposable {
     this.#makeFolder(parent, place, toCString(place.leaf));
     const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY);
     if (attributes === undefined) settleUnlisted(folder);
-    else this.#folders.set(path, attributes);
+    else this.#noteFolder(path, attributes);
     return folder;
   }
 
@@ -452,7 +459,7 @@ export class TreeWriter implements TarSink, Disposable {
     const identity = identityOf(status);
     const path = join(place);
     const known = this.#copies.get(identity);
-    if (known !== undefined && this.#copied.get(known) === identity && !isWithin(known, path)) {
+    if (known !== undefined && this.#isCopy(known, identity) && !isWithin(known, path)) {
       return this.#link(parent, place, leaf, known);
     }
     const link = this.#entry!;
@@ -465,7 +472,13 @@ export class TreeWriter implements TarSink, Disposable {
     if (content !== undefined) copyContent(content.number, this.#file, entry);
     this.end();
     this.#copies.set(identity, path);
-    this.#copied.set(path, identity);
+    this.#copied.set(path, this.#removals.note(identity));
+  }
+
+  /** Whether a path is still that of a copy of a file below. */
+  #isCopy(path: ByteString, identity: string): boolean {
+    const copied = this.#copied.get(path);
+    return copied?.value === identity && this.#removals.spared(path, copied);
   }
 
   /** A descriptor of the folder that has the target of a hard link; undefined where the tree has none. */
@@ -495,18 +508,12 @@ export class TreeWriter implements TarSink, Disposable {
 
   #remove(parent: number, place: Place): void {
     const path = join(place);
-    this.#copied.delete(path);
+    this.#removals.add(path);
     try {
       unlinkat(parent, toCString(place.leaf));
     } catch (error) {
       if (!(error instanceof SysError && error.code === "EISDIR")) throw error;
       this.#forget(path);
-      for (const folder of this.#folders.keys()) {
-        if (isWithin(folder, path)) this.#folders.delete(folder);
-      }
-      for (const copy of this.#copied.keys()) {
-        if (isWithin(copy, path)) this.#copied.delete(copy);
-      }
       removeTree(parent, toCString(place.leaf));
     }
   }
