@@ -1,4 +1,4 @@
-/** E5: names that an extraction will use, taken beforehand by a link to somewhere else. */
+/** E5: names that will be used for a while, taken beforehand by a link to somewhere else. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { AT_FDCWD } from "../../ffi/constants.ts";
@@ -6,6 +6,12 @@ import { statx } from "../../ffi/file.ts";
 import { EXTRACTED, versionOf } from "../../lib/image/source.ts";
 import { difference, manifest, sh, TrialFolder } from "../integration/image_lab.ts";
 import { BINARY } from "../integration/support/project.ts";
+import { Runtime } from "../integration/support/runtime.ts";
+import { Workspace } from "../integration/support/workspace.ts";
+
+const workspace = Workspace.ofThisFile();
+const runtime = new Runtime(workspace);
+Deno.test.afterAll(() => runtime.clear());
 
 const TRAPS: Readonly<Record<string, (version: string) => string>> = {
   "the folder of extractions is a link": () => `ln -s ../decoy images/${EXTRACTED}`,
@@ -51,3 +57,25 @@ for (const [name, trap] of Object.entries(TRAPS)) {
     },
   );
 }
+
+Deno.test({
+  name: "E5: a pid file goes through nothing that the owner of its folder has laid there",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    using trial = new TrialFolder();
+    const bundle = await runtime.bundle(["true"]);
+    sh("mkdir theirs; echo secret > decoy; ln -s ../decoy theirs/pid.new", trial.path);
+    sh("mkfifo theirs/other.new; ln -s ../decoy theirs/other; chown -Rh 12345 theirs", trial.path);
+    for (const [index, name] of ["pid", "other"].entries()) {
+      const file = `${trial.path}/theirs/${name}`;
+      const id = `pid-file-${index}`;
+      await runtime.createFrom(bundle, id, "--pid-file", file);
+      assertEquals(Deno.readTextFileSync(`${trial.path}/decoy`), "secret\n");
+      const { isSymlink, uid } = Deno.lstatSync(file);
+      assertEquals([isSymlink, uid], [false, 0]);
+      assertEquals(Deno.readTextFileSync(file), `${(await runtime.state(id)).pid}`);
+      await runtime.delete(id);
+    }
+    assertEquals(sh("ls theirs", trial.path), "other\nother.new\npid\npid.new\n");
+  },
+});

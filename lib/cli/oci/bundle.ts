@@ -115,16 +115,18 @@ function bundleFolder(args: Arguments): string {
 }
 
 /**
- * Writes the pid file, whole or not at all.
+ * Writes the pid file, whole or not at all. It may lie in another user's folder: what he has put there beforehand is
+ * not written to.
  *
  * @throws {ContainerError} when it cannot be written.
  */
 export function writePidFile(args: Arguments, pid: number): void {
   const file = args.text("pid-file");
   if (file === undefined) return;
+  const fresh = `${file}.${crypto.randomUUID()}`;
   try {
-    Deno.writeTextFileSync(`${file}.new`, String(pid), { mode: 0o644 });
-    Deno.renameSync(`${file}.new`, file);
+    Deno.writeTextFileSync(fresh, String(pid), { createNew: true, mode: 0o644 });
+    Deno.renameSync(fresh, file);
   } catch (cause) {
     throw new ContainerError(`write the pid file ${JSON.stringify(file)}: ${reasonOf(cause)}`, {
       hint: "Name a file in a folder that is there with --pid-file",
