@@ -82,6 +82,24 @@ Deno.test(
   },
 );
 
+Deno.test(
+  { name: "E3: nor is the state of root's containers in a folder of another user", ignore },
+  () => {
+    using trial = new TrialFolder();
+    sh("mkdir -p theirs/a own/state; chown 12345 theirs; chmod 700 own/state", trial.path);
+    const list = (root: string) =>
+      new Deno.Command(BINARY, { args: ["--root", root, "list"], cwd: trial.path }).outputSync();
+    for (const root of ["theirs/state", "theirs/a/state", `${trial.path}/theirs/new/state`]) {
+      const { code, stderr } = list(root);
+      const said = new TextDecoder().decode(stderr);
+      assertEquals(code, 1, said);
+      assertMatch(said, /use folder ".*": ".*\/theirs" belongs to user 12345, who could/);
+    }
+    assertEquals(sh("find theirs", trial.path), "theirs\ntheirs/a\n");
+    for (const root of ["own/state", "own/new/state"]) assertEquals(list(root).code, 0);
+  },
+);
+
 async function run(
   cwd: string,
   options: readonly string[],

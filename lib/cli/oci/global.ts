@@ -1,6 +1,8 @@
+import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
 import { ContainerError, reasonOf, UsageError } from "../../errors.ts";
+import { findSafeFolder } from "../../folder.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
 import { StateRoot } from "../../runtime/state.ts";
 import { userStateRoot } from "../../runtime/user_state_root.ts";
@@ -84,9 +86,16 @@ export function requireSystemd(): void {
   }
 }
 
-/** The folder of the containers' state: an absolute one, as records name files in it. */
+/**
+ * The folder of the containers' state: an absolute one, as records name files in it. What root's says is done as root,
+ * so nobody else may be able to put another in its place. In a user namespace the owners on the way have no names.
+ */
 export function openRoot({ rootPath }: GlobalOptions): StateRoot {
-  if (rootPath) return StateRoot.open(resolve(rootPath));
+  if (rootPath) {
+    const path = resolve(rootPath);
+    if (limitedUser() === undefined) findSafeFolder(dirname(path));
+    return StateRoot.open(path);
+  }
   return StateRoot.open(rootPath ?? (isUser() ? userStateRoot() : undefined));
 }
 
