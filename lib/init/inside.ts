@@ -28,7 +28,7 @@ export function openDirectory(root: number, path: string): number {
 function makeDirectory(root: number, path: string): number {
   const names = components(path);
   // Most often the last one alone is missing.
-  const above = `./${names.slice(0, -1).join("/")}`;
+  const above = [".", ...names.slice(0, -1)].join("/");
   const parent = openExisting(root, above, O_DIRECTORY);
   const left = parent === undefined ? names.reverse() : names.slice(-1);
   let done = parent === undefined ? "." : above;
