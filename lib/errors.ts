@@ -1,4 +1,5 @@
 import { SysError } from "../ffi/errno.ts";
+import { escaped, escapeHidden } from "./quote.ts";
 
 export { SysError };
 
@@ -22,9 +23,9 @@ export type ErrorCode =
 /** The most characters of a message: what is quoted in it may be of any length. */
 const LONGEST_MESSAGE = 2000;
 
-/** Characters that would end the line, or that a terminal would act upon. */
+/** Characters that would end the line, or that a terminal would act upon, besides those that are hidden. */
 // deno-lint-ignore no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+const CONTROL = /[\u0000-\u001f]/g;
 
 /**
  * A message in one line that can be shown, whatever is quoted in it: without its middle where it is too long,
@@ -35,7 +36,7 @@ export function oneLine(message: string): string {
   const short = message.length <= LONGEST_MESSAGE
     ? message
     : `${message.slice(0, half)} … ${message.slice(-half)}`;
-  return short.replace(CONTROL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return escapeHidden(short.replace(CONTROL, escaped));
 }
 
 /**
@@ -50,7 +51,7 @@ export class ContainerError extends Error {
   constructor(message: string, options: { code?: ErrorCode; hint?: string; cause?: unknown } = {}) {
     super(oneLine(message), { cause: options.cause });
     this.code = options.code ?? "Failed";
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : oneLine(options.hint);
   }
 }
 

@@ -25,11 +25,14 @@ function shorten(text: string): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
-function escapeHidden(text: string): string {
-  return text.replace(
-    HIDDEN,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+/** Escapes what a terminal would act upon, or a reader be misled by, save the controls that JSON escapes. */
+export function escapeHidden(text: string): string {
+  return text.replace(HIDDEN, escaped);
+}
+
+/** A character of the Basic Multilingual Plane as JSON may have it: `\u001b`. */
+export function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isProcessed } from "../ffi/tty.ts";
+import { oneLine } from "./errors.ts";
 import { visible } from "./quote.ts";
 
 const STDERR = 2;
@@ -104,7 +105,7 @@ let warned = (message: string): void => tell(`gocontainer: warning: ${message}`)
 
 /** Tells a warning, one line on stderr unless {@link sendWarnings} says else. Warnings never change what happens. */
 export function warn(message: string): void {
-  warned(message);
+  warned(oneLine(message));
 }
 
 /** Lets `to` have the warnings from now on, instead of stderr. */

@@ -1,4 +1,5 @@
 import type { Step } from "../init/plan.ts";
+import { visible } from "../quote.ts";
 import { type StepInfo, tell } from "../trace.ts";
 import { explainStep } from "./explain_step.ts";
 import type { Watcher } from "./watchers.ts";
@@ -20,9 +21,10 @@ export class Explainer implements Watcher {
   }
 
   #tell(side: "host" | "container", step: StepInfo): void {
-    const lines = [`${String(++this.#count).padStart(2)}. [${side}] ${step.label}`];
-    if (step.call) lines.push(`      call:  ${step.call}`);
-    if (step.check) lines.push(`      check: ${step.check}`);
+    // The words of an image must not make a line of their own, which would pass for gocontainer's.
+    const lines = [`${String(++this.#count).padStart(2)}. [${side}] ${visible(step.label)}`];
+    if (step.call) lines.push(`      call:  ${visible(step.call)}`);
+    if (step.check) lines.push(`      check: ${visible(step.check)}`);
     tell(lines.join("\n"));
   }
 }

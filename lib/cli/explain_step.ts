@@ -14,6 +14,7 @@ import {
   MS_UNBINDABLE,
 } from "../../ffi/mount_flags.ts";
 import { flagNames } from "../flag_names.ts";
+import { shellWord } from "../folder.ts";
 import type { MountStep, Step } from "../init/plan.ts";
 import { namespaceFlags } from "../runtime/namespaces.ts";
 
@@ -103,7 +104,7 @@ export function explainStep(step: Step): StepExplanation {
     case "mount":
       return {
         call: mountCalls(step),
-        check: `grep ' ${step.target} ' /proc/self/mountinfo`,
+        check: `grep ${shellWord(` ${step.target} `)} /proc/self/mountinfo`,
       };
     case "cgroup mounts":
       return {
@@ -111,8 +112,8 @@ export function explainStep(step: Step): StepExplanation {
           ? `fsopen("cgroup2"); fsmount; move_mount`
           : `fsopen("tmpfs"), then fsopen("cgroup") for each of ${step.hierarchies.length}; move_mount`,
         check: step.readonly
-          ? `ls ${step.target}; mkdir ${step.target}/x   # refused`
-          : `ls ${step.target}`,
+          ? `ls ${shellWord(step.target)}; mkdir ${shellWord(`${step.target}/x`)}   # refused`
+          : `ls ${shellWord(step.target)}`,
       };
     case "device nodes":
       return {
@@ -249,7 +250,7 @@ export function explainStep(step: Step): StepExplanation {
         call: step.name.includes("/")
           ? `faccessat2("${step.name}", X_OK)`
           : `faccessat2(X_OK) in each of ${step.path.join(":")}`,
-        check: `which ${step.name}`,
+        check: `which ${shellWord(step.name)}`,
       };
     case "launcher": {
       const hooks = step.hooks?.hooks.map(({ path }) => `; clone(); execve("${path}")`) ?? [];

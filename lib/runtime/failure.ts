@@ -3,6 +3,7 @@ import type { ExitStatus } from "../../ffi/process.ts";
 import type { OomReport } from "../cgroup/oom.ts";
 import type { ExecFailure, Executing, Failed } from "../init/channel.ts";
 import { ContainerError } from "../errors.ts";
+import { shellWord } from "../folder.ts";
 import { formatBytes } from "./format.ts";
 
 /** The error that a failed step of the container's first process stands for. */
@@ -148,7 +149,7 @@ function execFailure(
     case "not a program":
       return notExecutable(
         `${quoted}: neither a program nor a script with a first line "#!"`,
-        `Run it with its interpreter: sh ${failure.path}`,
+        `Run it with its interpreter: sh ${shellWord(failure.path)}`,
       );
     case "other":
       return notExecutable(`${quoted}: ${cause.message}`);

@@ -29,6 +29,7 @@ Deno.test({
         { Cmd: ["true"], WorkingDir: `/proc/${EVIL}` },
         { Cmd: ["true"], Env: [EVIL] },
         { Cmd: ["true"], Volumes: { [`/etc/passwd/${EVIL}`]: {} } },
+        { Cmd: ["none"], Env: [`PATH=/${EVIL}`] },
       ];
       using terminal = new Terminal({ rows: 50, columns: 500 });
       for (const [index, config] of configs.entries()) {
@@ -55,5 +56,35 @@ Deno.test({
         assert(!shown.includes(character), JSON.stringify(shown));
       }
       assert(shown.includes("\\u009b"), shown);
+    }),
+});
+
+Deno.test({
+  name: "C17: nor is there a line that the image wrote, also where it goes to a file or a shell",
+  ignore: archive === undefined || Deno.uid() !== 0,
+  fn: () =>
+    attack(workspace, async () => {
+      const line = "\ngocontainer: warning: run $(touch owned)";
+      const volume = `/v'; touch owned; '${EVIL}${line}`;
+      const configs = [
+        { Cmd: ["none"], Env: [`PATH=/${EVIL}${line}`] },
+        { Cmd: [`/etc/${EVIL}${line}`], Env: [`${EVIL}${line}`] },
+        { Cmd: ["none"], Volumes: { [volume]: {} }, WorkingDir: `/w${EVIL}${line}` },
+      ];
+      for (const [index, config] of configs.entries()) {
+        const name = `evil/lines:${index}`;
+        await putImage(workspace.path("images"), name, [ALPINE], { config: { config } });
+        const { code, stderr } = await workspace.run(["run", "-explain", "-net=none", name]);
+        assertEquals(code, 127, stderr);
+        for (const character of "\u001b\u0007\u009b\u009d\u202e\u200f") {
+          assert(!stderr.includes(character), JSON.stringify(stderr));
+        }
+        assertEquals(/^gocontainer: warning: run/m.test(stderr), false, stderr);
+        const checks = stderr.split("\n").filter((told) => /check: .*touch/.test(told));
+        for (const check of checks) {
+          assert(check.includes(`check: grep ' /v'\\''; touch owned; '\\''`), check);
+        }
+        assertEquals(checks.length, index === 2 ? 1 : 0, stderr);
+      }
     }),
 });
