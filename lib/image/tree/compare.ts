@@ -46,6 +46,7 @@ export interface Difference {
 export function firstDifference(a: number, b: number): Difference | undefined {
   const left: ByteString[] = ["."];
   const links = new HardLinks();
+  const buffers = [alloc(PIECE), alloc(PIECE)] as const;
   for (let path = left.pop(); path !== undefined; path = left.pop()) {
     using one = openFolder(a, path);
     using other = openFolder(b, path);
@@ -61,6 +62,7 @@ export function firstDifference(a: number, b: number): Difference | undefined {
         other.number,
         name,
         (a, b) => links.areSame(full, a, b),
+        buffers,
       );
       if (kind === "folder") left.push(full);
       else if (kind !== undefined) return { path: full, what: kind };
@@ -101,6 +103,7 @@ function compareEntry(
   b: number,
   name: ByteString,
   areSameLinks: (a: FileStatus, b: FileStatus) => boolean,
+  buffers: Buffers,
 ): string | undefined {
   const path = toCString(name);
   const one = tryStatx(a, path, AT_SYMLINK_NOFOLLOW);
@@ -119,7 +122,7 @@ function compareEntry(
       using file = new Fd(openat(a, path, O_RDONLY | O_NOFOLLOW));
       using second = new Fd(openat(b, path, O_RDONLY | O_NOFOLLOW));
       return attributesDiffer(file.number, second.number) ??
-        (contentDiffers(file.number, second.number) ? "has another content" : undefined);
+        (contentDiffers(file.number, second.number, buffers) ? "has another content" : undefined);
     }
     default:
       return undefined;
@@ -149,8 +152,10 @@ function attributesDiffer(a: number, b: number): string | undefined {
 
 const NOTHING = new Uint8Array(0);
 
-function contentDiffers(a: number, b: number): boolean {
-  const [buffer, other] = [alloc(PIECE), alloc(PIECE)];
+/** Memory for what is read of two files, the same for all of them: trees have very many. */
+type Buffers = readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
+
+function contentDiffers(a: number, b: number, [buffer, other]: Buffers): boolean {
   for (;;) {
     const piece = read(a, buffer);
     if (!isEqual(piece, read(b, other))) return true;
@@ -159,7 +164,10 @@ function contentDiffers(a: number, b: number): boolean {
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  if (a.length !== b.length) return false;
+  // Many times as fast as every() with a function.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function openFolder(root: number, path: ByteString): Fd {
