@@ -110,7 +110,9 @@ export class Cgroup {
     this.#maker = maker;
     if (this.#places.length === 0) return;
     step(() => ({
-      label: `make the container's cgroup in ${this.#places.length} hierarchies`,
+      label: `make the container's cgroup in ${
+        this.#places.length === 1 ? "the hierarchy" : `${this.#places.length} hierarchies`
+      }`,
       call: `mkdir("${inOneWord(this.folders)}")`,
       check: "cat /proc/<pid>/cgroup",
     }), () => {

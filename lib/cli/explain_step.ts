@@ -13,6 +13,7 @@ import {
   MS_SLAVE,
   MS_UNBINDABLE,
 } from "../../ffi/mount_flags.ts";
+import { counted } from "../count.ts";
 import { flagNames } from "../flag_names.ts";
 import { shellWord } from "../folder.ts";
 import type { MountStep, Step } from "../init/plan.ts";
@@ -255,7 +256,7 @@ export function explainStep(step: Step): StepExplanation {
     case "launcher": {
       const hooks = step.hooks?.hooks.map(({ path }) => `; clone(); execve("${path}")`) ?? [];
       return {
-        call: `memfd_create; fcntl(F_ADD_SEALS)   # for ${step.env.length} variables${
+        call: `memfd_create; fcntl(F_ADD_SEALS)   # for ${counted(step.env.length, "variable")}${
           step.filter ? " and a seccomp filter" : ""
         }${hooks.join("")}`,
       };

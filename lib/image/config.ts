@@ -1,3 +1,4 @@
+import { counted } from "../count.ts";
 import { ContainerError } from "../errors.ts";
 import { parseJSON } from "../json.ts";
 import { Place } from "../oci/validate/place.ts";
@@ -148,9 +149,12 @@ export function parseConfig(
   });
   const [told, there] = [config.rootfs.diff_ids.length, manifest.layers.length];
   if (told === there) return config;
-  throw new ContainerError(`${what}: it has ${told} layers, but the manifest has ${there}`, {
-    code: "InvalidArchive",
-  });
+  throw new ContainerError(
+    `${what}: it has ${counted(told, "layer")}, but the manifest has ${there}`,
+    {
+      code: "InvalidArchive",
+    },
+  );
 }
 
 /**

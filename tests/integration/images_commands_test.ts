@@ -236,7 +236,7 @@ test("rmi takes names away, and with the last one what no other image needs", as
   const [row] = (await json<Row[]>(images, "images")).filter(({ Name }) => Name === "a:2");
   assertEquals(await says(images, "rmi", "a:2"), `Untagged: a:2\nDeleted: ${row!.Digest}\n`);
   assertEquals(blobs(images).length, 4);
-  assertMatch(await says(images, "images check"), /^Sound: 1 images, 4 blobs/);
+  assertMatch(await says(images, "images check"), /^Sound: 1 image, 4 blobs/);
   assertEquals(await says(images, "rmi", "b:1").then(() => blobs(images)), []);
 });
 
@@ -350,7 +350,7 @@ test("prune goes by age and by size, those used longest ago first", async () => 
   assertEquals(await says(images, "prune", "--keep-storage", `${size}`), "Freed 0 B\n");
   assertMatch(await says(images, "prune", "--keep-storage", `${size - 1}`), /^Untagged: mid:1\n/);
   assertEquals(await names(images), ["new:1"]);
-  assertMatch(await says(images, "images check"), /^Sound: 1 images/);
+  assertMatch(await says(images, "images check"), /^Sound: 1 image/);
   assertMatch(await says(images, "prune", "--keep-storage", "0"), /^Untagged: new:1\n/);
   for (const args of [["--until", "soon"], ["--keep-storage", "much"], ["x"]]) {
     assertEquals((await run(images, "prune", ...args)).code, 1);
@@ -429,7 +429,7 @@ test("check tells what is damaged, and repairs what can be", async () => {
     ['file "blobs/sha256/strange"'],
   );
   await Deno.remove(`${store}/blobs/sha256/strange`);
-  assertMatch(await says(images, "images check"), /^Sound: 1 images, /);
+  assertMatch(await says(images, "images check"), /^Sound: 1 image, /);
   assertEquals(await names(images), ["whole:1"]);
   await says(images, "prune");
   assertEquals(blobs(images).length, 3);
@@ -475,7 +475,7 @@ test("check -layers finds what was done to extracted layers", async () => {
   await extract();
   assertMatch(
     await says(images, "images check", "-layers"),
-    /^Sound: 1 images, 4 blobs, 2 extracted/,
+    /^Sound: 1 image, 4 blobs, 2 extracted/,
   );
   const whole = layers(images);
   for (const [what, script] of Object.entries(DAMAGES)) {
@@ -493,6 +493,40 @@ test("check -layers finds what was done to extracted layers", async () => {
   }
   assertMatch(await says(images, "images check", "-layers"), /^Sound: /);
 });
+
+test("check -layers needs no more memory for very many files", async () => {
+  const images = folder();
+  const path = workspace.path(images);
+  const files = Array.from({ length: 3000 }, (_, n) => ({ name: `file-${n}`, content: "x" }));
+  await putImage(path, "many:1", [files]);
+  {
+    using store = ImageStore.open(path);
+    await ensureLayers(store, await resolveImage(store, "many:1"));
+  }
+  const running = workspace.start(["images", "check", "-layers", "-i", images]);
+  let most = 0;
+  const ended = running.end();
+  let isOver = false;
+  ended.finally(() => isOver = true);
+  while (!isOver) {
+    most = Math.max(most, ownMemory(running.pid));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const { stdout } = await ended;
+  assertEquals(stdout, "Sound: 1 image, 3 blobs, 1 extracted layer\n");
+  // With buffers for each file of its own it was over 160 MB.
+  assert(most > 5 * 1024 && most < 60 * 1024, `${most} KiB`);
+});
+
+/** Resident memory that is a process's own, in KiB; 0 when it has ended. */
+function ownMemory(pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
 
 test("check -layers leaves to a container what it runs on", async () => {
   const images = folder();
@@ -633,7 +667,7 @@ test("an image for several platforms is listed for each, and the right one taken
   }
   // Both stay as long as the index has its name.
   assertEquals(await says(images, "prune"), "Freed 0 B\n");
-  assertMatch(await says(images, "images check", "-layers"), /^Sound: 1 images, /);
+  assertMatch(await says(images, "images check", "-layers"), /^Sound: 1 image, /);
   assertMatch(await says(images, "rmi", "many:1"), /^Untagged: many:1\nDeleted: sha256:/);
   assertEquals([blobs(images), layers(images)], [[], []]);
 });
@@ -651,7 +685,7 @@ test("a store that can only be read is one to run from", async () => {
     assertEquals([code, stdout], [0, "hi\n"]);
     assertEquals(await names(images), ["x:1"]);
     await says(images, "df");
-    assertMatch(await says(images, "images check"), /^Sound: 1 images/);
+    assertMatch(await says(images, "images check"), /^Sound: 1 image/);
     for (
       const [command = "", ...args] of [["rmi", "x:1"], ["tag", "x:1", "y:1"], ["prune", "-all"]]
     ) {

@@ -23,7 +23,7 @@ Deno.test({
     Deno.writeTextFileSync(`${store}/partial/sha256-${"c".repeat(64)}`, "half");
     Deno.mkdirSync(`${store}/removed/half/of/a/layer`, { recursive: true });
     Deno.mkdirSync(`${store}/layers/.${"d".repeat(64)}.partial/diff`, { recursive: true });
-    assertMatch((await workspace.run(["images", "check"])).stdout, /^Sound: 1 images, 3 blobs/);
+    assertMatch((await workspace.run(["images", "check"])).stdout, /^Sound: 1 image, 3 blobs/);
     assertEquals((await workspace.run(["tag", "a:1", "b:1"])).code, 0);
     assert(!exists(`${store}/index.json.new`));
     assertEquals((await workspace.run(["prune"])).code, 0);

@@ -1,3 +1,4 @@
+import { counted } from "../../count.ts";
 import { checkStore } from "../../image/store/check/mod.ts";
 import { ProgressLine } from "../../image/progress.ts";
 import { ImageStore } from "../../image/store/store.ts";
@@ -34,7 +35,12 @@ export const command: Command = {
     }));
     const format = args.text("format");
     if (format === undefined && rows.length === 0) {
-      print(`Sound: ${images} images, ${blobs} blobs, ${layers} extracted layers`);
+      print(
+        `Sound: ${
+          [counted(images, "image"), counted(blobs, "blob"), counted(layers, "extracted layer")]
+            .join(", ")
+        }`,
+      );
     } else {
       printRows(format, rows, [
         { header: "WHERE", cell: ({ Where }) => Where },

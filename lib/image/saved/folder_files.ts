@@ -8,6 +8,7 @@ import {
   S_IFREG,
 } from "../../../ffi/constants.ts";
 import { Fd, openat, openInRoot, statx } from "../../../ffi/file.ts";
+import { counted } from "../../count.ts";
 import { SysError } from "../../errors.ts";
 import { MAGIC_LENGTH } from "../compression/kind.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -57,7 +58,7 @@ export class FolderFiles implements SavedFiles {
     const { size } = statx(file.number);
     if (size !== expected.size) {
       throw new ArchiveFault(
-        `is broken: its ${JSON.stringify(path)} has ${size} bytes, not ${expected.size}`,
+        `is broken: its ${JSON.stringify(path)} has ${counted(size, "byte")}, not ${expected.size}`,
       );
     }
     const descriptor = { mediaType, ...expected };

@@ -1,3 +1,4 @@
+import { counted } from "../../count.ts";
 import { type Descriptor } from "../descriptor.ts";
 import { algorithmOf, hashOf } from "../digest.ts";
 import { ArchiveFault } from "../fault.ts";
@@ -103,7 +104,9 @@ function readDocument(
   const bytes = files.read(path, MANIFEST_LIMIT);
   if (expected !== undefined && bytes.length !== expected.size) {
     throw new ArchiveFault(
-      `is broken: its ${JSON.stringify(path)} has ${bytes.length} bytes, not ${expected.size}`,
+      `is broken: its ${JSON.stringify(path)} has ${
+        counted(bytes.length, "byte")
+      }, not ${expected.size}`,
     );
   }
   return parseManifest(bytes, mediaType, path);

@@ -1,4 +1,5 @@
 import { renameat2 } from "../../../../ffi/file.ts";
+import { counted } from "../../../count.ts";
 import { ContainerError } from "../../../errors.ts";
 import { parseJSON } from "../../../json.ts";
 import { INDEX, LAYOUT_VERSION, OCI_LAYOUT } from "../layout.ts";
@@ -39,7 +40,10 @@ export function checkLayout(store: ImageStore, repair: boolean, faults: Fault[])
       faults.push(fault);
       return false;
     }
-    faults.push({ ...fault, repair: `${rebuild(store)} images found, their names are lost` });
+    faults.push({
+      ...fault,
+      repair: `${counted(rebuild(store), "image")} found, without their names`,
+    });
     return true;
   }
 }
