@@ -93,6 +93,20 @@ export function errorOf(
   return new ContainerError(`${action}: ${sentence}${says}`, { code: kind, hint: hints[known] });
 }
 
+/**
+ * What to do about something that is not allowed; whether there is a repository is told to those only who may see it.
+ *
+ * @param user who asked; undefined for nobody
+ */
+export function hintOfRights(registry: string, user: string | undefined): string {
+  const login = `gocontainer login ${registry}`;
+  return user === undefined
+    ? `There may be no such repository, or it takes a login: ${login}`
+    : `There may be no such repository, or ${
+      quote(user)
+    } has no right to it: ${login} takes another user`;
+}
+
 function member(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null && Object.hasOwn(value, name)
     ? (value as Record<string, unknown>)[name]

@@ -1,7 +1,7 @@
 import { ContainerError } from "../errors.ts";
 import { quote } from "../quote.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import { basicAuthorization, type Credentials } from "./credentials/credentials.ts";
+import { basicAuthorization, type Credentials, userOf } from "./credentials/credentials.ts";
 import { mayVisit } from "./follow.ts";
 import type { Answer, Request } from "./http/message.ts";
 import { scopesBeyond } from "./scope.ts";
@@ -40,6 +40,8 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #tokens = new Map<string, Promise<Token>>();
   readonly #credentials = new Map<string, Promise<Credentials | undefined>>();
+  /** Who it was proved to be the last time, where it was somebody. */
+  user: string | undefined;
   #way: BearerWay | "basic" | undefined;
 
   constructor(options: AuthorizerOptions) {
@@ -94,6 +96,7 @@ export class Authorizer {
   async authorization(purpose: Purpose): Promise<string | undefined> {
     if (this.#way === undefined) return undefined;
     const credentials = await this.#credentialsFor(purpose.repository);
+    this.user = credentials && userOf(credentials);
     if (this.#way !== "basic") return `Bearer ${(await this.#token(purpose, credentials)).token}`;
     if (credentials === undefined) return undefined;
     if ("identityToken" in credentials) {

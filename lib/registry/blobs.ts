@@ -1,9 +1,9 @@
 import type { Descriptor } from "../image/descriptor.ts";
 import { ContainerError } from "../errors.ts";
-import { errorOf, readFault } from "./answers.ts";
+import { failureOf } from "./failure.ts";
 import { ExchangeFault } from "./http/fault.ts";
 import type { Answer } from "./http/message.ts";
-import { hintsFor, pulling, type Task } from "./manifests.ts";
+import { pulling, type Task } from "./manifests.ts";
 import { isPassing, mayPass, retryAfter } from "./retry.ts";
 import type { RegistrySession } from "./session.ts";
 
@@ -50,7 +50,7 @@ export async function downloadBlob(
       if (told === "again") continue;
       asked = retryAfter(answer);
       if (!isPassing(answer.status) || !tries.fail()) {
-        throw await failureOf(session, task, answer);
+        throw await failureFrom(session, task, answer);
       }
     } catch (error) {
       if (!mayPass(error)) throw error;
@@ -63,18 +63,17 @@ export async function downloadBlob(
 }
 
 /** Registries lead to the stores where their blobs are, by addresses that hold for a while. */
-async function failureOf(
+async function failureFrom(
   session: RegistrySession,
   { action }: Task,
   answer: Answer,
 ): Promise<ContainerError> {
-  const fault = await readFault(answer);
-  if (await session.isOwn(answer)) return errorOf(action, fault, hintsFor(session.registry));
-  const { host } = answer.url;
+  if (await session.isOwn(answer)) return await failureOf(session, action, answer);
+  const { status, url: { host } } = answer;
   return new ContainerError(
-    `${action}: ${host}, to which the registry leads, answered with status ${fault.status}`,
+    `${action}: ${host}, to which the registry leads, answered with status ${status}`,
     {
-      code: fault.status === 404 ? "NotFound" : "Failed",
+      code: status === 404 ? "NotFound" : "Failed",
       hint: "A firewall or proxy may keep that host off, or the clock of this machine be wrong",
     },
   );

@@ -1,8 +1,8 @@
 import { parseJSON } from "../json.ts";
-import { errorOf, readFault } from "./answers.ts";
+import { failureOf } from "./failure.ts";
 import { ExchangeFault } from "./http/fault.ts";
 import { type Answer, contentOfAtMost } from "./http/message.ts";
-import { hintsFor, pulling, type Task } from "./manifests.ts";
+import { pulling, type Task } from "./manifests.ts";
 import type { RegistrySession } from "./session.ts";
 
 /** Entries that are asked for at a time, the most of them in all, and the most bytes of one answer. */
@@ -51,9 +51,7 @@ async function* pages(
   let empty = 0;
   for (let target: string | URL | undefined = first; target !== undefined;) {
     using answer: Answer = await session.request({ method: "GET", target, ...purpose });
-    if (answer.status !== 200) {
-      throw errorOf(action, await readFault(answer), hintsFor(session.registry));
-    }
+    if (answer.status !== 200) throw await failureOf(session, action, answer);
     const bytes = await contentOfAtMost(PAGE_LIMIT, answer);
     const value = parseJSON(bytes, {
       what: "the registry's list",

@@ -1,7 +1,8 @@
 import type { Digest } from "../image/digest.ts";
 import { digestOf, isDigest, Verifier } from "../image/digest.ts";
 import { ContainerError } from "../errors.ts";
-import { errorOf, readFault, type RegistryFault } from "./answers.ts";
+import { readFault, type RegistryFault } from "./answers.ts";
+import { failureFor, failureOf } from "./failure.ts";
 import { contentFrom, contentOfAtMost } from "./http/message.ts";
 import type { RegistrySession } from "./session.ts";
 
@@ -48,9 +49,7 @@ export async function getManifest(
     fields: { Accept: ACCEPTED },
     ...pulling(repository),
   });
-  if (answer.status !== 200) {
-    throw errorOf(action, await readFault(answer), hintsFor(session.registry));
-  }
+  if (answer.status !== 200) throw await failureOf(session, action, answer);
   const mediaType = typeOf(answer.fields.get("content-type"));
   if (mediaType === "text/html") {
     throw new ContainerError(`${action}: what answers is a page for people, not a registry`, {
@@ -126,7 +125,7 @@ export async function putManifest(
     return { isSubjectNoted: answer.fields.get("oci-subject") !== undefined };
   }
   const fault = await readFault(answer);
-  const error = errorOf(action, fault, hintsFor(session.registry));
+  const error = failureFor(session, action, fault);
   if (!mayBeOfForm(fault)) throw error;
   throw new FormRefused(error.message, { code: error.code, hint: error.hint });
 }
@@ -145,19 +144,6 @@ export function pulling(repository: string) {
 /** The right to write to a repository. */
 export function pushing(repository: string) {
   return { repository, scopes: [`repository:${repository}:pull,push`] };
-}
-
-/** What to do about what registries say. */
-export function hintsFor(registry: string): Readonly<Record<string, string>> {
-  const login = `gocontainer login ${registry}`;
-  return {
-    // Whether there is a repository is told to those only who may see it.
-    UNAUTHORIZED: `There may be no such repository, or it takes a login: ${login}`,
-    DENIED: `There may be no such repository, or it takes another login: ${login}`,
-    TOOMANYREQUESTS: `Try again later, or log in: ${login}`,
-    413: "It, or a proxy before it, limits the size of a request: in nginx by client_max_body_size",
-    NAME_UNKNOWN: "Look at the name, and at the host before it",
-  };
 }
 
 function isRight(bytes: Uint8Array, expected: Digest): boolean {

@@ -1,6 +1,6 @@
 import { ContainerError } from "../errors.ts";
 import { parseJSON } from "../json.ts";
-import { errorOf, readFault } from "./answers.ts";
+import { failureOf } from "./failure.ts";
 import { contentOfAtMost } from "./http/message.ts";
 import { listRepositories } from "./lists.ts";
 import type { RegistrySession } from "./session.ts";
@@ -81,7 +81,7 @@ async function byIndex(
     target: `/v1/search?q=${encodeURIComponent(term)}&n=${limit}`,
     scopes: [],
   });
-  if (answer.status !== 200) throw errorOf(action, await readFault(answer));
+  if (answer.status !== 200) throw await failureOf(session, action, answer);
   const value = parseJSON(await contentOfAtMost(LIMIT, answer), {
     what: "the registry's answer",
     code: "Failed",

@@ -126,6 +126,11 @@ export class RegistrySession implements Disposable {
     }
   }
 
+  /** Who the registry was told to be asked by the last time; undefined for nobody. */
+  get user(): string | undefined {
+    return this.#authorizer.user;
+  }
+
   /** A way to try things that go on where they failed. */
   tries(): Tries {
     return new Tries(this.#persistence, this.#ended.signal, (delay) => this.#tellOfPause(delay));

@@ -1,8 +1,13 @@
 import { ContainerError } from "../errors.ts";
 import { parseJSON } from "../json.ts";
 import { quote } from "../quote.ts";
-import { errorOf, readFault } from "./answers.ts";
-import { basicAuthorization, type Credentials, refused } from "./credentials/credentials.ts";
+import { errorOf, hintOfRights, readFault } from "./answers.ts";
+import {
+  basicAuthorization,
+  type Credentials,
+  refused,
+  userOf,
+} from "./credentials/credentials.ts";
 import { type Answer, contentFrom, contentOfAtMost, type Request } from "./http/message.ts";
 
 /** Who gives out tokens, and for what (distribution's token authentication specification). */
@@ -62,8 +67,16 @@ export async function requestToken(
     const fault = await readFault(answer);
     const isRefused = fault.status === 401 || fault.status === 403 || fault.status === 400;
     if (!isRefused) throw errorOf(`get a token of ${quote(realm.host)}`, fault);
-    if (credentials !== undefined) throw refused(host, fault.message);
+    // ghcr.io says so of a repository that there is not, whoever asks.
     const says = fault.message === undefined ? "" : `: ${quote(fault.message)}`;
+    if (fault.status === 403 && scopes.length > 0) {
+      const what = scopes.map(quote).join(" and ");
+      throw new ContainerError(
+        `use the registry ${quote(host)}: it gives no token for ${what}${says}`,
+        { code: "NotAllowed", hint: hintOfRights(host, credentials && userOf(credentials)) },
+      );
+    }
+    if (credentials !== undefined) throw refused(host, fault.message);
     throw new ContainerError(`use the registry ${quote(host)}: it takes a login${says}`, {
       code: "NotAllowed",
       hint: `Run gocontainer login ${host}`,

@@ -1,13 +1,16 @@
 import type { Descriptor } from "../image/descriptor.ts";
 import { ContainerError } from "../errors.ts";
-import { errorOf, readFault } from "./answers.ts";
+import { failureOf } from "./failure.ts";
 import type { Answer, Content } from "./http/message.ts";
-import { hintsFor, pushing, type Task } from "./manifests.ts";
+import { pushing, type Task } from "./manifests.ts";
 import { isPassing, mayPass, retryAfter } from "./retry.ts";
 import type { RegistrySession } from "./session.ts";
 
 /** Up to so many bytes a blob goes in one piece together with its end. */
 const SMALL = 1024 * 1024;
+
+/** What to do about what registries say to uploads alone. */
+const HINTS = { UNSUPPORTED: "It may be there for reading alone, as mirrors are" };
 
 /** A blob that is to be sent. */
 export interface Source extends Pick<Descriptor, "digest" | "size"> {
@@ -125,7 +128,7 @@ async function begin(session: RegistrySession, { action, repository }: Task): Pr
     ...pushing(repository),
   });
   if (answer.status === 202) return await begunBy(session, answer);
-  throw await failureOf(session, action, answer);
+  throw await failureOf(session, action, answer, HINTS);
 }
 
 async function begunBy(session: RegistrySession, answer: Answer): Promise<Begun> {
@@ -183,7 +186,7 @@ async function send(
           furthest = Math.max(furthest, offset);
           continue;
         }
-        failure = await failureOf(session, action, answer);
+        failure = await failureOf(session, action, answer, HINTS);
         const { status } = answer;
         // Some proxies before registries take only so much at a time.
         if (status === 413 && end - offset > begun.least) {
@@ -236,13 +239,6 @@ function furtherThan(offset: number, end: number, told: number | undefined): num
   return told !== undefined && told > offset && told < end ? told : end;
 }
 
-async function failureOf(session: RegistrySession, action: string, answer: Answer): Promise<Error> {
-  return errorOf(action, await readFault(answer), {
-    ...hintsFor(session.registry),
-    UNSUPPORTED: "It may be there for reading alone, as mirrors are",
-  });
-}
-
 /**
  * Asks how far an upload has got; undefined when the registry knows of none, or does not answer such questions.
  */
@@ -254,7 +250,7 @@ async function whereabouts(
   using answer = await session.request({ method: "GET", target: location, ...pushing(repository) });
   if (NOT_TOLD.includes(answer.status)) return undefined;
   if (answer.status !== 204 && answer.status !== 202) {
-    throw await failureOf(session, action, answer);
+    throw await failureOf(session, action, answer, HINTS);
   }
   const next = locationOf(answer);
   return {

@@ -67,6 +67,40 @@ Deno.test("what a registry wants besides is asked for where it says so of the re
   assertEquals(asked, ["repository:image:pull", "repository:image:pull,*"]);
 });
 
+Deno.test("who has said who he is, and may not, is told of rights, not of a login", async () => {
+  await using registry = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${registry.host}/image:1`;
+  const me = { username: "me", password: "secret" };
+  const fail = async (options: { credentials?: typeof me } = {}) => {
+    const error = await assertRejects(() => trial.pull(name, options), ContainerError);
+    assertEquals(error.code, "NotAllowed");
+    return [error.message, error.hint];
+  };
+  const login = `gocontainer login ${registry.host}`;
+  const nobody = `There may be no such repository, or it takes a login: ${login}`;
+  const somebody =
+    `There may be no such repository, or "me" has no right to it: ${login} takes another user`;
+  // ghcr.io gives no token for what there is not, docker.io one that is good for nothing.
+  registry.hook = withTokens(registry, {
+    scopeOf: () => undefined,
+    tokens: () => failure(403, "DENIED", "denied"),
+  });
+  const message = `use the registry "${registry.host}": it gives no token for ` +
+    `"repository:image:pull": "denied"`;
+  assertEquals(await fail(), [message, nobody]);
+  assertEquals(await fail({ credentials: me }), [message, somebody]);
+  registry.hook = withTokens(registry, { scopeOf: () => undefined, tokens: () => TOKEN });
+  const hook = registry.hook;
+  registry.hook = (asked) =>
+    hook(asked.path.startsWith("/token") ? asked : { ...asked, fields: new Map() });
+  assertEquals(await fail(), [`pull "${name}": the registry wants to know who asks`, nobody]);
+  assertEquals(await fail({ credentials: me }), [
+    `pull "${name}": the registry does not allow it`,
+    somebody,
+  ]);
+});
+
 Deno.test("a server of tokens that is busy is asked again, as registries are", async () => {
   await using registry = new TestRegistry();
   using trial = new PullTrial();

@@ -1,6 +1,6 @@
 import { ContainerError, UsageError } from "../../errors.ts";
 import { DEFAULT_REGISTRY, parseRegistry } from "../../image/reference.ts";
-import { credentialsFrom, TOKEN_USER } from "../../registry/credentials/credentials.ts";
+import { credentialsFrom, userOf as nameOf } from "../../registry/credentials/credentials.ts";
 import { findCredentials } from "../../registry/credentials/find.ts";
 import { login } from "../../registry/login.ts";
 import { quote } from "../../quote.ts";
@@ -51,7 +51,7 @@ export const command: Command = {
 
 async function userOf(registry: string): Promise<string> {
   const found = await findCredentials(registry);
-  if (found !== undefined) return "username" in found ? found.username : TOKEN_USER;
+  if (found !== undefined) return nameOf(found);
   throw new ContainerError(`tell who is logged in to ${quote(registry)}: nobody is`, {
     code: "NotFound",
     hint: `Run gocontainer login ${registry}`,

@@ -8,11 +8,16 @@ export type Credentials =
   | { readonly identityToken: string };
 
 /** The user name that says that the password is an identity token. */
-export const TOKEN_USER = "<token>";
+const TOKEN_USER = "<token>";
 
 /** Credentials as user name and password, of which the one may say that the other is a token. */
 export function credentialsFrom(username: string, password: string): Credentials {
   return username === TOKEN_USER ? { identityToken: password } : { username, password };
+}
+
+/** Whose credentials they are; of a token one does not know. */
+export function userOf(credentials: Credentials): string {
+  return "username" in credentials ? credentials.username : TOKEN_USER;
 }
 
 /**
