@@ -115,7 +115,8 @@ async function takeOver(
     if (answer.status === 201) return "mounted";
     return answer.status === 202 ? await begunBy(session, answer) : undefined;
   } catch (error) {
-    if (error instanceof ContainerError && error.code === "NotAllowed") return undefined;
+    // It only spares sending: what is really the matter shows when an upload is begun.
+    if (error instanceof ContainerError) return undefined;
     throw error;
   }
 }

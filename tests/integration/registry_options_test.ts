@@ -117,6 +117,12 @@ testWith(
     assertMatch(other.stderr, /kept by ".*\/named\.json"/);
     const who = await workspace.run(["login", "-get-login", host], { env });
     assertEquals([who.code, who.stdout, who.stderr], [0, "somebody\n", ""]);
+    // What cannot be kept is told with where that would have been.
+    const blocked = trial.folder("blocked", 0o700);
+    Deno.writeTextFileSync(`${blocked}/.docker`, "");
+    const lost = await workspace.run(login, { env: { HOME: blocked }, stdin: "right" });
+    assertEquals(lost.code, 125);
+    assertMatch(lost.stderr, /write ".*\/blocked\/\.docker\/config\.json": .*\nName another file /);
     const listed = await workspace.run(["search", "--list-tags", `${host}/none`], { env });
     assertMatch(listed.stderr, /list the tags of ".*": there is no such repository/);
   },

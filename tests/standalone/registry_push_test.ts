@@ -293,7 +293,7 @@ Deno.test("a damaged image beside it stops no push", async () => {
 });
 
 Deno.test("what the registry does not take over from another repository is sent", async () => {
-  for (const refusal of [400, 401, 403, 404, 405, "by token"] as const) {
+  for (const refusal of [400, 401, 403, 404, 405, "by token", "by no token server"] as const) {
     await using taker = new Taker();
     await using origin = new TestRegistry();
     using trial = new PullTrial();

@@ -1,4 +1,4 @@
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, reasonOf } from "../../errors.ts";
 import { parseJSON, stringifyJSON } from "../../json.ts";
 import { quote } from "../../quote.ts";
 import { readSafeFile } from "../../safe_file.ts";
@@ -118,8 +118,19 @@ export class AuthFile {
     return keysOf(registry).filter((key) => Object.hasOwn(auths, key)).map((key) => auths[key])[0];
   }
 
-  /** Under another name first, so that nobody finds half of it; root's alone from the first byte. */
   #write(): void {
+    try {
+      this.#replace();
+    } catch (error) {
+      throw new ContainerError(`write ${quote(this.path)}: ${reasonOf(error)}`, {
+        hint: "Name another file for credentials in the variable REGISTRY_AUTH_FILE",
+        cause: error,
+      });
+    }
+  }
+
+  /** Under another name first, so that nobody finds half of it; root's alone from the first byte. */
+  #replace(): void {
     const folder = this.path.slice(0, this.path.lastIndexOf("/")) || "/";
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const real = realPath(this.path);

@@ -20,7 +20,7 @@ export class Taker implements AsyncDisposable {
   /** The smallest part that it takes; the last one may be smaller. */
   leastPart = 0;
   /** How it refuses to take a blob over from another repository; by token, it gives none for that. */
-  refusesMounts: number | "by token" | undefined;
+  refusesMounts: number | "by token" | "by no token server" | undefined;
   /** Whether it hangs up when it has got everything, and knows nothing of the upload any more. */
   losesAnswers = false;
   /** Whether it loses what it has got, and answers so, at the end of an upload. */
@@ -72,13 +72,13 @@ export class Taker implements AsyncDisposable {
     const range = () => ({ Range: `0-${upload.length - 1}` });
     const bytes = async (count: number) =>
       Array.from(await body(count), (character) => character.charCodeAt(0));
-    if (url.pathname === "/v2/" && this.refusesMounts === "by token") {
+    if (url.pathname === "/v2/" && typeof this.refusesMounts === "string") {
       return await told(401, { "WWW-Authenticate": `Bearer realm="http://${this.host}/token"` });
     }
     if (url.pathname === "/v2/") return await told(200);
     if (url.pathname === "/token") {
       if (url.searchParams.getAll("scope").includes("repository:other:pull")) {
-        return await told(403);
+        return await told(this.refusesMounts === "by token" ? 403 : 404);
       }
       const answer = '{"token":"t"}';
       return await say(conn, headOf(200, { "Content-Length": String(answer.length) }) + answer);
