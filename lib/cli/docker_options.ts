@@ -2,6 +2,7 @@
 
 import type { OptionSpec } from "./arguments.ts";
 import { DOCKER_COMMANDS, NOTHING_PUBLISHED } from "./docker.ts";
+import { OTHER_RUN_OPTIONS } from "./registry/others.ts";
 
 /** What a bundle's config.json can say, and no option of `run`. */
 const byBundle = (field: string) =>
@@ -9,6 +10,7 @@ const byBundle = (field: string) =>
 
 /** With their names, and what to do instead. */
 export const DOCKER_OPTIONS: readonly OptionSpec[] = [
+  ...OTHER_RUN_OPTIONS,
   {
     name: "detach",
     alias: ["d", "dit", "itd", "dti", "tid", "di", "id", "dt", "td"],

@@ -24,12 +24,15 @@ const OF_ALL: readonly OptionSpec[] = [AUTH_FILE, CERTIFICATES, {
 /** Signatures in docker's own way are neither asked for nor made: switching that off changes nothing. */
 const CONTENT_TRUST: OptionSpec = { name: "disable-content-trust" };
 
-/** Of `pull`. */
-export const OTHER_PULL_OPTIONS: readonly OptionSpec[] = [...OF_ALL, CONTENT_TRUST, {
+/** Of `run`, which may pull. */
+export const OTHER_RUN_OPTIONS: readonly OptionSpec[] = [...OF_ALL, CONTENT_TRUST, {
   name: "arch",
   alias: ["os", "variant"],
   instead: "Use -platform OS/ARCH[/VARIANT], as in linux/arm64",
-}, {
+}];
+
+/** Of `pull`. */
+export const OTHER_PULL_OPTIONS: readonly OptionSpec[] = [...OTHER_RUN_OPTIONS, {
   name: "policy",
   instead: "pull asks the registry each time, and gets what is not here; run -pull WHEN chooses",
 }];
