@@ -162,6 +162,11 @@ export class RegistrySession implements Disposable {
     throw new ExchangeFault(
       "malformed",
       `follow ${base.host}: it leads to ${url === null ? "nowhere" : url.host}, which is refused`,
+      {
+        hint:
+          "It has to call itself by the name that it is asked by, and a proxy before it to hand " +
+          "that name on: in nginx by proxy_set_header Host $http_host",
+      },
     );
   }
 

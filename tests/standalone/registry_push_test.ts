@@ -275,6 +275,26 @@ Deno.test("a registry for reading alone is told as that", async () => {
   assertEquals(error.hint, "It may be there for reading alone, as mirrors are");
 });
 
+Deno.test("a registry that calls itself by another name is told as that", async () => {
+  await using registry = new TestRegistry();
+  using trial = new PullTrial();
+  const name = `${registry.host}/image:1`;
+  registry.addImage("1", [layerOf("a", 1000)]);
+  await trial.pull(name);
+  const Location = "http://inside.example:5000/v2/other/blobs/uploads/1";
+  registry.hook = ({ method, path }) =>
+    path === "/v2/"
+      ? undefined
+      : { status: method === "POST" ? 202 : 404, fields: { Location }, body: "" };
+  const to = `${registry.host}/other:1`;
+  const error = await assertRejects(() => push(trial, name, to), ContainerError);
+  assertEquals(
+    error.message,
+    `push "${to}": follow ${registry.host}: it leads to inside.example:5000, which is refused`,
+  );
+  assertMatch(error.hint!, /^It has to call itself by the name that it is asked by, /);
+});
+
 Deno.test("a damaged image beside it stops no push", async () => {
   await using taker = new Taker();
   await using origin = new TestRegistry();
