@@ -15,7 +15,7 @@ export const memory: Controller = {
         field: "memory.limit",
         file: "memory.limit_in_bytes",
         value: `${limit}`,
-        refused: "The cgroup may already use more, or its parent may have less",
+        refused: limitRefused(limit, swap, current("memory.memsw.limit_in_bytes")),
       });
     }
     if (swap !== undefined) {
@@ -36,6 +36,13 @@ export const memory: Controller = {
     return [...bytes, ...others(memory, current)];
   },
 };
+
+function limitRefused(limit: bigint, swap: bigint | undefined, sum?: string): string {
+  if (swap === undefined && sum !== undefined && limit > BigInt(sum)) {
+    return `Memory and swap together have ${sum} bytes: give memory.swap as well`;
+  }
+  return "The cgroup may already use more, or its parent may have less";
+}
 
 function others(memory: MemoryResources, current: Current): Setting[] {
   const { reservation, kernelTCP, swappiness, disableOOMKiller, useHierarchy } = memory;

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ContainerError } from "../../../lib/errors.ts";
 import { hugetlbController } from "../../../lib/cgroup/hugetlb.ts";
 import { pids } from "../../../lib/cgroup/pids.ts";
@@ -78,6 +78,20 @@ Deno.test("memory v1: the other fields, and integers beyond 2^53", () => {
     "memory.swappiness=0",
     "memory.oom_control=1",
   ]);
+});
+
+Deno.test("memory v1: a limit above that of memory and swap together says what else to give", () => {
+  const refused = (given: Resources["memory"] & object) => {
+    const sum = (file: string) =>
+      file === "memory.memsw.limit_in_bytes" ? `${64 * MiB}` : undefined;
+    const [setting] = memoryV1.settings(memory(given), sum);
+    return "refused" in setting! ? setting.refused : undefined;
+  };
+  assertEquals(
+    refused({ limit: 65 * MiB }),
+    "Memory and swap together have 67108864 bytes: give memory.swap as well",
+  );
+  assertMatch(refused({ limit: 64 * MiB })!, /may already use more/);
 });
 
 Deno.test("memory v2: swap is the sum less the memory, in words where unlimited", () => {
