@@ -1,3 +1,4 @@
+import { SYSTEMD_PROPERTY } from "./annotations.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 import { HOOKS } from "./hooks.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "./memory_policy.ts";
@@ -19,7 +20,7 @@ export interface Features {
   mountOptions: string[];
   linux: LinuxFeatures;
   annotations: Record<string, string>;
-  /** Annotations of config.json that change what the runtime does. */
+  /** Annotations of config.json that change what the runtime does; with a dot at the end, all that begin so. */
   potentiallyUnsafeConfigAnnotations: string[];
 }
 
@@ -79,6 +80,6 @@ export function features(version: string): Features {
       netDevices: { enabled: true },
     },
     annotations: { "gocontainer.version": version },
-    potentiallyUnsafeConfigAnnotations: [],
+    potentiallyUnsafeConfigAnnotations: [SYSTEMD_PROPERTY],
   };
 }

@@ -1,8 +1,7 @@
 import { ContainerError } from "../../errors.ts";
+import { SYSTEMD_PROPERTY } from "../../oci/annotations.ts";
 import { warn } from "../../trace.ts";
 import type { PropertyValue, UnitProperty } from "./properties.ts";
-
-const PREFIX = "org.systemd.property.";
 
 /**
  * The properties that engines give by annotations, with their types: how a scope is ended, above all. Annotations may
@@ -31,8 +30,8 @@ export function annotatedProperties(
   annotations: Readonly<Record<string, string>> = {},
 ): UnitProperty[] {
   return Object.entries(annotations).flatMap(([key, text]): UnitProperty[] => {
-    if (!key.startsWith(PREFIX)) return [];
-    const given = key.slice(PREFIX.length);
+    if (!key.startsWith(SYSTEMD_PROPERTY)) return [];
+    const given = key.slice(SYSTEMD_PROPERTY.length);
     const inSeconds = /[^U]Sec$/.test(given);
     const name = inSeconds ? given.replace(/Sec$/, "USec") : given;
     const type = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;

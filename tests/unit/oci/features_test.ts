@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { annotatedProperties } from "../../../lib/cgroup/systemd/annotations.ts";
 import { features } from "../../../lib/oci/features.ts";
 import { parseMountOptions } from "../../../lib/oci/mount_options.ts";
 import type { Spec } from "../../../lib/oci/spec.ts";
@@ -53,6 +54,14 @@ Deno.test("what is told to be recognised is accepted in a configuration", () => 
 Deno.test("no mount option that is told goes to the file system", () => {
   assertEquals(told.mountOptions.length, 62);
   for (const option of told.mountOptions) assertEquals(parseMountOptions([option]).data, []);
+});
+
+Deno.test("annotations that change what the runtime does are told", () => {
+  const annotations = { "org.systemd.property.KillSignal": "9", "com.example.kill": "9" };
+  const honoured = Object.entries(annotations)
+    .filter(([name, value]) => annotatedProperties({ [name]: value }).length > 0);
+  assertEquals(honoured.map(([name]) => name), ["org.systemd.property.KillSignal"]);
+  assertEquals(told.potentiallyUnsafeConfigAnnotations, ["org.systemd.property."]);
 });
 
 Deno.test("the members are those of features.md and features-linux.md", () => {
