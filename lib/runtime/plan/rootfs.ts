@@ -47,6 +47,7 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   });
 
   const readOnlyLater: string[] = [];
+  const targets = mounts.map(({ destination }) => resolve("/", destination));
   for (const [i, mount] of mounts.entries()) {
     if (mount === overlay) continue;
     if (mount.type === "cgroup") {
@@ -54,7 +55,7 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
       continue;
     }
     const step = mountStep(mount, trees.mounts.get(mount), linux.mountLabel);
-    if (step.set & MOUNT_ATTR_RDONLY && takesMore(step, mounts.slice(i + 1))) {
+    if (step.set & MOUNT_ATTR_RDONLY && takesMore(step, targets.slice(i + 1))) {
       readOnlyLater.push(step.target);
       plan.push({
         ...step,
@@ -125,13 +126,12 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
 }
 
 /** Whether something is yet to be made in a new mount: nodes in /dev, and in a tmpfs places for later mounts. */
-function takesMore({ kind, fstype, target }: MountStep, later: readonly Mount[]): boolean {
+function takesMore({ kind, fstype, target }: MountStep, later: readonly string[]): boolean {
   if (kind !== "new") return false;
   if (target === "/dev") return true;
-  const targets = later.map(({ destination }) => resolve("/", destination));
   // One that is covered could not be found again.
-  return fstype === "tmpfs" && !targets.includes(target) &&
-    targets.some((path) => path.startsWith(`${target}/`));
+  return fstype === "tmpfs" && !later.includes(target) &&
+    later.some((path) => path.startsWith(`${target}/`));
 }
 
 /** What the child opens of the host, before there is anything of the container's. */
