@@ -63,7 +63,8 @@ export interface JoinableCgroup {
   readonly folder: number | undefined;
 }
 
-const WITHOUT_CGROUP = "It was made by a user who may make no cgroup there";
+const WITHOUT_CGROUP =
+  "It was made without (--cgroup-manager disabled), or by a user who may make no cgroup there";
 
 /**
  * A container's cgroup: one folder in each mounted hierarchy, named v1 hierarchies included, so that

@@ -11,6 +11,7 @@ const RUNTIME_OPTIONS: Readonly<Record<string, boolean>> = {
   "rootless": true,
   "criu": true,
   "systemd-cgroup": false,
+  "cgroup-manager": true,
 };
 
 /** Options that both have, none with a value. */

@@ -9,7 +9,8 @@ import {
   socket,
 } from "../../ffi/socket.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { type Cgroup, openCgroup, planCgroup } from "../cgroup/cgroup.ts";
+import type { CgroupManager } from "../cgroup/manager.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { scopePath } from "../cgroup/systemd/path.ts";
 import { ContainerError } from "../errors.ts";
@@ -52,8 +53,8 @@ export interface BundleOptions {
   readonly keepKeyring: boolean;
   /** Whether the root goes on top of the host's, instead of in its place. */
   readonly noPivot: boolean;
-  /** Whether systemd makes the cgroup. */
-  readonly systemd: boolean;
+  /** Who makes the cgroup. */
+  readonly cgroupManager: CgroupManager;
   /** The process that follows the container, where one does. */
   readonly owner?: ProcessIdentity;
   /** Whether `start` comes from another process. */
@@ -96,8 +97,11 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   checkId(id);
   using undo = new DisposableStack();
   const cgroupsPath = spec.linux?.cgroupsPath;
-  const scope = options.systemd ? scopePath(cgroupsPath, id, managerFor(user)) : undefined;
-  const cgroup = planCgroup(
+  const { cgroupManager } = options;
+  const scope = cgroupManager === "systemd"
+    ? scopePath(cgroupsPath, id, managerFor(user))
+    : undefined;
+  const cgroup = cgroupManager === "disabled" ? openCgroup([]) : planCgroup(
     scope === undefined ? cgroupsPath ?? defaultCgroup(id, user) : pathInScope(scope),
   );
   const state = register(root, {
@@ -138,7 +142,9 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
   });
   if (holder !== undefined && detectCgroups().kind === "v2") cgroup.takeOver(holder.pid);
   state.record.spared = cgroup.spared;
-  cgroup.apply(withoutEmptyPidsLimit(spec.linux?.resources ?? {}, spec.ociVersion));
+  if (cgroupManager !== "disabled") {
+    cgroup.apply(withoutEmptyPidsLimit(spec.linux?.resources ?? {}, spec.ociVersion));
+  }
   using listener = options.startedLater ? new Fd(listen(state)) : undefined;
   const container = undo.use(create({
     state,

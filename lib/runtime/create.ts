@@ -108,7 +108,7 @@ export function create(options: CreateOptions): CreatedContainer {
     namespaces,
     byUser,
     bindNodes: namespaces.has("user") || limited || !mayMakeNodes(),
-    cgroups: cgroupFoldersByMount(cgroup.folders, limited),
+    cgroups: cgroupFoldersByMount(cgroup.folders, limited || cgroup.folders.length === 0),
     nodes: containerNodes(linux.devices ?? []),
     acquired: transient,
     undo,

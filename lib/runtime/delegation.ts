@@ -16,9 +16,10 @@ const FALLBACK: readonly string[] = ["cgroup.procs", "cgroup.subtree_control", "
  * Gives the container's cgroup to its user, who may then make cgroups of his own below it (config-linux.md,
  * "Cgroup ownership"): on v2 alone, with a new cgroup namespace and a cgroup mount that can be written.
  *
- * @param folders the container's cgroup, which is one folder where there is v2 alone.
+ * @param folders the container's cgroup, which is one folder where there is v2 alone, or none.
  */
 export function delegateCgroup([folder]: readonly string[], spec: Spec): void {
+  if (folder === undefined) return;
   const owner = delegate(spec, detectCgroups());
   if (owner === undefined) return;
   chown(folder, owner);

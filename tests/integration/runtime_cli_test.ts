@@ -1020,6 +1020,34 @@ Deno.test("--systemd-cgroup where systemd does not run is an error that says so"
   assertMatch(await Deno.readTextFile(log), /level=error msg="let systemd make the cgroups: /);
 });
 
+Deno.test("--cgroup-manager: disabled leaves the container in the caller's cgroup, whatever its limits", async () => {
+  const id = "without-cgroup";
+  const limits = { linux: { resources: { memory: { limit: 64 << 20 }, pids: { limit: 20 } } } };
+  const bundle = await runtime.bundle(PATIENT, limits);
+  await runtime.detached("--cgroup-manager", "disabled", "run", "-d", "--bundle", bundle, id);
+  const cgroupOf = (pid: number) => Deno.readTextFileSync(`/proc/${pid}/cgroup`);
+  assertEquals(cgroupOf((await runtime.state(id)).pid), cgroupOf(Deno.pid));
+  assertEquals(await runtime.ok("exec", id, "echo", "inside"), "inside");
+  await runtime.fails(/freeze the cgroup: the container has none\n.*--cgroup-manager/, "pause", id);
+  await runtime.fails(/change the limits of the cgroup: .* none/, "update", "--pids-limit=9", id);
+  await runtime.ok("kill", id);
+  await runtime.becomes("stopped", id);
+  await runtime.ok("delete", id);
+});
+
+Deno.test("--cgroup-manager: cgroupfs makes the cgroup, and what is none of the three is told", async () => {
+  const bundle = await runtime.bundle(["sleep", "1000"]);
+  const id = "with-cgroup";
+  await runtime.detached("--cgroup-manager=cgroupfs", "run", "-d", "--bundle", bundle, id);
+  const { pid } = await runtime.state(id);
+  assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cgroup`), `/go_containers/${id}\n`);
+  await runtime.delete(id);
+  await runtime.fails(
+    /read "--cgroup-manager none": it is cgroupfs, systemd, disabled/,
+    ...["--cgroup-manager", "none", "list"],
+  );
+});
+
 Deno.test("--root: made for root alone, and one that others can write to is refused", async () => {
   const root = workspace.path("roots/of/state");
   await workspace.run(["--root", root, "list"]);

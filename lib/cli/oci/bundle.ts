@@ -95,7 +95,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
     noPivot: args.flag("no-pivot") ?? false,
     keepKeyring: args.flag("no-new-keyring") ?? false,
     owner: detached ? undefined : identify(Deno.pid),
-    systemd: global.systemd,
+    cgroupManager: global.cgroupManager,
     startedLater: later,
     detached,
   });

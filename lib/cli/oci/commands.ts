@@ -142,7 +142,7 @@ export function runRuntimeCommand(
     return 0;
   }
   expectChildren();
-  if (global.systemd) requireSystemd();
+  if (global.cgroupManager === "systemd") requireSystemd();
   return run(args, global);
 }
 

@@ -4,6 +4,7 @@ import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts
 import { ContainerError, reasonOf, UsageError } from "../../errors.ts";
 import { findSafeFolder } from "../../folder.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
+import { CGROUP_MANAGERS, type CgroupManager } from "../../cgroup/manager.ts";
 import { StateRoot } from "../../runtime/state.ts";
 import { userStateRoot } from "../../runtime/user_state_root.ts";
 import { tell } from "../../trace.ts";
@@ -23,6 +24,11 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   },
   { name: "log-format", value: "text|json", help: "form of the log (default text)" },
   { name: "systemd-cgroup", help: "let systemd make the cgroups" },
+  {
+    name: "cgroup-manager",
+    value: "cgroupfs|systemd|disabled",
+    help: "who makes the cgroups: gocontainer itself (default), systemd or nobody",
+  },
   { name: "rootless", value: "BOOL" },
   { name: "criu", value: "PATH" },
   { name: "debug", help: "show stack traces of errors" },
@@ -36,8 +42,8 @@ export interface GlobalOptions {
   readonly log?: string;
   readonly logFormat: "text" | "json";
   readonly debug: boolean;
-  /** Whether systemd makes the cgroups. */
-  readonly systemd: boolean;
+  /** Who makes the cgroups. */
+  readonly cgroupManager: CgroupManager;
 }
 
 /** Reads the options before the command; `rest` begins with the command. */
@@ -55,10 +61,18 @@ export function readGlobalOptions(
       log: args.text("log"),
       logFormat,
       debug: args.flag("debug") ?? false,
-      systemd: args.flag("systemd-cgroup") ?? false,
+      cgroupManager: cgroupManagerOf(args),
     },
     args,
   };
+}
+
+function cgroupManagerOf(args: Arguments): CgroupManager {
+  const given = args.text("cgroup-manager");
+  if (given === undefined) return args.flag("systemd-cgroup") ? "systemd" : "cgroupfs";
+  const manager = CGROUP_MANAGERS.find((name) => name === given);
+  if (manager !== undefined) return manager;
+  throw new UsageError(`read "--cgroup-manager ${given}": it is ${CGROUP_MANAGERS.join(", ")}`);
 }
 
 /** As {@link readGlobalOptions}, without the first wrong option and all after it: where to tell of that. */
