@@ -134,6 +134,8 @@ export interface MountOptions {
   data: string[];
   /** That the mount is to be id-mapped: alone, or with all below it. */
   idmap?: "idmap" | "ridmap";
+  /** The mapping of its own that follows after `idmap=` or `ridmap=`. */
+  mapping?: string;
   /** That the tmpfs begins with a copy of what lies under it. */
   tmpcopyup: boolean;
 }
@@ -167,7 +169,11 @@ function read(options: readonly string[]): MountOptions {
     tmpcopyup: false,
   };
   for (const name of options) {
-    if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
+    const mapped = /^(r?idmap)=(.*)$/s.exec(name);
+    if (mapped !== null) {
+      result.idmap = mapped[1] as "idmap" | "ridmap";
+      result.mapping = mapped[2];
+    } else if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
     else result.data.push(...separate(name));
   }
   return result;

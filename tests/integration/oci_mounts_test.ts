@@ -1,7 +1,7 @@
 /** The mounts of a config: every kind of option, seen from inside. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Bundles, dropNamespace, mapUsers } from "./support/bundle.ts";
+import { Bundles, dropNamespace, type FilledSpec, mapUsers } from "./support/bundle.ts";
 import { ON_SHARED_HOST } from "./support/host.ts";
 import { host } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -146,6 +146,23 @@ Deno.test("a mount shows its owners by its own mapping, or by that of the contai
     spec.mounts.push({ destination: "/mnt", type: "bind", source, options: ["bind", "idmap"] });
   });
   assertEquals(Deno.statSync(`${source}/made`).uid, 0);
+});
+
+Deno.test("a mount shows its owners by the mapping in the option idmap=, as podman passes it on", async () => {
+  const source = workspace.path("mapped-by-option");
+  Deno.mkdirSync(source);
+  Deno.chownSync(source, 5, 6);
+  const seen = (option: string, change: (spec: FilledSpec) => void = () => {}) =>
+    bundles.says("stat -c %u:%g /mnt", (spec) => {
+      change(spec);
+      const options = ["rbind", option];
+      spec.mounts.push({ destination: "/mnt", type: "bind", source, options });
+    });
+  assertEquals(await seen("idmap=uids=0-1000-10;gids=0-9-1#6-2000-1"), "1005:2000");
+  assertEquals(await seen("ridmap=uids=5-7-1"), "7:6");
+  // Of the container's ids; and with its own mapping for what is not said.
+  assertEquals(await seen("idmap=uids=@5-33-1", mapUsers), "33:6");
+  assertEquals(await seen("idmap=uids=5-100033-1;gids=@6-44-1", mapUsers), "33:44");
 });
 
 Deno.test("nothing is mounted over /proc, and /proc is no link", async () => {

@@ -2,6 +2,7 @@ import type { IntelRdt, Process, Resources, Root, Seccomp, Spec } from "../spec.
 import { isSupported, OCI_VERSION_MAX, OCI_VERSION_MIN, parseVersion } from "../version.ts";
 import { hooks } from "./hooks.ts";
 import { linux } from "./linux.ts";
+import { takeMappingOptions } from "./mapping_option.ts";
 import { mounts, refuseUnmappable } from "./mounts.ts";
 import { namespaceOf } from "./namespaces.ts";
 import { Place } from "./place.ts";
@@ -55,6 +56,7 @@ const spec = object<Spec>(() => ({
     }
   }
   const hasUserNamespace = namespaceOf(spec.linux, "user") !== undefined;
+  takeMappingOptions(spec.mounts ?? [], spec.linux, place);
   refuseUnmappable(spec.mounts ?? [], hasUserNamespace, place);
 });
 

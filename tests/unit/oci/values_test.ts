@@ -82,6 +82,29 @@ const BAD: readonly (readonly [changes: Readonly<Record<string, unknown>>, messa
     'mounts[0].options: an id-mapped mount needs uidMappings and gidMappings, or a "user" namespace',
   ],
   [
+    { "mounts[].options": ["bind", "idmap=true"] },
+    'mounts[0].options: expected idmap=uids=FILE-HOST-SIZE;gids=FILE-HOST-SIZE, got "idmap=true"',
+  ],
+  [
+    { "mounts[].options": ["bind", "idmap=uids=0-1"] },
+    'mounts[0].options: expected a mapping FILE-HOST-SIZE, got "0-1"',
+  ],
+  [
+    {
+      "linux.uidMappings": [{ containerID: 0, hostID: 1000, size: 10 }],
+      "mounts[].options": ["bind", "idmap=uids=@0-8-3"],
+    },
+    'mounts[0].options: "@0-8-3" leads to ids that no mapping of the container has all of',
+  ],
+  [
+    {
+      "mounts[].options": ["bind", "idmap=uids=0-1-1"],
+      "mounts[].uidMappings": [{ containerID: 0, hostID: 0, size: 1 }],
+      "mounts[].gidMappings": [{ containerID: 0, hostID: 0, size: 1 }],
+    },
+    "mounts[0].options: uidMappings and the option idmap=… are two mappings: leave one out",
+  ],
+  [
     { "process.cwd": "srv" },
     'process.cwd: expected an absolute path (it begins with "/"), got "srv"',
   ],
