@@ -122,9 +122,13 @@ function assertSafe(path: string, folder: string, status: FileStatus): void {
     ((status.mode & WRITE_GROUP) !== 0 && groupHasOthers(status.gid));
   if (!open) return;
   const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
+  // A sticky one is everybody's on purpose.
+  const remedy = (status.mode & STICKY) !== 0
+    ? "Make a folder in it, or "
+    : `Run chmod go-w ${shellWord(folder)}, or `;
   throw new ContainerError(
     `use folder ${JSON.stringify(path)}: others can write ${JSON.stringify(folder)} (mode ${mode})`,
-    { code: "NotAllowed", hint: `Run chmod go-w ${shellWord(folder)}, or give another folder` },
+    { code: "NotAllowed", hint: `${remedy}give another folder` },
   );
 }
 

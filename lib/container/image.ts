@@ -69,7 +69,7 @@ export async function obtainImage(options: RunOptions): Promise<ReadyImage> {
       () => findRootfs(imagesFolder, image),
     )
     : undefined;
-  if (found !== undefined) return plainImage(found.path);
+  if (found !== undefined && options.platform === undefined) return plainImage(found.path);
   const { extractOrPull } = await import("./obtain_image.ts");
   return await extractOrPull(options);
 }

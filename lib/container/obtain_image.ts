@@ -1,10 +1,11 @@
+import { ContainerError } from "../errors.ts";
 import { findSafeFolder } from "../folder.ts";
 import { extractRootfs } from "../image/extract.ts";
 import { noSuchImage } from "../image/missing.ts";
 import { checkImageName, isImageName } from "../image/name.ts";
-import { formatPlatform, hostPlatform, parsePlatform } from "../image/platform.ts";
+import { distance, formatPlatform, hostPlatform, parsePlatform } from "../image/platform.ts";
 import { parseReference } from "../image/reference.ts";
-import { findSource } from "../image/source.ts";
+import { findSource, type ImageSource } from "../image/source.ts";
 import { platformOf, type StoredImage } from "../image/store/image.ts";
 import { findImage } from "../image/store/resolve.ts";
 import { StoreOnDemand } from "../image/store/on_demand.ts";
@@ -24,7 +25,9 @@ import { storedImage } from "./stored_image.ts";
  */
 export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
   const { image: name, imagesFolder } = options;
-  if (isImageName(name) && findSource(findSafeFolder(imagesFolder), name) !== undefined) {
+  const source = isImageName(name) ? findSource(findSafeFolder(imagesFolder), name) : undefined;
+  if (source !== undefined) {
+    assertPlatform(source, options);
     return plainImage((await extractRootfs(imagesFolder, name)).path);
   }
   assertImageName(name);
@@ -35,6 +38,23 @@ export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
   const ready = await storedImage(stores.make(), image, name);
   undo.move();
   return ready;
+}
+
+/** The user's own root file systems say nothing of platforms; the one in the binary is for this machine. */
+function assertPlatform(source: ImageSource, { image, platform }: RunOptions): void {
+  if (platform === undefined) return;
+  const wanted = parsePlatform(platform);
+  const own = hostPlatform();
+  if (source.kind !== "embedded" || distance(own, wanted) !== undefined) return;
+  throw new ContainerError(
+    `use image ${quote(image)} for ${formatPlatform(wanted)}: the one in the binary is for ${
+      formatPlatform(own)
+    }`,
+    {
+      code: "Unsupported",
+      hint: `Give the name of one to pull in full, as in docker.io/library/${image}`,
+    },
+  );
 }
 
 /** Makes sure that an image may be pulled, where there is no store yet that it could be in. */

@@ -175,6 +175,30 @@ test({
 });
 
 test({
+  name: "a platform that is none",
+  args: ["-platform", "linux/", ...run("true")],
+  code: 125,
+  error: /read the platform "linux\/": it is not OS\/ARCH/,
+  hint: /^Give one such as/,
+});
+
+test({
+  name: "the image in the binary for another platform",
+  args: ["-i", "/run/no-images", "-platform", "linux/s390x", ...run("true")],
+  code: 125,
+  error: /use image "alpine" for linux\/s390x: the one in the binary is for linux\/a/,
+  hint: /^Give .* in full/,
+});
+
+test({
+  name: "a saved image that is not there, given as docker has it",
+  args: ["load", "-i", "saved.tar.gz"],
+  code: 1,
+  error: /load images into "saved\.tar\.gz": it is no folder$/,
+  hint: /load saved\.tar\.gz$/,
+});
+
+test({
   name: "an images folder that is not there",
   args: ["-i", "/no/such/folder", "-net=none", "-pull=never", "debian", "true"],
   code: 125,

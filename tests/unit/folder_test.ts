@@ -87,6 +87,7 @@ test("that others can write is refused, with what to do", (folder) => {
   // Others could put an image there themselves, sticky or not.
   Deno.chmodSync("images", 0o1777);
   assert(refusal("images").message.includes("mode 1777"));
+  assertEquals(refusal("images").hint, "Make a folder in it, or give another folder");
   Deno.chmodSync("images", 0o755);
   assertEquals(safeFolder("images"), `${folder}/images`);
 });

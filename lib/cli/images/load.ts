@@ -1,6 +1,7 @@
 import { extractionError } from "../../image/extraction_error.ts";
 import { piecesOf } from "../../image/pieces.ts";
 import { familiarReference } from "../../image/reference.ts";
+import { ARCHIVE_ENDINGS } from "../../image/source.ts";
 import { ArchiveFiles } from "../../image/saved/archive_files.ts";
 import type { SavedFiles } from "../../image/saved/files.ts";
 import { FolderFiles } from "../../image/saved/folder_files.ts";
@@ -30,7 +31,7 @@ export const command: Command = {
   async run(args) {
     const [path = args.text("input")] = args.rest;
     const folder = imagesFolderOf(args);
-    if (path === undefined && isFile(folder)) {
+    if (path === undefined && isArchive(folder)) {
       throw new UsageError(`load images into ${quote(folder)}: it is no folder`, {
         hint: `With -i the images folder is chosen; an archive is given alone: load ${folder}`,
       });
@@ -68,9 +69,9 @@ function isDirectory(path: string): boolean {
   return statusOf(path)?.isDirectory ?? false;
 }
 
-/** As `docker load -i FILE` has it. */
-function isFile(path: string): boolean {
-  return statusOf(path)?.isFile ?? false;
+/** As `docker load -i FILE` has it, be the file there or not. */
+function isArchive(path: string): boolean {
+  return statusOf(path)?.isFile ?? ARCHIVE_ENDINGS.some((ending) => path.endsWith(ending));
 }
 
 function statusOf(path: string): Deno.FileInfo | undefined {
