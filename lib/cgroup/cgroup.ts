@@ -16,7 +16,6 @@ import { inOneWord } from "./in_one_word.ts";
 import { type Place, placeOf, placesOf, v1Place, v2Place } from "./place.ts";
 import { isBare, pidsBelow, signalMembers } from "./processes.ts";
 import { removeFolders } from "./remove.ts";
-import { type CgroupStats, readStats } from "./stats.ts";
 import { freezer as freezerV1 } from "./v1/freezer.ts";
 import { oomReport as oomReportV1 } from "./v1/oom.ts";
 import { freezer as freezerV2 } from "./v2/freezer.ts";
@@ -26,7 +25,6 @@ import { enableControllers, handsDown } from "./v2/subtree.ts";
 
 export { MINIMUM_MEMORY } from "./memory_limits.ts";
 export type { OomReport } from "./oom.ts";
-export type { CgroupStats } from "./stats.ts";
 export type { Optional } from "./missing.ts";
 
 /**
@@ -83,6 +81,11 @@ export class Cgroup {
     this.#places = places;
     this.#layout = layout;
     this.#spared = spared;
+  }
+
+  /** Where in the hierarchies it is. */
+  get places(): readonly Place[] {
+    return this.#places;
   }
 
   /** Every folder of the cgroup, absolute; known before any of them is made. */
@@ -346,10 +349,5 @@ export class Cgroup {
     if (old) return oomReportV1(old.folder);
     const unified = v2Place(this.#places, "memory");
     return unified ? oomReportV2(unified.folder) : { kills: 0 };
-  }
-
-  /** What the cgroup uses now. */
-  stats(): CgroupStats {
-    return readStats(this.#places);
   }
 }

@@ -5,6 +5,7 @@ import { write } from "../../ffi/file.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { type Cgroup, MINIMUM_MEMORY, openCgroup, planCgroup } from "../../lib/cgroup/cgroup.ts";
 import { detectCgroups } from "../../lib/cgroup/detect.ts";
+import { readStats } from "../../lib/cgroup/stats.ts";
 import { ContainerError } from "../../lib/errors.ts";
 
 const MiB = 1024 * 1024;
@@ -341,7 +342,7 @@ test("what it uses can be read", async (cgroup) => {
   await letGo(child);
   const reader = child.stdout.getReader();
   await reader.read();
-  const { cpu, memory, pids } = cgroup.stats();
+  const { cpu, memory, pids } = readStats(cgroup.places);
   assert(Number(cpu.usage.total) > 1e6 && Number(cpu.usage.user) > 0, JSON.stringify(cpu));
   assertEquals(pids, { current: 1, limit: 20 });
   assertEquals(memory.usage.limit, 64 * MiB);

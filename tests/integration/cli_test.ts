@@ -371,7 +371,7 @@ Deno.test("what is told instead of docker's words is there", async () => {
   const own = RUN_OPTIONS.filter(({ help }) => help !== undefined).map(({ name }) => `-${name}`);
   const hints = [
     ...Object.values(DOCKER_COMMANDS),
-    ...DOCKER_OPTIONS.map(({ instead }) => instead!),
+    ...DOCKER_OPTIONS.flatMap(({ instead }) => instead ?? []),
   ];
   for (const hint of hints) {
     const text = hint.replaceAll("rm -r)", "").replaceAll(/--(stats|bundle)/g, "");

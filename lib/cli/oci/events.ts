@@ -1,6 +1,7 @@
 import { Fd } from "../../../ffi/file.ts";
 import { poll, POLLERR, type PollFd, POLLHUP, POLLIN } from "../../../ffi/poll.ts";
 import { pidfd_open } from "../../../ffi/process.ts";
+import { readStats } from "../../cgroup/stats.ts";
 import { SysError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
 import { cgroupOf, getContainer, requireAlive, statusOf } from "../../runtime/container.ts";
@@ -64,6 +65,6 @@ function openInit({ record }: ContainerState): Fd | undefined {
 function printStats(state: ContainerState): void {
   // runc has these two besides, and never has an interface of its own to tell of.
   const more = { intel_rdt: {}, network_interfaces: null };
-  const data = { ...cgroupOf(state.record).stats(), ...more };
+  const data = { ...readStats(cgroupOf(state.record).places), ...more };
   print(stringifyJSON({ type: "stats", id: state.record.id, data }));
 }
