@@ -12,6 +12,7 @@ const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const IFF_UP = 1;
+const IFF_RUNNING = 0x40;
 const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
 const SIOCGIFADDR = 0x8915;
@@ -25,6 +26,8 @@ const SIN_ADDR = 4;
 export interface NetDevice {
   readonly index: number;
   readonly up: boolean;
+  /** Whether it is up and carries packets. */
+  readonly running: boolean;
   /** Bytes. */
   readonly mtu: number;
   /** The first IPv4 address; undefined when it has none. */
@@ -54,11 +57,12 @@ export function netDevice(name: string): NetDevice | undefined {
     const index = askIndex(fd, request, name);
     if (index === undefined) return undefined;
     const ask = (call: number) => trySyscall("ioctl", fd, call, request) !== -1;
-    const up = ask(SIOCGIFFLAGS) && (view.getUint16(IFR_DATA, true) & IFF_UP) !== 0;
+    const flags = ask(SIOCGIFFLAGS) ? view.getUint16(IFR_DATA, true) : 0;
     const mtu = ask(SIOCGIFMTU) ? view.getInt32(IFR_DATA, true) : 0;
     const address = ask(SIOCGIFADDR) ? view.getUint32(IFR_DATA + SIN_ADDR, false) : undefined;
     const netmask = ask(SIOCGIFNETMASK) ? view.getUint32(IFR_DATA + SIN_ADDR, false) : undefined;
-    return { index, up, mtu, address, netmask };
+    const isSet = (flag: number) => (flags & flag) !== 0;
+    return { index, up: isSet(IFF_UP), running: isSet(IFF_RUNNING), mtu, address, netmask };
   } finally {
     close(fd);
   }

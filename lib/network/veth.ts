@@ -1,6 +1,6 @@
 import { SysError } from "../../ffi/errno.ts";
 import { type Fd, readFile } from "../../ffi/file.ts";
-import { sourceAddressTo } from "../../ffi/netdevice.ts";
+import { netDevice, sourceAddressTo } from "../../ffi/netdevice.ts";
 import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../errors.ts";
@@ -258,19 +258,19 @@ function checkRoute(bridge: Bridge, address: Cidr): void {
 }
 
 /**
- * Waits until the bridge carries the port's packets. The kernel tells the bridge of the new carrier
- * a little later, from a work queue; packets before that are lost, and a lost ARP request costs the
- * program a second.
+ * Waits until the bridge carries the port's packets, and the host's own to it. The kernel tells the bridge of the new
+ * carrier a little later, from a work queue, and by it the host, where it is the only one; packets before that are
+ * lost, and a lost ARP request or answer costs the program a second.
  */
 function awaitForwarding(hostVeth: string, bridge: Bridge): void {
   step({
     label: "wait until the bridge carries the container's packets",
-    call: `read("/sys/class/net/${hostVeth}/brport/state") until it is 3, forwarding`,
+    call: `read("/sys/class/net/${hostVeth}/brport/state") until it is 3, forwarding; SIOCGIFFLAGS`,
     check: `bridge link show dev ${hostVeth}`,
   }, () => {
     const GIVE_UP = 500;
     for (let waited = 0; waited < GIVE_UP; waited++) {
-      if (portState(hostVeth) === BR_STATE_FORWARDING) return;
+      if (portState(hostVeth) === BR_STATE_FORWARDING && netDevice(bridge.name)?.running) return;
       poll([], 1);
     }
     warn(

@@ -201,6 +201,18 @@ test("a container gets lo, eth0, address and route, and packets pass at once", (
   }
 });
 
+test("the first packet of the first container at a bridge is answered", () => {
+  for (let round = 0; round < 15; round++) {
+    using host = new Lab();
+    using container = new Lab();
+    attach(host, container, bridgeIn(host));
+    const start = performance.now();
+    assertEquals(container.connect("10.10.10.1", 9), "ECONNREFUSED");
+    const took = performance.now() - start;
+    assert(took < 500, `the first packet took ${took} ms`);
+  }
+});
+
 test("host and containers, and containers among each other, reach each other", () => {
   using host = new Lab();
   using one = new Lab();
