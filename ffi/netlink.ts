@@ -1,5 +1,5 @@
-import { syscall } from "./libc.ts";
-import { SysError } from "./errno.ts";
+import { errno, syscall, trySyscall } from "./libc.ts";
+import { errnoName, SysError } from "./errno.ts";
 import { close } from "./file.ts";
 import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
@@ -32,6 +32,7 @@ const NLMSG_DONE = 3;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
 
 /** One answer of the kernel: the family's own header and attributes, without the netlink header. */
 export interface NetlinkMessage {
@@ -57,6 +58,40 @@ export class NetlinkSocket implements Disposable {
   /** @throws {SysError} EPROTONOSUPPORT when the kernel lacks the family. */
   constructor(family: number) {
     this.#fd = syscall("socket", "netlink", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+  }
+
+  /** To be waited for by poll(2). */
+  get number(): number {
+    return this.#fd;
+  }
+
+  /** Has the socket hear what the kernel tells a group, by bind(2). It is for nothing else then than {@link heard}. */
+  join(group: number): void {
+    // Struct sockaddr_nl.
+    const address = alloc(12);
+    const view = new DataView(address.buffer);
+    view.setUint16(0, AF_NETLINK, true);
+    view.setUint32(8, 1 << (group - 1), true);
+    syscall("bind", `netlink group ${group}`, this.#fd, address, address.length);
+  }
+
+  /** What its group has been told since the last time, without waiting; not all where that was too much. */
+  heard(): NetlinkMessage[] {
+    const messages: NetlinkMessage[] = [];
+    for (;;) {
+      const count = trySyscall(
+        "recvfrom",
+        this.#fd,
+        SCRATCH,
+        SCRATCH.length,
+        MSG_DONTWAIT,
+        null,
+        null,
+      );
+      if (count >= 0) messages.push(...[...messagesIn(count)].map(messageAt));
+      // Some were too many to be kept; more may have come since.
+      else if (errnoName(errno()) !== "ENOBUFS") return messages;
+    }
   }
 
   /**
@@ -129,11 +164,7 @@ export class NetlinkSocket implements Disposable {
   /** What one recvfrom(2) brings into SCRATCH: where in that each message begins. */
   *#receive(what: string): Generator<number, void> {
     // The kernel fills at most 32 KiB in one answer, netlink(7).
-    const count = syscall("recvfrom", what, this.#fd, SCRATCH, SCRATCH.length, 0, null, null);
-    for (let at = 0; at + nlmsghdr.size <= count;) {
-      yield at;
-      at += align(Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size));
-    }
+    yield* messagesIn(syscall("recvfrom", what, this.#fd, SCRATCH, SCRATCH.length, 0, null, null));
   }
 
   /** Takes what one recvfrom(2) brings; 0 or the error number when the answer is complete. */
@@ -143,8 +174,7 @@ export class NetlinkSocket implements Disposable {
       const type = nlmsghdr.get(SCRATCH, "nlmsg_type", at);
       if (type === NLMSG_ERROR) return errnoAt(at);
       if (type === NLMSG_DONE) return 0;
-      const end = at + Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size);
-      answers.push({ type, payload: SCRATCH.slice(at + nlmsghdr.size, end) });
+      answers.push(messageAt(at));
       if ((nlmsghdr.get(SCRATCH, "nlmsg_flags", at) & NLM_F_MULTI) === 0) return 0;
     }
     return undefined;
@@ -153,6 +183,21 @@ export class NetlinkSocket implements Disposable {
   [Symbol.dispose](): void {
     close(this.#fd);
   }
+}
+
+/** Where in the first `count` bytes of SCRATCH each message begins. */
+function* messagesIn(count: number): Generator<number, void> {
+  for (let at = 0; at + nlmsghdr.size <= count;) {
+    yield at;
+    at += align(Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size));
+  }
+}
+
+/** A message in SCRATCH, copied. */
+function messageAt(at: number): NetlinkMessage {
+  const end = at + Math.max(nlmsghdr.get(SCRATCH, "nlmsg_len", at), nlmsghdr.size);
+  const type = nlmsghdr.get(SCRATCH, "nlmsg_type", at);
+  return { type, payload: SCRATCH.slice(at + nlmsghdr.size, end) };
 }
 
 /** The error number of an NLMSG_ERROR in SCRATCH; 0 for a confirmation. */
@@ -181,32 +226,29 @@ export function attributes(
   bytes: Uint8Array<ArrayBuffer>,
   offset = 0,
 ): Map<number, Uint8Array<ArrayBuffer>> {
-  return new Map(eachAttribute(bytes, offset));
-}
-
-/** The values of a list, whose attributes are all of one type. */
-export function elements(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
-  return [...eachAttribute(bytes, 0)].map(([, value]) => value);
-}
-
-function* eachAttribute(
-  bytes: Uint8Array<ArrayBuffer>,
-  offset: number,
-): Generator<[type: number, value: Uint8Array<ArrayBuffer>], void> {
   const NLA_TYPE_MASK = 0x3fff;
+  const found = new Map<number, Uint8Array<ArrayBuffer>>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = offset; at + 4 <= bytes.length;) {
     const length = view.getUint16(at, true);
     if (length < 4) break;
-    yield [view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + length)];
+    found.set(view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + length));
     at += align(length);
   }
+  return found;
 }
 
 /** An unsigned 32-bit value in the machine's order, as rtnetlink has them. */
 export function u32(bytes: Uint8Array | undefined): number | undefined {
   if (bytes === undefined || bytes.length < 4) return undefined;
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+}
+
+/** Four bytes in the machine's order. */
+export function u32Bytes(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = alloc(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
 }
 
 /** An unsigned 32-bit value in network order, as IPv4 addresses and nftables numbers are. */

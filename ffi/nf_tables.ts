@@ -52,9 +52,9 @@ export const NFT_CMP_NEQ = 1;
 
 /** The registers of a rule: that of its verdict, and the first one for values. */
 const NFT_REG_VERDICT = toBe32(0);
-const NFT_REG_1 = toBe32(1);
+export const NFT_REG_1 = toBe32(1);
 
-const NFTA_TABLE_NAME = 1;
+export const NFTA_TABLE_NAME = 1;
 
 /** NFT_MSG_NEWTABLE: a table; one that is there stays as it is. */
 export function newTable(family: number, table: string): NetlinkRequest {
@@ -180,6 +180,11 @@ export function cmp(op: number, value: Uint8Array): NftExpression {
   );
 }
 
+/** `counter`: counts the packets that come as far. */
+export function counter(): NftExpression {
+  return expression("counter");
+}
+
 /** `masq`: the packet leaves under the address of the interface that it leaves by. */
 export function masq(): NftExpression {
   return expression("masq");
@@ -187,7 +192,6 @@ export function masq(): NftExpression {
 
 /** `immediate`: the verdict, NF_ACCEPT or NF_DROP. */
 export function immediate(verdict: number): NftExpression {
-  const NFTA_IMMEDIATE_DREG = 1;
   return expression(
     "immediate",
     attribute(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT),
@@ -206,9 +210,11 @@ export function interfaceName(name: string): Uint8Array {
   return bytes;
 }
 
-const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VALUE = 1;
+export const NFTA_IMMEDIATE_DREG = 1;
 
-function expression(name: string, ...data: Uint8Array[]): NftExpression {
+/** A step by its name and attributes. */
+export function expression(name: string, ...data: Uint8Array[]): NftExpression {
   const NFTA_LIST_ELEM = 1;
   return nested(
     NFTA_LIST_ELEM,
@@ -217,7 +223,8 @@ function expression(name: string, ...data: Uint8Array[]): NftExpression {
   );
 }
 
-function change(
+/** A message of a transaction. */
+export function change(
   what: string,
   message: number,
   flags: number,

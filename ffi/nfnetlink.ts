@@ -4,7 +4,6 @@ import {
   attribute,
   attributes,
   be32,
-  elements,
   NETLINK_NETFILTER,
   type NetlinkRequest,
   NetlinkSocket,
@@ -24,6 +23,7 @@ export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
 
 /** Where packets come by, linux/netfilter.h. */
+export const NF_INET_PRE_ROUTING = 0;
 export const NF_INET_FORWARD = 2;
 export const NF_INET_POST_ROUTING = 4;
 
@@ -71,11 +71,12 @@ export interface NftChain {
 export interface NftRule {
   /** The name of the chain that it is in. */
   readonly chain: string;
-  /** Whether it takes every packet that comes to it, and lets none pass. */
-  readonly refusesAll: boolean;
-  /** All that it says, names of interfaces as they are. */
+  /** All that it says, names of interfaces and what it has counted as they are. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
+
+/** The group that is told of changes, linux/netfilter/nfnetlink.h. */
+export const NFNLGRP_NFTABLES = 7;
 
 /** Messages around those of a transaction, linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -155,37 +156,8 @@ function decodeChain(payload: Uint8Array<ArrayBuffer>): NftChain {
 
 function decodeRule(payload: Uint8Array<ArrayBuffer>): NftRule {
   const found = attributes(payload, nfgenmsg.size);
-  const expressions = elements(found.get(NFTA_RULE_EXPRESSIONS) ?? alloc(0))
-    .map((element) => attributes(element))
-    .filter((expression) => !["counter", "log"].includes(nameOf(expression)));
   return {
     chain: fromCString(found.get(NFTA_RULE_CHAIN) ?? alloc(0)),
-    refusesAll: expressions.length === 1 && refuses(expressions[0]),
     bytes: payload,
   };
-}
-
-type Attributes = ReadonlyMap<number, Uint8Array<ArrayBuffer>>;
-
-function nameOf(expression: Attributes): string {
-  return fromCString(expression.get(NFTA_EXPR_NAME) ?? alloc(0));
-}
-
-/** Whether it ends a packet's way: as nft(8) says it, or iptables(8). */
-function refuses(expression: Attributes): boolean {
-  const NFTA_TARGET_NAME = 1;
-  const data = attributes(expression.get(NFTA_EXPR_DATA) ?? alloc(0));
-  switch (nameOf(expression)) {
-    case "reject":
-      return true;
-    case "immediate": {
-      const value = attributes(data.get(NFTA_IMMEDIATE_DATA) ?? alloc(0));
-      const verdict = attributes(value.get(NFTA_DATA_VERDICT) ?? alloc(0));
-      return be32(verdict.get(NFTA_VERDICT_CODE)) === NF_DROP;
-    }
-    case "target":
-      return fromCString(data.get(NFTA_TARGET_NAME) ?? alloc(0)) === "REJECT";
-    default:
-      return false;
-  }
 }

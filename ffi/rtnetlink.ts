@@ -12,6 +12,7 @@ import {
   NLM_F_DUMP,
   toBe32,
   u32,
+  u32Bytes,
 } from "./netlink.ts";
 import { alloc, struct } from "./struct.ts";
 
@@ -121,17 +122,24 @@ export class RouteSocket implements Disposable {
    * also makes a pending change of carrier take effect.
    */
   link(nameOrIndex: string | number): Link | undefined {
-    const RTEXT_FILTER_SKIP_STATS = 8;
     const what = `RTM_GETLINK ${JSON.stringify(nameOrIndex)}`;
-    const mask = alloc(4);
-    mask[0] = RTEXT_FILTER_SKIP_STATS;
     const parts = typeof nameOrIndex === "string"
       ? [ifinfomsg.encode({}), attribute(IFLA_IFNAME, cstring(nameOrIndex))]
       : [ifinfomsg.encode({ ifi_index: nameOrIndex })];
-    parts.push(attribute(IFLA_EXT_MASK, mask));
+    parts.push(withoutStatistics());
     const { errno, answers: [answer] } = this.#socket.tryRequest(what, RTM_GETLINK, 0, parts);
     if (errno !== 0 && errnoName(errno) !== "ENODEV") throw new SysError("netlink", errno, what);
     return answer && decodeLink(answer.payload);
+  }
+
+  /** RTM_GETLINK: all interfaces of a kind that the kernel has, or all ports of a bridge. */
+  links(of: { kind: string } | { master: number }): Link[] {
+    const filter = "kind" in of
+      ? nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, cstring(of.kind)))
+      : attribute(IFLA_MASTER, u32Bytes(of.master));
+    const parts = [ifinfomsg.encode({}), withoutStatistics(), filter];
+    return this.#socket.request("RTM_GETLINK", RTM_GETLINK, NLM_F_DUMP, ...parts)
+      .map(({ payload }) => decodeLink(payload));
   }
 
   /** RTM_GETADDR: all IPv4 addresses, each interface's primary ones first. */
@@ -209,6 +217,11 @@ export class RouteSocket implements Disposable {
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
+}
+
+function withoutStatistics(): Uint8Array<ArrayBuffer> {
+  const RTEXT_FILTER_SKIP_STATS = 8;
+  return attribute(IFLA_EXT_MASK, u32Bytes(RTEXT_FILTER_SKIP_STATS));
 }
 
 function decodeLink(payload: Uint8Array<ArrayBuffer>): Link {

@@ -5,6 +5,7 @@ import { poll, type PollFd, POLLIN } from "../../ffi/poll.ts";
 import { type ExitStatus, kill, pidfd_send_signal, waitid } from "../../ffi/process.ts";
 import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
 import { alloc } from "../../ffi/struct.ts";
+import type { RuleWatch } from "../network/rule_watch.ts";
 import { defaultActionOf } from "./disposition.ts";
 import { stop, type Stoppable } from "./job.ts";
 import type { TerminalRelay } from "./terminal.ts";
@@ -64,20 +65,22 @@ export interface FollowOptions {
   readonly relay?: TerminalRelay;
   /** What stands still while gocontainer is stopped. */
   readonly job?: Stoppable;
+  /** Who hears of changes that its network has to be kept through. */
+  readonly rules?: RuleWatch;
 }
 
 /**
  * Follows a running container to its end: one poll(2) loop that hands on signals and, with a
- * terminal, input and output. All output there is has been written when it returns, unless a signal
- * ended the wait for who reads it.
+ * terminal, input and output, and has its network kept. All output there is has been written when it
+ * returns, unless a signal ended the wait for who reads it.
  *
  * @param signals what {@link holdSignals} gave.
  */
-export function follow(
+export async function follow(
   process: Followed,
   signals: Fd,
-  { relay, job }: FollowOptions = {},
-): ExitStatus {
+  { relay, job, rules }: FollowOptions = {},
+): Promise<ExitStatus> {
   const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
   relay?.begin();
@@ -90,8 +93,8 @@ export function follow(
     else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };
   for (;;) {
-    const fds = [onSignal, onEnd, ...relay?.wanted() ?? []];
-    poll(fds);
+    const fds = [onSignal, onEnd, ...rules?.wanted() ?? [], ...relay?.wanted() ?? []];
+    poll(fds, rules?.timeout());
     if (onSignal.revents) readSignals(signals).forEach(deliver);
     const typed = relay?.move(fds);
     // The pty has sent it already; what is left to do is what the kernel does not do for an init.
@@ -99,6 +102,7 @@ export function follow(
       if (defaultActionOf(process.pid, typed) === "end") deliver(typed);
     }
     if (onEnd.revents) break;
+    if (rules?.isDue()) await rules.act();
   }
   const status = waitid(process.pid)!;
   const given = relay && drain(relay, signals, ending);

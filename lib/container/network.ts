@@ -8,6 +8,7 @@ import { hostnameFile, hostsFile, type NetworkMode, resolverFile } from "../netw
 import { beginWire, hostVethName, reconnect, type Wire } from "../network/veth.ts";
 import { configOf } from "../runtime/container.ts";
 import type { ContainerRecord, ContainerState, StateRoot } from "../runtime/state.ts";
+import { warn } from "../trace.ts";
 import type { ContainerFolder } from "./folder.ts";
 import { findContainer } from "./find.ts";
 import type { RunOptions } from "./options.ts";
@@ -26,6 +27,8 @@ export interface Network {
    * @param netns the namespace; without, it is made.
    */
   readonly connect?: (netns?: string) => Wire;
+  /** Has the host do again what a bridged container needs of it, where others have undone that. */
+  readonly keep?: () => void;
   /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf: [on the host, in the container]. */
   files(folder: ContainerFolder, hostname: string): (readonly [string, string])[];
 }
@@ -46,7 +49,7 @@ export function prepareNetwork(
     case "bridge":
       return bridged(root, id, options, live);
     case "container":
-      return joined(findContainer(live, network.container));
+      return joined(root, findContainer(live, network.container));
     case "none":
     case "host":
       return {
@@ -73,6 +76,7 @@ function bridged(
     lease: { bridge: formatCidr(bridgeAddress), address: formatCidr(address), veth: hostVeth },
     connect: (netns) =>
       beginWire({ netns, hostVeth, bridge: prepareHost(root, id, bridgeAddress), address }),
+    keep: () => keepHost(root, bridgeAddress),
     files: (folder, hostname) =>
       resolverFiles(folder, hostname, "bridge", { address, gateway: bridgeAddress }),
   };
@@ -84,6 +88,18 @@ function prepareHost(root: StateRoot, id: string, address: Cidr): Bridge {
   const bridge = readyBridge(address) ?? makeBridge(root, id, address);
   prepareNat(address);
   return bridge;
+}
+
+/** Where the bridge has another address by now, its rules are another one's affair. */
+function keepHost(root: StateRoot, address: Cidr): void {
+  try {
+    using _lock = root.lock();
+    if (readyBridge(address) !== undefined) prepareNat(address);
+  } catch (error) {
+    // The container runs on without.
+    if (!(error instanceof Error)) throw error;
+    warn(error.message);
+  }
 }
 
 function makeBridge(root: StateRoot, id: string, address: Cidr): Bridge {
@@ -106,7 +122,7 @@ function leasesOf(containers: readonly ContainerState[]): Lease[] {
  * The other's namespace, and so its names for hosts too. What that has of the network is this one's as well: nobody
  * else is to get it while one of the two lives.
  */
-function joined(other: ContainerState): Network {
+function joined(root: StateRoot, other: ContainerState): Network {
   const { network, init } = other.record;
   const addresses = network && {
     address: parseCidr(network.address, "the address of the other container"),
@@ -116,6 +132,7 @@ function joined(other: ContainerState): Network {
   return {
     lease: network,
     join: `/proc/${init!.pid}/ns/net`,
+    keep: addresses && (() => keepHost(root, addresses.gateway)),
     files: (folder, hostname) => resolverFiles(folder, hostname, mode, addresses, other),
   };
 }

@@ -5,6 +5,8 @@ import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
 import { ContainerError, UsageError } from "../errors.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
 import { resolveUser } from "../image/user.ts";
+import { watchRules } from "../network/nftables.ts";
+import type { Wire } from "../network/veth.ts";
 import { create } from "../runtime/create.ts";
 import type { ChildObserver } from "../runtime/spawn.ts";
 import { formatBytes } from "../runtime/format.ts";
@@ -54,7 +56,7 @@ export async function run(options: RunOptions, observer?: ChildObserver): Promis
   const command = commandOf(options, image.defaults);
   // Nothing is made before it is known that there is something to run.
   const containersFolder = present ?? safeFolder(options.containersFolder, { create: 0o700 });
-  return runFrom(
+  return await runFrom(
     { image, command, containersFolder, capabilities, seccomp },
     options,
     observer,
@@ -86,11 +88,11 @@ function commandOf(
   });
 }
 
-function runFrom(
+async function runFrom(
   { image, command, containersFolder, capabilities, seccomp }: Prepared,
   options: RunOptions,
   observer?: ChildObserver,
-): RunResult {
+): Promise<RunResult> {
   using undo = new DisposableStack();
   const imageRoot = undo.use(image.openRoot());
   const user = resolveUser(imageRoot.number, options.user ?? image.defaults.user);
@@ -122,11 +124,17 @@ function runFrom(
       () => removeContainerFolder(folder.path),
     );
   });
-  // With a user namespace, the network's has to belong to that one.
-  let wire = mappings === undefined ? network.connect?.() : undefined;
   // Whatever happens, nothing that was begun goes on when this is over.
   using begun = new DisposableStack();
+  let wire: Wire | undefined;
   begun.defer(() => wire?.[Symbol.dispose]());
+  const { keep } = network;
+  using rules = keep && watchRules(async () => {
+    keep();
+    await wire?.lookOutside();
+  });
+  // With a user namespace, the network's has to belong to that one.
+  if (mappings === undefined) wire = network.connect?.();
   const hostname = options.hostname ?? defaultHostname(record);
   const spec = makeConfig(options, {
     id: record.id,
@@ -175,7 +183,8 @@ function runFrom(
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
   container.start(() => wire?.lookAround());
-  const status = follow(container, signals, { relay, job: cgroup });
+  await wire?.lookOutside();
+  const status = await follow(container, signals, { relay, job: cgroup, rules });
   return { exitCode: exitCode(status), outOfMemory: outOfMemory(status, cgroup, options) };
 }
 

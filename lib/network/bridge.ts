@@ -247,9 +247,8 @@ export function warnOfSameSubnet({ index, address }: Bridge): void {
   warn(
     `the interface ${name} has the address ${
       formatCidr(other)
-    }, of the subnet that the bridge "${BRIDGE}" has: ` +
-      "hosts there are not reached, from this host nor from containers; end the containers, and choose another " +
-      'subnet, e.g. "-bridge-addr 192.168.99.1/24"',
+    }, of the bridge's subnet: hosts there are not reached, ` +
+      "nor from containers; -bridge-addr chooses another subnet once these have ended",
   );
 }
 

@@ -4,7 +4,6 @@ import type { NftChain } from "../../ffi/nfnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { BRIDGE } from "./bridge.ts";
 import { findChain } from "./nftables.ts";
-import { warn } from "../trace.ts";
 import { findProgram, runProgram, runTold } from "../program.ts";
 
 /** Our chain in iptables' table `filter`. */
@@ -18,8 +17,7 @@ type Backend = "nft" | "legacy";
 /**
  * Where iptables' chain FORWARD drops by policy, as docker and ufw set it, lets the containers'
  * packets through: by a chain of our own, asked after all rules that are there, so that what they
- * drop stays dropped; of older rules that refuse everything a warning tells, as warnOfFirewalls does of the others.
- * iptables(8).
+ * drop stays dropped. iptables(8).
  *
  * The older kind of rules costs a process.
  *
@@ -38,22 +36,7 @@ export function acceptForwarding(chains: readonly NftChain[]): void {
     if (rules.startsWith("-P FORWARD DROP") && !rules.includes(`-j ${ACCEPT_CHAIN}\n`)) {
       makeChain(program);
     }
-    if (/^-A FORWARD -j (DROP|REJECT)\b/m.test(rules) && !rules.includes(` ${BRIDGE} `)) {
-      const [out, back] = acceptedByIptables(program);
-      warn(
-        `the chain FORWARD of ${program} refuses forwarded packets, also those of containers; ` +
-          `let them pass with: ${out}; ${back}`,
-      );
-    }
   }
-}
-
-/** The commands by which the owner of a chain FORWARD that refuses packets at its end lets those of containers pass. */
-export function acceptedByIptables(program: string): [out: string, back: string] {
-  return [
-    `${program} -I FORWARD -i ${BRIDGE} -j ACCEPT`,
-    `${program} -I FORWARD -o ${BRIDGE} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-  ];
 }
 
 /**
@@ -95,24 +78,13 @@ function iptables(backend: Backend): string {
 }
 
 function makeChain(program: string): void {
-  const told = (what: string) => `${what} (the policy of FORWARD drops them)`;
   if (!runProgram(program, ["-w", "-F", ACCEPT_CHAIN]).success) {
     run(program, "make a chain for the containers' packets", ["-N", ACCEPT_CHAIN]);
   }
-  run(program, told("accept packets from containers"), [
-    "-A",
-    ACCEPT_CHAIN,
-    "-i",
-    BRIDGE,
-    "-j",
-    "ACCEPT",
-  ]);
-  const answers = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"];
-  run(
-    program,
-    told("accept the answers to containers"),
-    ["-A", ACCEPT_CHAIN, "-o", BRIDGE, ...answers, "-j", "ACCEPT"],
-  );
+  const accept = (packets: string) => `-A ${ACCEPT_CHAIN} ${packets} -j ACCEPT`.split(" ");
+  run(program, "accept packets from containers", accept(`-i ${BRIDGE}`));
+  const answers = `-o ${BRIDGE} -m conntrack --ctstate RELATED,ESTABLISHED`;
+  run(program, "accept the answers to containers", accept(answers));
   if (!runProgram(program, ["-w", "-C", "FORWARD", "-j", ACCEPT_CHAIN]).success) {
     run(program, "ask our chain after all other rules", ["-A", "FORWARD", "-j", ACCEPT_CHAIN]);
   }
@@ -131,7 +103,7 @@ function ourRules(program: string, table: string, chain: string): string[][] {
 }
 
 /** Whether the older iptables has that table in use, in the calling thread's network namespace. */
-function hasLegacyTable(table: string): boolean {
+export function hasLegacyTable(table: string): boolean {
   try {
     const tables = readFile("/proc/thread-self/net/ip_tables_names");
     return tables.split("\n").includes(table);

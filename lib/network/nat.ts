@@ -3,9 +3,9 @@ import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import { type Cidr, formatCidr, networkOf } from "./cidr.ts";
 import { acceptForwarding, findIptables, masquerade } from "./iptables.ts";
-import { warnOfFirewalls } from "./firewalls.ts";
 import { forwardPackets, lookAtForwarding, othersInterfaces } from "./forwarding.ts";
-import { hasTable, hasUnrouted, makeTable, openNftables, rulesOf } from "./nftables.ts";
+import { findNeighbours } from "./neighbours.ts";
+import { hasTable, hasUnrouted, makeTable, openNftables } from "./nftables.ts";
 
 /**
  * Lets containers reach what the host reaches: packets are forwarded, and theirs leave under the host's address.
@@ -27,13 +27,13 @@ export function prepareNat(bridge: Cidr): void {
     const wasUnrouted = hasUnrouted(chains);
     const forwarding = lookAtForwarding(wasUnrouted);
     const { isRouter } = forwarding;
-    if (!hasTable(chains, subnet) || isRouter === wasUnrouted) {
-      makeRules(nftables, subnet, isRouter ? [] : othersInterfaces());
+    const neighbours = findNeighbours();
+    if (!hasTable(chains, subnet, neighbours) || isRouter === wasUnrouted) {
+      makeRules(nftables, subnet, neighbours, isRouter ? [] : othersInterfaces());
     }
     // Not before it is said what is not to be forwarded.
     if (!forwarding.isOn) forwardPackets(forwarding);
     acceptForwarding(chains);
-    if (nftables !== undefined) warnOfFirewalls(nftables, chains, subnet);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const hint = error instanceof ContainerError && error.hint ? ` (${error.hint})` : "";
@@ -45,6 +45,7 @@ export function prepareNat(bridge: Cidr): void {
 function makeRules(
   nftables: NftSocket | undefined,
   subnet: Cidr,
+  neighbours: readonly string[],
   unrouted: readonly string[],
 ): void {
   if (nftables === undefined) {
@@ -54,9 +55,9 @@ function makeRules(
   try {
     step({
       label: `let packets from ${formatCidr(subnet)} leave under the host's address, by nftables`,
-      call: `NFT_MSG_NEWRULE (netlink), as by: nft '${rulesOf(subnet, unrouted)}'`,
+      call: "NFT_MSG_NEWRULE (netlink)",
       check: "nft list table ip gocontainer",
-    }, () => makeTable(nftables, subnet, unrouted));
+    }, () => makeTable(nftables, subnet, neighbours, unrouted));
   } catch (error) {
     // A kernel that lacks one of the kinds of rules may still have the older way.
     if (!(error instanceof Error)) throw error;

@@ -9,8 +9,10 @@ import {
   NftSocket,
 } from "../../ffi/nfnetlink.ts";
 import {
+  type BaseChain,
   bitwise,
   cmp,
+  counter,
   ct,
   CT_ESTABLISHED,
   CT_RELATED,
@@ -36,16 +38,32 @@ import {
 import { toBe32 } from "../../ffi/netlink.ts";
 import { BRIDGE } from "./bridge.ts";
 import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";
+import { RuleWatch } from "./rule_watch.ts";
 
 /** The one table that is gocontainer's; rules of others are not touched. */
 export const TABLE = "gocontainer";
 /** Its chain for what passes through the host. */
 const FORWARD = "forward";
+/** Its chain that takes back what only tries whether it passes (way_out.ts). */
+export const PROBE = "probe";
+/** 198.51.100.1, nobody's address (RFC 5737), by which that is known: what is sent there takes the way to the outside. */
+export const PROBED = 0xc6336401;
+/** The beginning of its chains that keep containers from another bridge; the bridge's name follows. */
+const APART = "apart-from-";
 
 /** A connection to the kernel's nftables, or undefined when the kernel has none. */
 export function openNftables(): NftSocket | undefined {
+  return ifPresent(() => new NftSocket());
+}
+
+/** Watches the kernel's nftables, see {@link RuleWatch}; undefined when it has none. */
+export function watchRules(onChange: () => Promise<void>): RuleWatch | undefined {
+  return ifPresent(() => new RuleWatch(onChange));
+}
+
+function ifPresent<T>(open: () => T): T | undefined {
   try {
-    return new NftSocket();
+    return open();
   } catch (error) {
     if (error instanceof SysError && error.code === "EPROTONOSUPPORT") return undefined;
     throw error;
@@ -63,9 +81,17 @@ export function findChain(
   );
 }
 
-/** Whether the table is there, for this very subnet, with all its rules. */
-export function hasTable(chains: readonly NftChain[], subnet: Cidr): boolean {
-  return usesOf(chains, chainOf(subnet)) === 1 && usesOf(chains, FORWARD) >= FOR_CONTAINERS;
+/** Whether the table is there, for this very subnet and these neighbours, with all its rules. */
+export function hasTable(
+  chains: readonly NftChain[],
+  subnet: Cidr,
+  neighbours: readonly string[],
+): boolean {
+  const apart = chains.filter(({ table, name, use }) =>
+    table === TABLE && name.startsWith(APART) && use === 1
+  ).map(({ name }) => name).sort();
+  return usesOf(chains, chainOf(subnet)) === 1 && usesOf(chains, FORWARD) >= FOR_CONTAINERS &&
+    usesOf(chains, PROBE) === 1 && `${apart}` === `${neighbours.map((name) => APART + name)}`;
 }
 
 /** Whether the table, for whatever subnet, says of interfaces that they forward for containers only. */
@@ -84,8 +110,9 @@ function usesOf(chains: readonly NftChain[], chain: string): number {
  * Makes the table anew, in one transaction: masquerading of what leaves the subnet by another interface, no
  * forwarding of packets that only pretend to come from the subnet, and none of what others begin with a container:
  * since the host forwards, whoever is in one of its networks could reach what listens in there. What is led there
- * by a rule of the host's own (dnat) passes. To nft(8) it is what {@link rulesOf} says.
+ * by a rule of the host's own (dnat) passes. Nor does a container begin anything with those at other bridges.
  *
+ * @param neighbours the bridges of others for containers and virtual machines.
  * @param unrouted interfaces that forward for containers only: what is begun by one of them passes to no other one.
  * Interfaces that others make later are theirs to guard, and not impeded.
  * @throws {SysError} when the kernel refuses, for want of nftables or of one of the kinds of rules.
@@ -93,7 +120,8 @@ function usesOf(chains: readonly NftChain[], chain: string): number {
 export function makeTable(
   nftables: NftSocket,
   subnet: Cidr,
-  unrouted: readonly string[] = [],
+  neighbours: readonly string[],
+  unrouted: readonly string[],
 ): void {
   const chain = chainOf(subnet);
   nftables.transact([
@@ -112,12 +140,22 @@ export function makeTable(
       ...bridge(NFT_META_OIFNAME, NFT_CMP_NEQ),
       masq(),
     ]),
-    newChain(NFPROTO_IPV4, TABLE, FORWARD, {
-      type: "filter",
-      hook: NF_INET_FORWARD,
-      priority: NF_IP_PRI_FILTER,
-      policy: NF_ACCEPT,
-    }),
+    newChain(NFPROTO_IPV4, TABLE, PROBE, filter(NF_INET_POST_ROUTING)),
+    newRule(NFPROTO_IPV4, TABLE, PROBE, [
+      ...probed(subnet, 1),
+      counter(),
+      immediate(NF_DROP),
+    ]),
+    ...neighbours.flatMap((name) => [
+      newChain(NFPROTO_IPV4, TABLE, APART + name, filter(NF_INET_FORWARD)),
+      newRule(NFPROTO_IPV4, TABLE, APART + name, [
+        ...bridge(NFT_META_IIFNAME, NFT_CMP_EQ),
+        ...device(NFT_META_OIFNAME, NFT_CMP_EQ, name),
+        ...isBegun(),
+        immediate(NF_DROP),
+      ]),
+    ]),
+    newChain(NFPROTO_IPV4, TABLE, FORWARD, filter(NF_INET_FORWARD)),
     newRule(NFPROTO_IPV4, TABLE, FORWARD, [
       ...bridge(NFT_META_IIFNAME, NFT_CMP_EQ),
       ...source(NFT_CMP_NEQ, subnet),
@@ -146,19 +184,8 @@ export function makeTable(
 const NF_IP_PRI_FILTER = 0;
 const NF_IP_PRI_NAT_SRC = 100;
 
-/** The rules of the table in the language of nft(8), by which they could be made by hand. */
-export function rulesOf(subnet: Cidr, unrouted: readonly string[] = []): string {
-  const network = formatCidr(subnet);
-  const isBegun = "ct state ! established,related ct status ! dnat";
-  return `table ip ${TABLE} { ` +
-    `chain ${chainOf(subnet)} { type nat hook postrouting priority ${NF_IP_PRI_NAT_SRC}; ` +
-    `ip saddr ${network} oifname != "${BRIDGE}" masquerade; }; ` +
-    `chain ${FORWARD} { type filter hook forward priority ${NF_IP_PRI_FILTER}; ` +
-    `iifname "${BRIDGE}" ip saddr != ${network} drop; ` +
-    `iifname != "${BRIDGE}" oifname "${BRIDGE}" ${isBegun} drop; ` +
-    unrouted.map((name) =>
-      `iifname "${name}" oifname != "${name}" oifname != "${BRIDGE}" ${isBegun} drop; `
-    ).join("") + "}; }";
+function filter(hook: number): BaseChain {
+  return { type: "filter", hook, priority: NF_IP_PRI_FILTER, policy: NF_ACCEPT };
 }
 
 /** `ip saddr SUBNET` */
@@ -168,6 +195,18 @@ function source(op: number, { address, prefix }: Cidr): NftExpression[] {
     payload(NFT_PAYLOAD_NETWORK_HEADER, SOURCE, LENGTH),
     bitwise(toBe32(netmaskOf({ prefix }))),
     cmp(op, toBe32(address)),
+  ];
+}
+
+/** `ip saddr SUBNET ip daddr 198.51.100.1 ip ttl HOPS`: what only tries whether it passes (way_out.ts). */
+export function probed(subnet: Cidr, hops: number): NftExpression[] {
+  const TIME_TO_LIVE = 8, DESTINATION = 16;
+  return [
+    ...source(NFT_CMP_EQ, subnet),
+    payload(NFT_PAYLOAD_NETWORK_HEADER, DESTINATION, 4),
+    cmp(NFT_CMP_EQ, toBe32(PROBED)),
+    payload(NFT_PAYLOAD_NETWORK_HEADER, TIME_TO_LIVE, 1),
+    cmp(NFT_CMP_EQ, Uint8Array.of(hops)),
   ];
 }
 

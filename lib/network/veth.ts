@@ -12,6 +12,7 @@ import { type IpCommand, runIp, startIp } from "./ip.ts";
 import { macAddress } from "./mac.ts";
 import { inNetworkNamespace, inNewNetworkNamespace, ownNetworkNamespace } from "./namespace.ts";
 import { writeSysctl } from "./sysctl.ts";
+import { WayOut } from "./way_out.ts";
 
 /** The interface inside the container. */
 const INNER = "eth0";
@@ -54,6 +55,8 @@ export interface Wire extends Disposable {
    * have the bridge's subnet.
    */
   lookAround(): void;
+  /** Tells of firewalls that have begun to keep the container from the outside. */
+  lookOutside(): Promise<void>;
 }
 
 /**
@@ -82,7 +85,9 @@ export function beginWire(options: {
   const host = undo.use(ownNetworkNamespace());
   const own = `/proc/${Deno.pid}/fd/${host.number}`;
   let commands: readonly IpCommand[] = [];
+  let wayOut: WayOut | undefined;
   const connect = () => {
+    wayOut = undo.use(new WayOut(address));
     limitIPv6();
     trustUsers();
     commands = connectCommands({ own, hostVeth, bridge, address });
@@ -96,7 +101,6 @@ export function beginWire(options: {
   return {
     namespace,
     finish: () => {
-      using _begun = begun;
       if (!ip.wait()) {
         checkIsBridge();
         // Once more, where what it says is heard.
@@ -105,10 +109,14 @@ export function beginWire(options: {
       }
       guardPort(hostVeth, address);
       awaitForwarding(hostVeth, bridge);
+      namespace?.[Symbol.dispose]();
     },
     lookAround: () => {
       predecessorsOf(hostVeth).forEach(closePort);
       warnOfSameSubnet(bridge);
+    },
+    lookOutside: async () => {
+      if (wayOut?.hasClosed()) (await import("./firewalls.ts")).warnOfRefusal(wayOut);
     },
     [Symbol.dispose]: () => begun.dispose(),
   };

@@ -14,14 +14,15 @@ import { NF_ACCEPT, NF_INET_FORWARD, NFPROTO_IPV4, NftSocket } from "../../ffi/n
 import { ContainerError } from "../../lib/errors.ts";
 import type { Lease } from "../../lib/network/addresses.ts";
 import { BRIDGE, type Bridge, prepareBridge } from "../../lib/network/bridge.ts";
-import { networkOf, parseCidr } from "../../lib/network/cidr.ts";
+import { type Cidr, formatCidr, networkOf, parseCidr } from "../../lib/network/cidr.ts";
 import { runIp } from "../../lib/network/ip.ts";
+import { warnOfRefusal } from "../../lib/network/firewalls.ts";
 import { masquerade } from "../../lib/network/iptables.ts";
 import { prepareNat } from "../../lib/network/nat.ts";
-import { rulesOf } from "../../lib/network/nftables.ts";
 import { readSysctl } from "../../lib/network/sysctl.ts";
 import { findProgram } from "../../lib/program.ts";
 import { beginWire, hostVethName, removeVeth, vethExists } from "../../lib/network/veth.ts";
+import { WayOut } from "../../lib/network/way_out.ts";
 import { observe } from "../../lib/trace.ts";
 import { connectLabs, Lab } from "./network_lab.ts";
 
@@ -385,18 +386,46 @@ natTest("the outside is reached under the host's address", false, (labs) => {
   assertEquals(server.nextPeer(), "192.0.2.2");
 });
 
+/** The table in the language of nft(8), by which it could be made by hand. */
+function rulesOf(
+  subnet: Cidr,
+  neighbours: readonly string[],
+  unrouted: readonly string[],
+): string {
+  const network = formatCidr(subnet);
+  const isBegun = "ct state ! established,related ct status ! dnat";
+  return `table ip gocontainer { ` +
+    `chain from-${network} { type nat hook postrouting priority srcnat; ` +
+    `ip saddr ${network} oifname != "${BRIDGE}" masquerade; }; ` +
+    `chain probe { type filter hook postrouting priority filter; ` +
+    `ip saddr ${network} ip daddr 198.51.100.1 ip ttl 1 counter drop; }; ` +
+    neighbours.map((name) =>
+      `chain apart-from-${name} { type filter hook forward priority filter; ` +
+      `iifname "${BRIDGE}" oifname "${name}" ${isBegun} drop; }; `
+    ).join("") +
+    `chain forward { type filter hook forward priority filter; ` +
+    `iifname "${BRIDGE}" ip saddr != ${network} drop; ` +
+    `iifname != "${BRIDGE}" oifname "${BRIDGE}" ${isBegun} drop; ` +
+    unrouted.map((name) =>
+      `iifname "${name}" oifname != "${name}" oifname != "${BRIDGE}" ${isBegun} drop; `
+    ).join("") + "}; }";
+}
+
 natTest("the rules are those that nft makes of the same words", nftMissing, ({ host }) => {
   for (const unrouted of [[], ["lo", "wan"]]) {
+    const neighbours = unrouted.slice(1).map(() => "docker0");
+    for (const name of neighbours) host.run(`ip link add ${name} type bridge`);
+    if (neighbours.length > 0) unrouted.unshift("docker0");
     if (unrouted.length > 0) noRouter(host);
     else host.run("sysctl -q net.ipv4.ip_forward=1");
     for (const gateway of ["10.10.10.1/24", "172.16.0.1/12", "10.20.0.1/20", "192.168.3.253/30"]) {
       const address = parseCidr(gateway, "");
       using byHand = new Lab();
-      byHand.do(() => nft(rulesOf(networkOf(address), unrouted)));
+      byHand.do(() => nft(rulesOf(networkOf(address), neighbours, unrouted)));
       host.do(() => prepareNat(address));
       const rules = host.run("nft list ruleset");
       assertEquals(rules, byHand.run("nft list ruleset"));
-      const drops = ["drop", "drop"].concat(unrouted.map(() => "drop"));
+      const drops = ["drop", "drop", "drop"].concat([...neighbours, ...unrouted].map(() => "drop"));
       assertEquals(rules.match(/masquerade|drop/g), ["masquerade", ...drops]);
     }
   }
@@ -603,6 +632,80 @@ natTest(
   },
 );
 
+/** A network of others on the host, as docker's: the bridge, and one at it. */
+function atBridge(host: Lab, name: string, gateway: string, address: string): Lab {
+  const lab = new Lab();
+  host.run(`ip link add ${name} type bridge`);
+  host.run(`ip address add ${gateway}/24 dev ${name}`);
+  host.run(`ip link set ${name} up`);
+  connectLabs([host, `port-${name}`, "198.51.100.9/32"], [lab, "eth0", `${address}/24`]);
+  host.run(`ip link set port-${name} master ${name}`);
+  lab.run(`ip route add default via ${gateway}`);
+  return lab;
+}
+
+natTest(
+  "containers and those at the bridges of others do not reach each other",
+  nftMissing,
+  (labs) => {
+    const { host, outside, container } = labs;
+    using docker = atBridge(host, "docker0", "172.17.0.1", "172.17.0.2");
+    using _theirs = docker.listen(80);
+    using _ours = container.listen(80);
+    using server = outside.listen(80);
+    host.run("sysctl -q net.ipv4.ip_forward=1");
+    assertEquals(container.connect("172.17.0.2", 80), "connected", "nothing else is in the way");
+    assertEquals(docker.connect("10.10.10.2", 80), "connected", "nothing else is in the way");
+
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(container.connect("172.17.0.2", 80, 300), "EINPROGRESS");
+    assertEquals(docker.connect("10.10.10.2", 80, 300), "EINPROGRESS");
+    assertEquals(host.connect("172.17.0.2", 80), "connected");
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
+    assertEquals(server.nextPeer(), "192.0.2.2");
+
+    // What is published is reached, by whichever address of the host's.
+    host.do(() =>
+      nft(
+        "table ip docker { chain in { type nat hook prerouting priority dstnat; " +
+          "fib daddr type local tcp dport 8080 dnat to 172.17.0.2:80; }; }",
+      )
+    );
+    assertEquals(container.connect("10.10.10.1", 8080), "connected");
+    assertEquals(container.connect("192.0.2.2", 8080), "connected");
+
+    // Another one that is made later, and one that goes.
+    using second = atBridge(host, "br-1234", "172.18.0.1", "172.18.0.2");
+    using _more = second.listen(80);
+    host.run("ip link delete docker0");
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(container.connect("172.18.0.2", 80, 300), "EINPROGRESS");
+    const chains = host.run("nft list table ip gocontainer").match(/apart-from-\S+/g);
+    assertEquals(chains, ["apart-from-br-1234"]);
+    calls.length = 0;
+    host.do(() => prepareNat(GATEWAY));
+    assertEquals(calls.filter((call) => call.startsWith("NFT_MSG_NEWRULE")), []);
+  },
+);
+
+natTest("a bridge that is a part of a LAN is reached as before", nftMissing, (labs) => {
+  const { host, container } = labs;
+  using lan = atBridge(host, "br0", "203.0.113.1", "203.0.113.2");
+  using _server = lan.listen(80);
+  const reach = () => {
+    host.do(() => prepareNat(GATEWAY));
+    return container.connect("203.0.113.2", 80, 300);
+  };
+  assertEquals(reach(), "EINPROGRESS");
+  host.run("ip link add vxlan7 type vxlan id 7 dev wan dstport 4789");
+  host.run("ip link set vxlan7 master br0");
+  assertEquals(reach(), "connected", "something leads out of this host");
+  host.run("ip link delete vxlan7");
+  assertEquals(reach(), "EINPROGRESS");
+  host.run("ip route add 198.18.0.0/15 via 203.0.113.2");
+  assertEquals(reach(), "connected", "there is a way to elsewhere");
+});
+
 for (const backend of ["nft", "legacy"]) {
   const missing = nftMissing || findProgram(`iptables-${backend}`) === undefined;
   natTest(`iptables-${backend} with FORWARD DROP lets containers pass`, missing, (labs) => {
@@ -647,12 +750,36 @@ natTest(
   },
 );
 
+/** What is told of the firewalls, as by the start of one more container. */
+function told({ host, container }: { host: Lab; container: Lab }): string[] {
+  using way = container.do(() => new WayOut(ADDRESS));
+  return [...warningsOf(() => host.do(() => prepareNat(GATEWAY))), ...lookOf(way, host)];
+}
+
+/** What is told of the firewalls by one look. */
+function lookOf(way: WayOut, host: Lab): string[] {
+  return host.do(() => way.hasClosed()) ? warningsOf(() => host.do(() => warnOfRefusal(way))) : [];
+}
+
+/** Does what a warning says. */
+function heed(host: Lab, warning: string): void {
+  for (const command of warning.split("let them pass with: ")[1]!.split("; ")) host.run(command);
+}
+
 for (
-  const [what, chain, rules] of [
+  const [what, chain, rules, others] of [
     ["drops", "inet fw forward", "policy drop"],
     ["drops and has rules", "ip fw forward", "policy drop; ct state established accept"],
     ["rejects at its end", "inet fw forward", "counter log reject with icmpx admin-prohibited"],
     ["is iptables' own and drops at its end", "ip filter FORWARD", "counter drop"],
+    ["rejects after a jump", "inet fw forward", "jump last", "chain last { reject; }; "],
+    ["drops what is not of a LAN", "inet fw forward", "iifname != lan7 counter drop"],
+    [
+      "drops by a set, after a jump",
+      "ip fw forward",
+      "ct state established accept; goto last",
+      "chain last { ip saddr { 10.0.0.0/8, 172.16.0.0/12 } drop; }; ",
+    ],
   ] as const
 ) {
   natTest(`a firewall's chain that ${what} is told, with what to do`, nftMissing, (labs) => {
@@ -661,20 +788,47 @@ for (
     const [family, table, name] = chain.split(" ");
     host.do(() =>
       nft(
-        `table ${family} ${table} { ` +
+        `table ${family} ${table} { ${others ?? ""}` +
           `chain ${name} { type filter hook forward priority filter; ${rules}; }; }`,
       )
     );
-    const warnings = () => warningsOf(() => host.do(() => prepareNat(GATEWAY)));
-    const [warning, ...more] = warnings();
+    const [warning, ...more] = told(labs);
     assertEquals(more, []);
     assertStringIncludes(warning!, `the nftables chain "${chain}" refuses`);
     assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
-    assertEquals(warnings(), [warning], "the next container's owner is told too");
+    assertEquals(told(labs), [warning], "the next container's owner is told too");
 
-    for (const command of warning!.split("let them pass with: ")[1]!.split("; ")) host.run(command);
+    heed(host, warning!);
     assertEquals(container.connect("192.0.2.1", 80), "connected");
-    assertEquals(warnings(), [], "who has done so is not told again");
+    assertEquals(told(labs), [], "who has done so is not told again");
+    assertEquals(host.run("nft list tables").includes("trace"), false);
+  });
+}
+
+for (
+  const rules of [
+    "oifname wan accept",
+    "iifname != wan accept",
+    `iifname { lo, ${BRIDGE} } accept`,
+    "iifname go* accept",
+    "ip saddr 10.0.0.0/8 accept",
+    "iifname . ip saddr vmap { lo . 127.0.0.1 : drop, goContainers0 . 10.10.10.2 : accept }",
+    "meta l4proto tcp jump web",
+  ]
+) {
+  natTest(`a firewall that lets containers pass is not told of: ${rules}`, nftMissing, (labs) => {
+    const { host, outside, container } = labs;
+    using _server = outside.listen(80);
+    host.do(() =>
+      nft(
+        "table inet fw { chain web { tcp dport { 80, 443 } accept; }; " +
+          `chain forward { type filter hook forward priority filter; policy drop; ${rules}; ` +
+          "ct state established,related accept; }; " +
+          "chain input { type filter hook input priority filter; policy drop; reject; }; }",
+      )
+    );
+    assertEquals(told(labs), []);
+    assertEquals(container.connect("192.0.2.1", 80), "connected");
   });
 }
 
@@ -684,8 +838,7 @@ natTest(
   (labs) => {
     const { host, outside, container } = labs;
     using _server = outside.listen(80);
-    const warnings = () => warningsOf(() => host.do(() => prepareNat(GATEWAY)));
-    assertEquals(warnings(), []);
+    assertEquals(told(labs), []);
     const firewall = (rules: string) =>
       host.do(() =>
         nft(
@@ -694,64 +847,127 @@ natTest(
         )
       );
     firewall("ct state established accept; iifname corp0 accept;");
-    const [warning, ...more] = warnings();
+    const [warning, ...more] = told(labs);
     assertEquals(more, []);
     assertStringIncludes(warning!, 'the nftables chain "inet fw forward" refuses');
+    firewall("ct state established accept; ip saddr 10.10.10.0/24 tcp dport 25 accept;");
+    assertEquals(told(labs), [], "it is meant so");
     firewall("ct state established accept; ip saddr 10.10.10.0/24 accept;");
-    assertEquals(warnings(), []);
+    assertEquals(told(labs), []);
     assertEquals(container.connect("192.0.2.1", 80), "connected");
   },
 );
 
+natTest("a firewall is told once for each time that it begins to refuse", nftMissing, (labs) => {
+  const { host, container } = labs;
+  host.do(() => prepareNat(GATEWAY));
+  using way = container.do(() => new WayOut(ADDRESS));
+  const looks = () => lookOf(way, host).length;
+  assertEquals(looks(), 0);
+  for (let round = 0; round < 2; round++) {
+    host.do(() =>
+      nft("table ip fw { chain forward { type filter hook forward priority 0; reject; }; }")
+    );
+    assertEquals([looks(), looks()], [1, 0]);
+    host.run("nft delete table ip fw");
+    assertEquals(looks(), 0);
+  }
+});
+
+natTest("where there is no way out, no firewall is told of", nftMissing, (labs) => {
+  const { host } = labs;
+  host.do(() =>
+    nft("table ip fw { chain forward { type filter hook forward priority 0; drop; }; }")
+  );
+  for (const way of ["", "blackhole default"]) {
+    host.run("ip route flush 0/0");
+    if (way !== "") host.run(`ip route add ${way}`);
+    assertEquals(told(labs), []);
+  }
+});
+
+natTest("packets that are lost elsewhere than in a chain are told", nftMissing, (labs) => {
+  labs.host.run(`ip rule add iif ${BRIDGE} blackhole`);
+  const [warning, ...more] = told(labs);
+  assertEquals(more, []);
+  assertStringIncludes(warning!, "are lost on this host");
+  assertStringIncludes(warning!, `ip route get 198.51.100.1 from 10.10.10.2 iif ${BRIDGE}`);
+});
+
 for (const backend of ["nft", "legacy"]) {
   const missing = nftMissing || findProgram(`iptables-${backend}`) === undefined;
   const what = `rules of iptables-${backend} that refuse everything are told, with what to do`;
-  natTest(what, missing, ({ host, outside, container }) => {
-    using _server = outside.listen(80);
-    host.do(() => prepareNat(GATEWAY));
-    for (const policy of ["ACCEPT", "DROP"]) {
-      host.run(`iptables-${backend} -F FORWARD`);
-      host.run(`iptables-${backend} -P FORWARD ${policy}`);
-      host.run(`iptables-${backend} -A FORWARD -j REJECT --reject-with icmp-host-prohibited`);
-      for (let twice = 0; twice < 2; twice++) {
-        const [warning, ...more] = warningsOf(() => host.do(() => prepareNat(GATEWAY)));
-        assertEquals(more, []);
-        assertStringIncludes(warning!, "refuses forwarded packets, also those of containers");
-        assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
-        if (twice === 0) continue;
-        const commands = warning!.split("let them pass with: ")[1]!.split("; ");
-        for (const command of commands) {
-          host.run(command.replace(/^iptables /, `iptables-${backend} `));
+  for (const jump of [false, true]) {
+    natTest(`${what}${jump ? ", by a jump" : ""}`, missing, (labs) => {
+      const { host, outside, container } = labs;
+      using _server = outside.listen(80);
+      host.do(() => prepareNat(GATEWAY));
+      if (jump) host.run(`iptables-${backend} -N last`);
+      for (const policy of ["ACCEPT", "DROP"]) {
+        host.run(`iptables-${backend} -F`);
+        host.run(`iptables-${backend} -P FORWARD ${policy}`);
+        if (jump) host.run(`iptables-${backend} -A FORWARD -j last`);
+        host.run(
+          `iptables-${backend} -A ${
+            jump ? "last" : "FORWARD"
+          } -j REJECT --reject-with icmp-host-prohibited`,
+        );
+        for (let twice = 0; twice < 2; twice++) {
+          const [warning, ...more] = told(labs);
+          assertEquals(more, []);
+          assertStringIncludes(warning!, "refuses forwarded packets, also those of containers");
+          assertNotEquals(container.connect("192.0.2.1", 80, 300), "connected");
+          if (twice === 0) continue;
+          heed(host, warning!.replaceAll(/(: |; )iptables /g, `$1iptables-${backend} `));
         }
+        assertEquals(container.connect("192.0.2.1", 80), "connected");
+        assertEquals(told(labs), []);
       }
-      assertEquals(container.connect("192.0.2.1", 80), "connected");
-      assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
-    }
-  });
+    });
+  }
 }
 
-natTest("a firewall that refuses nothing at its end is not told of", nftMissing, ({ host }) => {
-  host.do(() =>
-    nft(
-      "table inet fw { chain forward { type filter hook forward priority filter; " +
-        "ip daddr 198.51.100.1 drop; ct state invalid reject; accept; }; " +
-        "chain input { type filter hook input priority filter; policy drop; reject; }; }",
-    )
-  );
-  assertEquals(warningsOf(() => host.do(() => prepareNat(GATEWAY))), []);
-});
+natTest(
+  "of firewalld is told with its own command, also where it knows the bridge",
+  nftMissing,
+  (labs) => {
+    labs.host.do(() =>
+      nft(
+        "table inet firewalld { chain filter_FWD_public { iifname lo accept; reject; }; " +
+          `chain filter_FORWARD_ZONES { iifname ${BRIDGE} goto filter_FWD_public; }; ` +
+          "chain filter_FORWARD { type filter hook forward priority filter + 10; " +
+          "jump filter_FORWARD_ZONES; reject with icmpx admin-prohibited; }; }",
+      )
+    );
+    const [warning, ...more] = told(labs);
+    assertEquals(more, []);
+    assertStringIncludes(
+      warning!,
+      "firewalld refuses forwarded packets, also those of containers; let them pass with: " +
+        `firewall-cmd --permanent --zone=trusted --change-interface=${BRIDGE}; firewall-cmd --reload`,
+    );
+  },
+);
 
-natTest("of firewalld is told with its own command", nftMissing, ({ host }) => {
-  host.do(() =>
-    nft(
-      "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; " +
-        "reject with icmpx admin-prohibited; }; }",
-    )
-  );
-  const [warning, ...more] = warningsOf(() => host.do(() => prepareNat(GATEWAY)));
-  assertEquals(more, []);
-  assertStringIncludes(
-    warning!,
-    `firewall-cmd --permanent --zone=trusted --add-interface=${BRIDGE}`,
-  );
-});
+natTest(
+  "of ufw is told with its own command, unless it knows the bridge",
+  iptablesMissing,
+  (labs) => {
+    const { host } = labs;
+    for (const chain of ["ufw-before-forward", "ufw-user-forward", "ufw-reject-forward"]) {
+      host.run(`iptables-nft -N ${chain}`);
+    }
+    host.run("iptables-nft -P FORWARD DROP");
+    host.run("iptables-nft -A FORWARD -j ufw-before-forward");
+    host.run("iptables-nft -A FORWARD -j ufw-reject-forward");
+    host.run("iptables-nft -A ufw-before-forward -j ufw-user-forward");
+    assertEquals(told(labs), [], "what its policy drops is for our own chain");
+    host.run("iptables-nft -A ufw-reject-forward -j REJECT");
+    assertEquals(told(labs), [
+      "gocontainer: warning: ufw refuses forwarded packets, also those of containers; " +
+      `let them pass with: ufw route prepend allow in on ${BRIDGE}`,
+    ]);
+    host.run(`iptables-nft -A ufw-user-forward -i ${BRIDGE} -j DROP`);
+    assertEquals(told(labs), []);
+  },
+);

@@ -205,6 +205,64 @@ Deno.test({
   },
 });
 
+const nftMissing = findProgram("nft") === undefined;
+
+Deno.test({
+  name: "who loads a firewall does not take from a running container what it needs of the host",
+  ignore: nftMissing,
+  fn: async () => {
+    using lab = new Lab();
+    const first = await waiting(["-bridge-addr", "10.77.1.1/24", "-name", "first"], within(lab));
+    const second = await waiting(["-net", "container:first"], within(lab));
+    const hasRules = () => lab.run("nft list tables").includes("table ip gocontainer\n");
+    for (const ending of [first, second]) {
+      lab.run("nft flush ruleset");
+      await until("the rules are there again", hasRules);
+      const { stderr } = await ending.end();
+      assertEquals(stderr, "");
+    }
+    lab.run("nft flush ruleset");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assertEquals(hasRules(), false, "nobody is there who would need them");
+  },
+});
+
+Deno.test({
+  name: "a bridge that has another address by now gets no rules for the one before",
+  ignore: nftMissing,
+  fn: async () => {
+    using lab = new Lab();
+    const { end } = await waiting(["-bridge-addr", "10.77.1.1/24"], within(lab));
+    lab.run("ip address flush dev goContainers0");
+    lab.run("ip address add 10.77.2.1/24 dev goContainers0");
+    lab.run("nft flush ruleset");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assertEquals(lab.run("nft list tables"), "");
+    await end();
+  },
+});
+
+Deno.test({
+  name: "a firewall that keeps a running container from the outside is told, once",
+  ignore: nftMissing,
+  fn: async () => {
+    using lab = new Lab();
+    using outside = new Lab();
+    connectLabs([lab, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
+    lab.run("ip route add default via 192.0.2.1");
+    const { running, end } = await waiting(["-bridge-addr", "10.77.1.1/24"], within(lab));
+    lab.run("nft add table ip fw");
+    lab.run("nft add chain ip fw forward { type filter hook forward priority 0; policy drop; }");
+    await running.complains(/the nftables chain "ip fw forward" refuses forwarded packets/);
+    for (let more = 0; more < 2; more++) {
+      lab.run("nft add rule ip fw forward ct state established accept");
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+    }
+    const { stderr } = await end();
+    assertEquals(stderr.match(/warning/g), ["warning"], stderr);
+  },
+});
+
 Deno.test("-bridge-addr replaces the bridge's address, and the default does so too", async () => {
   using lab = new Lab();
   const bridge = () => /inet (\S+)/.exec(lab.run("ip -4 address show goContainers0"))![1];

@@ -68,7 +68,7 @@ export async function runBundleCommand(args: Arguments, global: GlobalOptions): 
     : new TerminalRelay(container.master);
   writePidFile(args, container.pid);
   made.start();
-  const status = follow(container, signals, { relay, job: cgroup });
+  const status = await follow(container, signals, { relay, job: cgroup });
   const { kills, limit } = cgroup.oom();
   const code = "code" in status ? status.code : 128 + status.signal;
   if (code === 137 && kills > 0 && limit !== undefined) {

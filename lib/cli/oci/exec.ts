@@ -88,7 +88,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
     spawned.release();
     return 0;
   }
-  const status = follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, {
+  const status = await follow({ pid: spawned.pid, pidfd: spawned.pidfd.number }, signals, {
     relay,
     job: new ProcessGroup(spawned.pid),
   });
