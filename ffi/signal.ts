@@ -37,6 +37,18 @@ export function setSignalMask(signals: Iterable<number>): void {
   syscall("rt_sigprocmask", "set", SIG_SETMASK, sigset(signals), null, 8);
 }
 
+/** Blocks all signals for this thread, as far as they can be; disposing of it puts back the mask there was. */
+export function blockAllSignals(): Disposable {
+  const before = alloc(8);
+  const all = alloc(8).fill(0xff);
+  syscall("rt_sigprocmask", "set", SIG_SETMASK, all, before, 8);
+  return {
+    [Symbol.dispose]: () => {
+      syscall("rt_sigprocmask", "set", SIG_SETMASK, before, null, 8);
+    },
+  };
+}
+
 /** signalfd(2), close-on-exec, not blocking: the given signals, which have to be blocked, are read from it. */
 export function signalfd(signals: Iterable<number>): number {
   const SFD_CLOEXEC = 0o2000000;

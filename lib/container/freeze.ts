@@ -1,22 +1,35 @@
 import { SIGNALS } from "../../ffi/constants.ts";
 import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
-import { _exit, clone3, pidfd_open, pidfd_send_signal, waitid } from "../../ffi/process.ts";
-import { blockSignals, unblockSignals } from "../../ffi/signal.ts";
-import type { Cgroup } from "../cgroup/cgroup.ts";
+import { _exit, clone3, pidfd_open, pidfd_send_signal, setsid, waitid } from "../../ffi/process.ts";
+import { blockAllSignals } from "../../ffi/signal.ts";
+
+/** Processes that stand still together: a cgroup's, or those of a process group. */
+export interface Freezable {
+  /** Whether all of it stands still. */
+  isFrozen(): boolean;
+  /**
+   * Has all of it stand still.
+   *
+   * @throws {ContainerError} where it does not.
+   */
+  freeze(): void;
+  /** Has it go on. */
+  thaw(): void;
+}
 
 /**
- * Freezes a cgroup until it is disposed of, or this process has ended, however that happens. Undefined where it is
- * frozen already, which is somebody else's.
+ * Freezes processes until it is disposed of, or this process has ended, however that happens. Undefined where they
+ * are frozen already, which is somebody else's.
  *
- * @throws {ContainerError} as {@link Cgroup.freeze} does.
+ * @throws {ContainerError} as {@link Freezable.freeze} does.
  */
-export function keepFrozen(cgroup: Cgroup): Disposable | undefined {
-  if (cgroup.isFrozen()) return undefined;
+export function keepFrozen(processes: Freezable): Disposable | undefined {
+  if (processes.isFrozen()) return undefined;
   using undo = new DisposableStack();
-  undo.use(atEndOfThisProcess(() => cgroup.thaw()));
-  cgroup.freeze();
-  undo.defer(() => cgroup.thaw());
+  undo.use(atEndOfThisProcess(() => processes.thaw()));
+  processes.freeze();
+  undo.defer(() => processes.thaw());
   return undo.move();
 }
 
@@ -24,17 +37,18 @@ export function keepFrozen(cgroup: Cgroup): Disposable | undefined {
 function atEndOfThisProcess(action: () => void): Disposable {
   using self = new Fd(pidfd_open(Deno.pid));
   // What ends this process, such as a Ctrl-C for all of its group, must not end that one.
-  blockSignals(ALL);
+  using _blocked = blockAllSignals();
   const { pid, pidfd } = clone3();
   if (pid === 0) {
     try {
+      // Nor must a shell's `kill -9 %1`, which is for all of the job.
+      setsid();
       while (poll([{ fd: self.number, events: POLLIN, revents: 0 }]) === 0);
       action();
     } finally {
       _exit(0);
     }
   }
-  unblockSignals(ALL);
   return {
     [Symbol.dispose]: () => {
       using process = new Fd(pidfd);
@@ -43,5 +57,3 @@ function atEndOfThisProcess(action: () => void): Disposable {
     },
   };
 }
-
-const ALL = Array.from({ length: 64 }, (_, i) => i + 1);

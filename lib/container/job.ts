@@ -4,6 +4,7 @@ import { dup2, kill } from "../../ffi/process.ts";
 import { blockSignals, unblockSignals } from "../../ffi/signal.ts";
 import { isInBackground } from "../../ffi/tty.ts";
 import { ContainerError, SysError } from "../errors.ts";
+import { type Freezable, keepFrozen } from "./freeze.ts";
 
 /*
  * To the user's shell gocontainer is a job, and its program is a part of that. But the program has a
@@ -18,21 +19,18 @@ export function leaveTerminalToFront(): void {
   dup2(nothing.number, STDIN);
 }
 
-/** What is a part of the job: a container by its cgroup, or a {@link ProcessGroup}. */
-export interface Stoppable {
-  /** Has all of it stand still. */
-  freeze(): void;
-  /** Has it go on. */
-  thaw(): void;
-}
-
 /** A program that leads a process group of its own, and what it has begun there: one of several in a container. */
-export class ProcessGroup implements Stoppable {
+export class ProcessGroup implements Freezable {
   readonly #leader: number;
 
   /** @param leader the number of the program, which is not waited for before the group is done with. */
   constructor(leader: number) {
     this.#leader = leader;
+  }
+
+  /** What has been stopped by itself goes on with its job. */
+  isFrozen(): boolean {
+    return false;
   }
 
   freeze(): void {
@@ -54,23 +52,24 @@ export class ProcessGroup implements Stoppable {
   }
 }
 
-/** Ctrl-Z: stops this process, and with it the job, until the shell has it go on. */
-export function stop(job?: Stoppable): void {
-  const frozen = job !== undefined && tryFreeze(job);
+/**
+ * Ctrl-Z: stops this process until the shell has it go on, and with it what belongs to the job, a container by its
+ * cgroup or a {@link ProcessGroup}. That goes on, too, when this process is killed meanwhile.
+ */
+export function stop(job?: Freezable): void {
+  using _frozen = job && tryFreeze(job);
   // By the signal itself, to which the kernel knows exceptions, such as where no shell could end the stop.
   kill(Deno.pid, SIGNALS.SIGTSTP);
   unblockSignals([SIGNALS.SIGTSTP]);
   blockSignals([SIGNALS.SIGTSTP]);
-  if (frozen) job.thaw();
 }
 
-/** Whether there was a freezer to do it. */
-function tryFreeze(job: Stoppable): boolean {
+/** Undefined where there is no freezer to do it, too. */
+function tryFreeze(job: Freezable): Disposable | undefined {
   try {
-    job.freeze();
-    return true;
+    return keepFrozen(job);
   } catch (error) {
-    if (error instanceof ContainerError) return false;
+    if (error instanceof ContainerError) return undefined;
     throw error;
   }
 }

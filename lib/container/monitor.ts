@@ -7,7 +7,8 @@ import { blockSignals, signalfd, signalfd_siginfo } from "../../ffi/signal.ts";
 import { alloc } from "../../ffi/struct.ts";
 import type { RuleWatch } from "../network/rule_watch.ts";
 import { defaultActionOf } from "./disposition.ts";
-import { stop, type Stoppable } from "./job.ts";
+import type { Freezable } from "./freeze.ts";
+import { stop } from "./job.ts";
 import type { TerminalRelay } from "./terminal.ts";
 
 /** Not for the program: what cannot be held, faults, children and sockets, and a terminal that is another job's. */
@@ -64,7 +65,7 @@ export interface FollowOptions {
   /** The way to its terminal, where it has one. */
   readonly relay?: TerminalRelay;
   /** What stands still while gocontainer is stopped. */
-  readonly job?: Stoppable;
+  readonly job?: Freezable;
   /** Who hears of changes that its network has to be kept through. */
   readonly rules?: RuleWatch;
 }
