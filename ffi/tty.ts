@@ -17,6 +17,7 @@ const VMIN = 6;
 /** ioctl(2) requests of terminals (asm-generic/ioctls.h). */
 const TCGETS2 = 0x802c542a;
 const TCSETS2 = 0x402c542b;
+const TCSBRK = 0x5409;
 export const TIOCSCTTY = 0x540e;
 const TIOCGPGRP = 0x540f;
 const TIOCGWINSZ = 0x5413;
@@ -38,6 +39,14 @@ export function getTerminal(fd: number): Termios {
 /** tcsetattr(3), at once. */
 export function setTerminal(fd: number, settings: Termios): void {
   syscall("ioctl", "TCSETS2", fd, TCSETS2, settings);
+}
+
+/**
+ * tcdrain(3), which in the background of the terminal stops this process (SIGTTOU): it returns in front, and at once
+ * where the terminal is not its controlling one.
+ */
+export function awaitFront(fd: number): void {
+  syscall("ioctl", "TCSBRK", fd, TCSBRK, 1);
 }
 
 /** isatty(3). */

@@ -89,8 +89,10 @@ export async function follow(
   let ending: number | undefined;
   const deliver = (signal: number) => {
     if (ENDING.includes(signal)) ending = signal;
-    if (signal === SIGNALS.SIGTSTP) stop(job);
-    else if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
+    if (signal === SIGNALS.SIGTSTP) return pause(relay, job);
+    // Whoever has the terminal while this process is stopped leaves it as he likes.
+    if (signal === SIGNALS.SIGCONT) relay?.resume();
+    if (signal === SIGNALS.SIGWINCH && relay) relay.resize();
     else if (sendSignal(process, signal) === "killed") killedFor ??= signal;
   };
   for (;;) {
@@ -126,12 +128,20 @@ function drain(relay: TerminalRelay, signals: Fd, ending?: number): number | und
     const ready = poll([onSignal, ...fds], ending === undefined ? undefined : GRACE);
     if (ready === 0 && ending !== undefined) return ending;
     const received = onSignal.revents === 0 ? [] : readSignals(signals);
-    if (received.includes(SIGNALS.SIGTSTP)) stop();
+    if (received.includes(SIGNALS.SIGTSTP)) pause(relay);
+    if (received.includes(SIGNALS.SIGCONT)) relay.resume();
     const given = received.find((signal) => ENDING.includes(signal));
     if (given !== undefined) return given;
     relay.move(fds);
   }
   return undefined;
+}
+
+/** Stops this process with its job; the terminal is the shell's meanwhile. */
+function pause(relay?: TerminalRelay, job?: Freezable): void {
+  relay?.leave();
+  stop(job);
+  relay?.resume();
 }
 
 function readSignals(signals: Fd): number[] {

@@ -1,9 +1,10 @@
 import { SIGNALS } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { read, write } from "../../ffi/file.ts";
-import { POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
+import { poll, POLLERR, type PollFd, POLLHUP, POLLIN, POLLOUT } from "../../ffi/poll.ts";
 import { alloc } from "../../ffi/struct.ts";
 import {
+  awaitFront,
   C_CC,
   getForegroundGroup,
   getTerminal,
@@ -30,7 +31,9 @@ const NEWLINE = 0x0a;
  */
 export class TerminalRelay implements Disposable {
   readonly #master: number;
-  readonly #saved = isTerminal(STDIN) ? getTerminal(STDIN) : undefined;
+  /** The user's terminal as it was before, and as it is to be now; where there is one, from the beginning on. */
+  #saved?: Termios;
+  #wanted?: Termios;
   readonly #fromUser: PollFd = { fd: STDIN, events: POLLIN, revents: 0 };
   readonly #toUser: PollFd = { fd: STDOUT, events: POLLOUT, revents: 0 };
   readonly #pty: PollFd;
@@ -38,7 +41,6 @@ export class TerminalRelay implements Disposable {
   #output: Uint8Array<ArrayBuffer> = alloc(0);
   #inputEnded = false;
   #inLine = false;
-  #begun = false;
   #lost = false;
   #outputEnded = false;
 
@@ -50,12 +52,20 @@ export class TerminalRelay implements Disposable {
   }
 
   /**
-   * The program runs: from now on the user's terminal is its own, raw. What was typed before is still there
-   * to be read, for the settings change without a flush.
+   * The program runs: from now on the user's terminal is its own, raw. In the background that waits until it is in
+   * front, for up to there the terminal is as the shell has it. What was typed before is still there to be read,
+   * for the settings change without a flush.
    */
   begin(): void {
-    this.#begun = true;
-    if (this.#saved) this.#set(makeRaw(this.#saved));
+    if (!isTerminal(STDIN)) return;
+    try {
+      awaitFront(STDIN);
+      this.#saved = getTerminal(STDIN);
+    } catch (error) {
+      return ignoreHangup(error);
+    }
+    this.#input = this.#readAhead(this.#saved);
+    this.#set(makeRaw(this.#saved));
   }
 
   /** The program has ended: the characters for signals are gocontainer's again, or Ctrl-C could not end it. */
@@ -63,18 +73,49 @@ export class TerminalRelay implements Disposable {
     if (this.#saved) this.#set(sendSignals(makeRaw(this.#saved)));
   }
 
+  /** Leaves the terminal to others as it was, until {@link resume}. */
+  leave(): void {
+    if (this.#saved) setUnlessGone(this.#saved);
+  }
+
+  /** Has the terminal again, which may have another size now. */
+  resume(): void {
+    this.resize();
+    if (this.#wanted) setUnlessGone(this.#wanted);
+  }
+
   /** Gives the terminal back as it was. */
   [Symbol.dispose](): void {
-    if (this.#saved && this.#begun) this.#set(this.#saved);
+    this.leave();
   }
 
   #set(settings: Termios): void {
-    try {
-      setTerminal(STDIN, settings);
-    } catch (error) {
-      // A terminal that has gone away needs nothing any more.
-      if (!(error instanceof SysError && error.code === "EIO")) throw error;
+    this.#wanted = settings;
+    setUnlessGone(settings);
+  }
+
+  /**
+   * What was typed before, as far as it is whole lines, and the character for the end of input where that was
+   * typed: a raw terminal would give a zero in its place.
+   */
+  #readAhead(settings: Termios): Uint8Array<ArrayBuffer> {
+    const ICANON = 0o2;
+    const bytes: number[] = [];
+    if ((termios2.get(settings, "c_lflag") & ICANON) === 0) return alloc(0);
+    const typed: PollFd = { fd: STDIN, events: POLLIN, revents: 0 };
+    while (poll([typed], 0) > 0 && typed.revents === POLLIN) {
+      const line = readInput();
+      if (line === undefined) break;
+      bytes.push(...line);
+      if (line.at(-1) !== NEWLINE) bytes.push(this.#endOfInput());
     }
+    return Uint8Array.from(bytes);
+  }
+
+  /** The character for it, as the program has it (VEOF, termios(3)). */
+  #endOfInput(): number {
+    const VEOF = 4;
+    return getTerminal(this.#master)[C_CC + VEOF];
   }
 
   /** Makes the pty as large as the user's terminal; the kernel tells the program (SIGWINCH). */
@@ -135,8 +176,7 @@ export class TerminalRelay implements Disposable {
     this.#inputEnded = true;
     // End of input is the character for it: the program reads an end of file. Within a line it only
     // ends what is read at once (termios(3)), so that it takes another one.
-    const VEOF = 4;
-    const end = getTerminal(this.#master)[C_CC + VEOF];
+    const end = this.#endOfInput();
     this.#input = Uint8Array.from(this.#inLine ? [end, end] : [end]);
     return undefined;
   }
@@ -179,6 +219,19 @@ export class TerminalRelay implements Disposable {
     this.#lost = true;
     warn(`write the program's output: ${error.message}: what cannot be written is lost`);
   }
+}
+
+function setUnlessGone(settings: Termios): void {
+  try {
+    setTerminal(STDIN, settings);
+  } catch (error) {
+    ignoreHangup(error);
+  }
+}
+
+/** A terminal that has gone away needs nothing any more. */
+function ignoreHangup(error: unknown): void {
+  if (!(error instanceof SysError && error.code === "EIO")) throw error;
 }
 
 /** Reads what there is; empty at the end, as where nothing can be read; undefined where there is nothing after all. */

@@ -1,6 +1,6 @@
 /** Job control: gocontainer and its program are one job of the user's shell, in front or not, stopped or not. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BINARY, STATE } from "./support/project.ts";
 import type { Record } from "./support/process.ts";
 import { Terminal } from "./support/terminal.ts";
@@ -137,6 +137,44 @@ function record(): Promise<Record> {
     return record === undefined ? undefined : JSON.parse(record) as Record;
   });
 }
+
+Deno.test("one in front with a terminal of its own leaves the user's as it was while it is stopped", async () => {
+  using terminal = new Terminal({ rows: 24, columns: 80 });
+  const shell = startShell(terminal);
+  await terminal.shows(/# $/);
+  await terminal.type(
+    `${BINARY} -rm ${run.join(" ")} sh -c 'echo beg""un; read x; stty size; exit 5'\r`,
+  );
+  await terminal.shows(/begun\r\n/);
+  const { owner } = await record();
+  for (const signal of ["SIGTSTP", "SIGSTOP"] as const) {
+    terminal.forget();
+    assert(terminal.isRaw);
+    Deno.kill(owner!.pid, signal);
+    await terminal.shows(/Stopped.*\r\n.*# $/);
+    // Nobody who has the terminal meanwhile leaves it raw.
+    await terminal.type("stty sane rows 33 columns 99\r");
+    await until("the terminal is the shell's", () => !terminal.isRaw);
+    await terminal.type("fg\r");
+    await until("the terminal is the program's again", () => terminal.isRaw);
+  }
+  await terminal.type("\r");
+  await terminal.shows(/33 99\r\n.*# $/);
+  await terminal.type("echo ended-$?\r");
+  await terminal.shows(/ended-5\r\n/);
+  await shell.end();
+});
+
+Deno.test("the terminal is given back as it was when its job came to the front", async () => {
+  using terminal = new Terminal();
+  // As a shell has it that edits a line.
+  const script = `set -m; stty -echo; ${BINARY} -t -rm ${run.join(" ")} true &
+    until grep -q '^State:.T' /proc/$!/status; do sleep 0.05; done
+    stty echo; fg > /dev/null; stty -a | grep -o '[ -]echo '`;
+  const running = terminal.start(workspace, ["-c", script], { binary: "/bin/dash" });
+  assertEquals((await running.end()).code, 0);
+  assertMatch(terminal.shown, /(^|\n) echo \r\n$/);
+});
 
 for (const [what, kill] of [["it alone", "kill -9 $(jobs -p)"], ["the job", "kill -9 %1"]]) {
   Deno.test(`the program of exec goes on when gocontainer is killed while it is stopped: ${what}`, async () => {

@@ -205,6 +205,23 @@ Deno.test("nor is the beginning of a line", async () => {
   assertMatch(terminal.shown, /<early>\r\n$/);
 });
 
+for (
+  const [where, typed, read] of [
+    ["alone", "\x04", ""],
+    ["behind a line", "a line\r\x04", "a line\n"],
+    ["within a line", "begun\x04\x04", "begun"],
+  ]
+) {
+  Deno.test(`nor is an end of input: ${where}`, async () => {
+    using terminal = new Terminal();
+    await terminal.type(typed);
+    const script = "stty -echo; cat > read; echo ended; cat read";
+    const { outcome, shown } = await runShown(sh(script), terminal);
+    assertEquals(outcome.code, 0);
+    assertEquals(shown.slice(shown.indexOf("ended")), `ended\n${read}`);
+  });
+}
+
 Deno.test("20000 typed lines arrive, none lost or changed", async () => {
   using terminal = new Terminal();
   const script = "stty -echo; echo ready; head -n 20000 | sha256sum";
