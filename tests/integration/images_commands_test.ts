@@ -739,6 +739,89 @@ test("runs, prunes and changes of names at once: each does its work or says why 
   assertEquals([blobs(images), layers(images), entriesOf(`${path}/.store/leases`)], [[], [], []]);
 });
 
+test("images are filtered as docker's users do it", async () => {
+  const images = folder();
+  const path = workspace.path(images);
+  for (const [name, created] of [["a:1", "2020"], ["a:2", "2021"], ["b/c:1", "2022"]] as const) {
+    await putImage(path, name, [[{ name: "f", content: name }]], {
+      config: {
+        created: `${created}-01-01T00:00:00Z`,
+        config: { Cmd: ["/x"], Labels: { of: name, all: "" } },
+      },
+    });
+  }
+  await put(images, "lost:1", "lost");
+  await says(images, "tag", "a:1", "lost:1");
+  const cases: readonly (readonly [filters: string[], names: string[]])[] = [
+    [["dangling=true"], ["<none>"]],
+    [["dangling=false", "reference=*"], ["a:1", "a:2", "lost:1"]],
+    [["reference=*/*"], ["b/c:1"]],
+    [["reference=a"], ["a:1", "a:2"]],
+    [["reference=?:[2-9]", "reference=b/c:1"], ["a:2", "b/c:1"]],
+    [["reference=[a", "reference=a.1", "reference=:1"], []],
+    [["label=all", "label=of=a:1"], ["a:1", "lost:1"]],
+    [["label=of=a"], []],
+    [["before=a:2"], ["a:1", "lost:1", "<none>"]],
+    [["since=a:1", "before=b/c:1"], ["a:2", "<none>"]],
+  ];
+  for (const [filters, expected] of cases) {
+    const options = filters.flatMap((filter) => ["-f", filter]);
+    const format = ["--format", "{{if .Name}}{{.Name}}{{else}}<none>{{end}}"];
+    const listed = (await says(images, "images", ...options, ...format)).split("\n").slice(0, -1);
+    const plain = (await json<Row[]>(images, "images")).filter(({ Source }) => Source !== "store");
+    const stored = listed.filter((name) => plain.every((row) => row.Name !== name));
+    assertEquals(stored, expected, filters.join(" "));
+  }
+  const dangling = await says(images, "images", "-q", "--filter=dangling=true");
+  assertMatch(dangling, /^sha256:[0-9a-f]{64}\n$/);
+  for (const filter of ["nope=1", "dangling", "dangling=x", "reference=[z-a]"]) {
+    const { code, stdout, stderr } = await run(images, "images", "-filter", filter);
+    assertEquals([code, stdout], [1, ""]);
+    assert(stderr.startsWith(`gocontainer: read "-filter ${filter}": it is no filter\n`), stderr);
+  }
+  assertEquals((await run(images, "images", "-f", "since=none:1")).code, 125);
+});
+
+test("options of docker's and podman's commands are taken, or told with what does it here", async () => {
+  const images = folder();
+  await put(images, "a:1", "one", "two");
+  const [{ Id }] = await json<Row[]>(images, "images", "a:1");
+  const short = Id.slice("sha256:".length, "sha256:".length + 12);
+  assertEquals(await says(images, "images", "-aq"), `${Id}\n`);
+  assertEquals(await says(images, "history", "-q", "a:1"), `${short}\n<missing>\n`);
+  assertEquals(await says(images, "history", "--quiet", "--no-trunc", "a:1"), `${Id}\n<missing>\n`);
+  assertMatch(await says(images, "history", "-H=false", "a:1"), /^\w{12} +- +make two +2048$/m);
+  assertEquals(
+    await says(images, "inspect", "--type=image", "-s", "-f", "{{.Id}}", "a:1"),
+    `${Id}\n`,
+  );
+  for (const format of ["docker-archive", "oci-archive", "oci-dir"]) {
+    const file = workspace.path(`${images}-${format}`);
+    await says(images, "save", "-q", "-m", "--format", format, "--output", file, "a:1");
+    assertEquals(await says(images, "load", "-q", file), "a:1\n");
+    assertEquals(Deno.statSync(file).isDirectory, format === "oci-dir");
+  }
+  await says(images, "df", "--verbose");
+  const told: readonly (readonly [command: string, option: string, hint: RegExp])[] = [
+    ["images", "--sort", /listed by name/],
+    ["images", "-n", /template/],
+    ["rmi", "-a", /prune -all/],
+    ["prune", "--filter", /-until AGE/],
+    ["load", "--platform", /All that the archive has/],
+    ["save", "--compress", /\| gzip/],
+    ["commit", "--format", /save/],
+    ["commit", "-s", /export .* import/],
+    ["import", "--arch", /-platform OS\/ARCH/],
+    ["inspect", "--type=container", /gocontainer state NAME/],
+  ];
+  for (const [command, option, hint] of told) {
+    const { code, stderr } = await run(images, command, option, "x");
+    assertEquals(code, 1, `${command} ${option}`);
+    assertMatch(stderr.split("\n")[1]!, hint);
+  }
+  assertMatch(await says(images, "prune", "-af"), /^Untagged: a:1\n/);
+});
+
 test("names and labels cannot control a terminal", async () => {
   const images = folder();
   await putImage(workspace.path(images), "evil:1", [[{ name: "f" }]], {

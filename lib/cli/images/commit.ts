@@ -19,7 +19,26 @@ export const command: Command = {
     CHANGE_OPTION,
     { name: "a", alias: "author", value: "NAME", help: "who made it" },
     { name: "m", alias: "message", value: "TEXT", help: "what the image's history says" },
-    { name: "pause", help: "let the container stand still (default; -pause=false: do not)" },
+    {
+      name: "pause",
+      alias: "p",
+      help: "let the container stand still (default; -pause=false: do not)",
+    },
+    // Nothing is told but its id.
+    { name: "quiet", alias: "q" },
+    {
+      name: "format",
+      synonym: "f",
+      instead: "Images are stored as OCI's; gocontainer save writes archives for docker and others",
+    },
+    { name: "iidfile", instead: "Its id is printed: gocontainer commit … > FILE" },
+    {
+      name: "squash",
+      synonym: "s",
+      instead:
+        "gocontainer export CONTAINER | gocontainer import - REF makes an image of one layer",
+    },
+    { name: "include-volumes", instead: "What is in volumes is in containers/ID/volumes" },
   ],
   words: { least: 1, most: 2 },
   async run(args) {

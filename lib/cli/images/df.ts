@@ -15,7 +15,7 @@ export const command: Command = {
     "prune -all removes.",
   options: [
     IMAGES_OPTION,
-    { name: "v", help: "tell it image by image" },
+    { name: "v", alias: "verbose", help: "tell it image by image" },
     FORMAT_OPTION,
   ],
   words: { least: 0, most: 0 },

@@ -10,7 +10,12 @@ export const command: Command = {
   summary:
     "Writes a container's root file system to a tar archive: its image with its changes. Without\n" +
     "-o it goes to standard output.",
-  options: [CONTAINERS_OPTION, { name: "o", value: "FILE", help: "write to this file" }],
+  options: [CONTAINERS_OPTION, {
+    name: "o",
+    alias: "output",
+    value: "FILE",
+    help: "write to this file",
+  }],
   words: { least: 1, most: 1 },
   run(args) {
     const root = findRoot(containersFolderOf(args), args.rest[0]!);

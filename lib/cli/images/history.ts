@@ -7,6 +7,7 @@ import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { rfc3339 } from "../format/time.ts";
+import { print } from "../output.ts";
 import { shortId } from "./images.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
@@ -22,7 +23,13 @@ export const command: Command = {
   options: [
     IMAGES_OPTION,
     PLATFORM_OPTION,
+    {
+      name: "q",
+      alias: "quiet",
+      help: "print ids only: that of the image, and <missing> for the steps before",
+    },
     { name: "no-trunc", help: "show all of each step" },
+    { name: "human", alias: "H", help: "-human=false: sizes in bytes, times in full" },
     FORMAT_OPTION,
   ],
   words: { least: 1, most: 1 },
@@ -44,20 +51,28 @@ export const command: Command = {
       Comment: step.comment ?? "",
       Author: step.author ?? "",
     }));
+    const idOf = (row: unknown) =>
+      // The steps before the last one made no image that anybody has.
+      row !== rows[0] ? "<missing>" : args.flag("no-trunc") ? id : shortId(id);
+    if (args.flag("q")) {
+      for (const row of rows) print(idOf(row));
+      return 0;
+    }
+    const isHuman = args.flag("human") ?? true;
     const shorten = (text: string) =>
       args.flag("no-trunc") || text.length <= SHOWN ? text : `${text.slice(0, SHOWN - 1)}…`;
     printRows(args.text("format"), rows, [
       { header: "LAYER", cell: ({ Layer }) => Layer?.slice("sha256:".length).slice(0, 12) ?? "-" },
       {
         header: "CREATED",
-        cell: ({ Created }) => Created === null ? "-" : formatAge(Date.parse(Created)),
+        cell: ({ Created }) =>
+          Created === null ? "-" : isHuman ? formatAge(Date.parse(Created)) : Created,
       },
       { header: "CREATED BY", cell: ({ CreatedBy }) => shorten(CreatedBy) },
-      { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
+      { header: "SIZE", cell: ({ Size }) => isHuman ? formatSize(Size) : String(Size) },
       { header: "COMMENT", cell: ({ Comment }) => shorten(Comment) },
     ], {
-      // The steps before the last one made no image that anybody has.
-      ID: (row) => row === rows[0] ? shortId(id) : "<missing>",
+      ID: idOf,
       CreatedAt: ({ Created }) => Created,
       CreatedSince: ({ Created }) => Created === null ? "" : formatAge(Date.parse(Created)),
     });

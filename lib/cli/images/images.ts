@@ -3,10 +3,12 @@ import { formatPlatform } from "../../image/platform.ts";
 import { parseReference, tryReference } from "../../image/reference.ts";
 import { type ListedImage, listStoredImages } from "../../image/store/listing.ts";
 import { platformOf } from "../../image/store/image.ts";
+import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
+import { type Filter, FILTER_OPTION, parseFilters } from "./filter.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import type { OtherNames } from "../format/template/mod.ts";
 import { rfc3339 } from "../format/time.ts";
@@ -26,6 +28,7 @@ interface Row {
   /** Bytes, as pulled; of an archive as it lies there. */
   readonly Size: number | null;
   readonly Layers: number | null;
+  readonly Labels: Readonly<Record<string, string>>;
   /** `store`, `archive`, `folder` or `embedded`. */
   readonly Source: string;
   /** What it is where it is no image: the media type. */
@@ -43,16 +46,22 @@ export const command: Command = {
     "gocontainer df tells what it takes on the disk.",
   options: [
     IMAGES_OPTION,
-    { name: "q", alias: "quiet", help: "print ids only" },
+    FILTER_OPTION,
+    { name: "q", alias: "quiet", synonym: ["aq", "qa"], help: "print ids only" },
     { name: "no-trunc", help: "print ids in full" },
     { name: "digests", help: "print digests, too" },
     // What docker hides without it there is none of here.
     { name: "all", alias: "a" },
     FORMAT_OPTION,
+    { name: "sort", instead: "They are listed by name: … | sort -k COLUMN for another order" },
+    { name: "noheading", synonym: "n", instead: "Use a template: -format '{{.Name}} {{.ID}}'" },
+    { name: "tree", instead: "Each platform of an image that is there has a line of its own" },
   ],
   words: { least: 0, most: 1 },
   async run(args) {
-    const rows = await rowsOf(imagesFolderOf(args), args.rest[0]);
+    const folder = imagesFolderOf(args);
+    const filter = await parseFilters(args.texts("filter"), (name) => createdOf(folder, name));
+    const rows = await rowsOf(folder, args.rest[0], filter);
     const id = args.flag("no-trunc") ? (id: string) => id : shortId;
     const digests = args.flag("digests")
       ? [{ header: "DIGEST", cell: ({ Digest }: Row) => Digest ?? "-" }]
@@ -102,8 +111,19 @@ function versionless(name: string | null): [repository: string, tag?: string] {
   return [repository, tag];
 }
 
+/** @throws {ContainerError} NotFound */
+async function createdOf(imagesFolder: string, name: string): Promise<number> {
+  using store = ImageStore.find(imagesFolder);
+  if (store === undefined) notFound(name);
+  return Date.parse((await resolveImage(store, name)).config.created ?? "");
+}
+
 /** @param name only images of that name, where it is given */
-async function rowsOf(imagesFolder: string, name: string | undefined): Promise<Row[]> {
+async function rowsOf(
+  imagesFolder: string,
+  name: string | undefined,
+  filter: Filter,
+): Promise<Row[]> {
   const listed = listImages(imagesFolder).filter((entry) =>
     name === undefined || entry.name === name
   );
@@ -116,7 +136,8 @@ async function rowsOf(imagesFolder: string, name: string | undefined): Promise<R
   }));
   using store = ImageStore.find(imagesFolder);
   const stored = store === undefined ? [] : await listStoredImages(store);
-  return [...plain, ...stored.filter(isMeant).map(rowOf)].sort((a, b) => compare(a.Name, b.Name));
+  return [...plain, ...stored.filter(isMeant).map(rowOf)].filter(filter)
+    .sort((a, b) => compare(a.Name, b.Name));
 }
 
 /**
@@ -146,6 +167,7 @@ function rowOf({ name, entry, image, artifactType, fault, size, lastUsed }: List
       Platform: formatPlatform(platformOf(image.config)),
       Created: rfc3339(image.config.created),
       Layers: image.manifest.layers.length,
+      Labels: image.config.config?.Labels ?? {},
     },
     LastUsed: rfc3339(lastUsed),
     Size: size,
@@ -165,6 +187,7 @@ const NOTHING = {
   LastUsed: null,
   Size: null,
   Layers: null,
+  Labels: {},
   Source: "",
   ArtifactType: null,
   Fault: null,

@@ -22,6 +22,9 @@ export const command: Command = {
     IMAGES_OPTION,
     { ...CHANGE_OPTION, alias: "c" },
     { ...PLATFORM_OPTION, help: "what it is for (default this machine's)" },
+    // Nothing is told but its id.
+    { name: "quiet", alias: "q" },
+    { name: "arch", synonym: ["os", "variant"], instead: "Use -platform OS/ARCH[/VARIANT]" },
     { name: "m", alias: "message", value: "TEXT", help: "what the image's history says" },
   ],
   words: { least: 1, most: 2 },

@@ -1,3 +1,5 @@
+import { UsageError } from "../../errors.ts";
+import { quote } from "../../quote.ts";
 import { chainIds } from "../../image/config.ts";
 import { hashOf } from "../../image/digest.ts";
 import { type ImageEntry, listImages } from "../../image/list.ts";
@@ -31,10 +33,19 @@ export const command: Command = {
       value: "FORMAT",
       help: "json (default), table, or a template such as {{.Config.Env}}",
     },
+    // The size is told without it.
+    { name: "size", alias: "s" },
+    { name: "type", alias: "t", value: "image" },
   ],
   words: { least: 1 },
   async run(args) {
     const folder = imagesFolderOf(args);
+    const type = args.text("type") ?? "image";
+    if (type !== "image") {
+      throw new UsageError(`inspect what is of the type ${quote(type)}: it tells of images alone`, {
+        hint: "gocontainer state NAME tells of a container that runs",
+      });
+    }
     const platform = args.text("platform");
     const plain = listImages(folder);
     using store = ImageStore.find(folder);

@@ -26,6 +26,7 @@ export const command: Command = {
     { name: "input", value: "FILE", help: "the same as FILE alone" },
     // Nothing is told but names.
     { name: "quiet", alias: "q" },
+    { name: "platform", instead: "All that the archive has is loaded, and run by -platform" },
   ],
   words: { least: 0, most: 1 },
   async run(args) {

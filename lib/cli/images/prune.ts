@@ -17,7 +17,12 @@ export const command: Command = {
     "With -all, -until or -keep-storage other images go as well; one that a container uses never does.",
   options: [
     IMAGES_OPTION,
-    { name: "all", alias: "a", help: "remove all images that no container uses" },
+    {
+      name: "all",
+      alias: "a",
+      synonym: ["af", "fa"],
+      help: "remove all images that no container uses",
+    },
     {
       name: "until",
       value: "AGE",
@@ -30,6 +35,13 @@ export const command: Command = {
     },
     // docker's commands ask without it; here nothing is asked.
     { name: "force", alias: "f" },
+    {
+      name: "filter",
+      instead:
+        "Use -until AGE, as in 24h, for those not used for so long; by label: gocontainer rmi " +
+        "$(gocontainer images -q -filter label=…)",
+    },
+    { name: "volumes", instead: "Volumes are folders of the host, and stay" },
     { name: "dry-run", help: "remove nothing, and tell what would be" },
     { name: "format", value: "FORMAT", help: "json, for what was removed in detail" },
   ],

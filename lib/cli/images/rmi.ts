@@ -16,6 +16,10 @@ export const command: Command = {
   options: [
     IMAGES_OPTION,
     { name: "f", alias: "force", help: "also when it is in use or has several names" },
+    // Nothing is below an image that could stay.
+    { name: "no-prune" },
+    { name: "all", synonym: ["a", "af", "fa"], instead: "Use gocontainer prune -all" },
+    { name: "ignore", instead: "One that is not there is an error: gocontainer rmi … || true" },
   ],
   words: { least: 1 },
   async run(args) {

@@ -22,6 +22,13 @@ import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
 const FORMATS = ["docker", "oci", "layout"];
 
+/** What podman calls them. */
+const PODMANS_FORMATS: ReadonlyMap<string, string> = new Map([
+  ["docker-archive", "docker"],
+  ["oci-archive", "oci"],
+  ["oci-dir", "layout"],
+]);
+
 /** `gocontainer save IMAGE...`. */
 export const command: Command = {
   synopsis: ["save [OPTIONS] IMAGE..."],
@@ -34,17 +41,27 @@ export const command: Command = {
     IMAGES_OPTION,
     PLATFORM_OPTION,
     { name: "all", alias: "a", help: "all platforms of an image that are in the store" },
-    { name: "o", value: "FILE", help: "write to this file, or with -format layout folder" },
+    {
+      name: "o",
+      alias: "output",
+      value: "FILE",
+      help: "write to this file, or with -format layout folder",
+    },
     {
       name: "format",
       value: "FORMAT",
       help:
         "docker (default; an OCI layout too), oci, or layout: a folder that is an OCI image layout",
     },
+    // Nothing is told, and any number of images can be saved.
+    { name: "quiet", alias: "q" },
+    { name: "multi-image-archive", alias: "m" },
+    { name: "compress", instead: "Compress the archive: gocontainer save IMAGE | gzip > FILE" },
   ],
   words: { least: 1 },
   async run(args) {
-    const format = args.text("format") ?? "docker";
+    const given = args.text("format") ?? "docker";
+    const format = PODMANS_FORMATS.get(given) ?? given;
     const output = args.text("o");
     if (!FORMATS.includes(format)) {
       throw new UsageError(`save as ${quote(format)}: the formats are ${FORMATS.join(", ")}`);
