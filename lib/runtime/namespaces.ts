@@ -8,9 +8,10 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
+  O_PATH,
   O_RDONLY,
 } from "../../ffi/constants.ts";
-import { Fd, openat } from "../../ffi/file.ts";
+import { Fd, fstatfsType, openat } from "../../ffi/file.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { flagNames } from "../flag_names.ts";
@@ -106,6 +107,9 @@ const JOIN_ORDER: readonly NamespaceType[] = [
   "mount",
 ];
 
+/** linux/magic.h. */
+const NSFS_MAGIC = 0x6e736673;
+
 function openNamespace(
   type: NamespaceType,
   path: string,
@@ -113,8 +117,13 @@ function openNamespace(
   acquired: DisposableStack,
 ): number {
   try {
-    const fd = acquired.use(new Fd(openat(AT_FDCWD, path, O_RDONLY)));
-    if (namespaceType(fd.number) === flag) return fd.number;
+    // To open something else may be to wait without end, or to set a device going.
+    using place = new Fd(openat(AT_FDCWD, path, O_PATH));
+    if (fstatfsType(place.number) === NSFS_MAGIC) {
+      const file = openat(AT_FDCWD, `/proc/self/fd/${place.number}`, O_RDONLY);
+      const fd = acquired.use(new Fd(file));
+      if (namespaceType(fd.number) === flag) return fd.number;
+    }
   } catch (cause) {
     if (!(cause instanceof SysError)) throw cause;
     throw new ContainerError(`join the ${type} namespace "${path}": ${cause.message}`, {

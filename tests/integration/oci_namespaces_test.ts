@@ -141,6 +141,16 @@ Deno.test("a namespace of another kind than its type is refused, as is what is n
   });
 });
 
+Deno.test("a namespace that is a fifo is refused, not waited for", async () => {
+  const fifo = bundles.workspace.path("fifo");
+  await host("mkfifo", fifo);
+  for (const type of ["user", ...Object.keys(FILES)]) {
+    const { code, stderr } = await bundles.run("true", (spec) => setNamespace(spec, type, fifo));
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `join the ${type} namespace "${fifo}": it is of another kind`);
+  }
+});
+
 Deno.test("a namespace that the config does not name is the caller's", async () => {
   for (const type of ["network", "ipc", "uts", "cgroup"]) {
     const said = await bundles.says(`readlink /proc/self/ns/${FILES[type]}`, (spec) => {
