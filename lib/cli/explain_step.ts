@@ -163,7 +163,8 @@ export function explainStep(step: Step): StepExplanation {
     case "pivot root":
       return {
         call:
-          `fchdir(root); pivot_root(".", "."); fchdir(old); umount2(".", MNT_DETACH); chdir("/")`,
+          'fchdir(root); pivot_root(".", "."); fchdir(old); mount(NULL, ".", NULL, MS_SLAVE | MS_REC); ' +
+          'umount2(".", MNT_DETACH); chdir("/")',
         check: "ls /; cat /proc/self/mountinfo   # the image's; nothing of the host's",
       };
     case "change root":

@@ -3,6 +3,7 @@ import { Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
+import { step } from "../trace.ts";
 
 /**
  * A container's folder: `config.json`, the root's mount point `rootfs`, the overlay's `upper` (the
@@ -18,23 +19,28 @@ export class ContainerFolder {
    */
   static make(containersFolder: string, id: string): ContainerFolder {
     const path = `${containersFolder}/${id}`;
-    try {
-      mkdirat(AT_FDCWD, path, 0o700);
-      // 0755: `upper` is what the container sees as "/".
-      for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
-    } catch (cause) {
-      removeContainerFolder(path);
-      throw new ContainerError(
-        `make the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
-        { hint: "Give a folder that can be written with -c", cause },
-      );
-    }
+    step(
+      () => ({
+        label: "make the container's folder",
+        call: `mkdir("${path}")`,
+        check: `ls -l "${path}"`,
+      }),
+      () => makeFolder(path),
+    );
     return new ContainerFolder(path);
   }
 
   /** Writes the OCI description of the container. */
   writeConfig(spec: Spec): void {
-    replaceFile(`${this.path}/config.json`, JSON.stringify(spec, null, 2) + "\n", 0o600);
+    const file = `${this.path}/config.json`;
+    step(
+      () => ({
+        label: "describe the container as OCI has it: what follows goes by that alone",
+        call: `write("${file}")`,
+        check: `cat "${file}"`,
+      }),
+      () => replaceFile(file, JSON.stringify(spec, null, 2) + "\n", 0o600),
+    );
   }
 
   /** Writes a file that will be seen by everybody inside, and returns its path. */
@@ -42,6 +48,32 @@ export class ContainerFolder {
     const path = `${this.path}/${name}`;
     writeFile(path, content, 0o644);
     return path;
+  }
+
+  /** Removes it, as {@link removeContainerFolder} does. */
+  remove(): void {
+    step(
+      () => ({
+        label: "remove the container's folder",
+        call: `unlinkat() of all that is in "${this.path}"`,
+        check: `ls -d "${this.path}"   # gone`,
+      }),
+      () => removeContainerFolder(this.path),
+    );
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirat(AT_FDCWD, path, 0o700);
+    // 0755: `upper` is what the container sees as "/".
+    for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
+  } catch (cause) {
+    removeContainerFolder(path);
+    throw new ContainerError(
+      `make the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
+      { hint: "Give a folder that can be written with -c", cause },
+    );
   }
 }
 

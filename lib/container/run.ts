@@ -15,10 +15,9 @@ import { identify } from "../runtime/process_identity.ts";
 import { checkId, type ContainerRecord, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
 import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
-import { step } from "../trace.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
-import { ContainerFolder, removeContainerFolder } from "./folder.ts";
+import { ContainerFolder } from "./folder.ts";
 import { collectGarbage, tellFailures } from "./gc.ts";
 import { type ImageDefaults, obtainImage, type ReadyImage } from "./image.ts";
 import { leaveTerminalToFront } from "./job.ts";
@@ -109,20 +108,9 @@ async function runFrom(
     state.remove();
   });
 
-  const folder = step(
-    () => ({ label: "make the container's folder", call: `mkdir("${record.bundle}")` }),
-    () => ContainerFolder.make(containersFolder, record.id),
-  );
+  const folder = ContainerFolder.make(containersFolder, record.id);
   parts.defer(() => {
-    if (!options.remove && record.started) return;
-    step(
-      () => ({
-        label: "remove the container's folder",
-        call: `unlinkat() of all that is in "${folder.path}"`,
-        check: `ls -d "${folder.path}"   # gone`,
-      }),
-      () => removeContainerFolder(folder.path),
-    );
+    if (options.remove || !record.started) folder.remove();
   });
   // Whatever happens, nothing that was begun goes on when this is over.
   using begun = new DisposableStack();
@@ -157,14 +145,7 @@ async function runFrom(
     mappings,
   });
   imageRoot[Symbol.dispose]();
-  step(
-    () => ({
-      label: "describe the container as OCI has it: what follows goes by that alone",
-      call: `write("${record.config}")`,
-      check: `cat "${record.config}"`,
-    }),
-    () => folder.writeConfig(spec),
-  );
+  folder.writeConfig(spec);
 
   const cgroup = makeCgroup(spec, options, parts);
   if (!options.terminal) leaveTerminalToFront();
@@ -210,7 +191,7 @@ function register(
   }
   const network = prepareNetwork(root, id, options, live);
   const mappings = chooseMappings(options.userns, live);
-  const record = {
+  const state = root.register({
     ociVersion: OCI_VERSION_MAX,
     id,
     name: options.name ?? id,
@@ -222,16 +203,7 @@ function register(
     network: network.lease,
     hostIds: hostIdsOf(mappings),
     removeBundle: options.remove,
-  };
-  const file = `${root.path}/${id}/state.json`;
-  const state = step(
-    () => ({
-      label: "write down what there will be of the container, for who is to take it back",
-      call: `write("${file}")`,
-      check: `cat "${file}"`,
-    }),
-    () => root.register(record),
-  );
+  });
   return { state, network, mappings };
 }
 

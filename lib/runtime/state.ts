@@ -25,7 +25,7 @@ import {
   unlinkat,
 } from "../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
-import { warn } from "../trace.ts";
+import { step, warn } from "../trace.ts";
 import type { Executing } from "../init/channel.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
@@ -220,13 +220,22 @@ export class StateRoot {
   register(record: ContainerRecord): ContainerState {
     checkId(record.id);
     const folder = `${this.path}/${record.id}`;
-    if (!tryMkdir(folder, 0o700) && this.find(record.id) !== undefined) {
-      throw new ContainerError(`make container "${record.id}": the id is in use`, {
-        code: "Exists",
-      });
-    }
     const state = new ContainerState(folder, record);
-    state.save();
+    step(
+      () => ({
+        label: "write down what there will be of the container, for who is to take it back",
+        call: `mkdir("${folder}"); write("${folder}/state.json")`,
+        check: `cat "${folder}/state.json"`,
+      }),
+      () => {
+        if (!tryMkdir(folder, 0o700) && this.find(record.id) !== undefined) {
+          throw new ContainerError(`make container "${record.id}": the id is in use`, {
+            code: "Exists",
+          });
+        }
+        state.save();
+      },
+    );
     return state;
   }
 }

@@ -138,7 +138,7 @@ Deno.test("-explain tells where the container is written down, and that its fold
   const place = (label: RegExp, call: RegExp) =>
     told.findIndex((step) => label.test(step.label) && call.test(step.call ?? ""));
   const places = [
-    place(/^write down/, /^write\("\/run\/.*\/state\.json"\)$/),
+    place(/^write down/, /^mkdir.*; write\("\/run\/.*\/state\.json"\)$/),
     place(/^make the container's folder/, /^mkdir/),
     place(/^describe the container/, /^write\(".*\/config\.json"\)$/),
     place(/in \d+ hierarchies/, /^mkdir/),

@@ -128,7 +128,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
     plan.push(...launcher, ...program(process, { ...options, launcherWaits, startHooks }));
     return plan;
   }
-  plan.push(...dieWithParent(process !== undefined && options.dieWithParent));
+  plan.push(...dieWithParent(options.dieWithParent));
   // A parent that stays hears of a failure later as well, and has work to do meanwhile.
   plan.push(...listener === undefined ? [READY, ...launcher] : [...launcher, READY]);
   plan.push({
