@@ -13,6 +13,7 @@ import { type Cgroup, openCgroup, planCgroup } from "../cgroup/cgroup.ts";
 import type { CgroupManager } from "../cgroup/manager.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { scopePath } from "../cgroup/systemd/path.ts";
+import { removeScope } from "../cgroup/systemd/remove.ts";
 import { ContainerError } from "../errors.ts";
 import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
@@ -34,7 +35,7 @@ import type { ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
 import { awaitExec } from "./spawn.ts";
 import { checkUserSpec, limitedUser, ordinaryUser } from "./ordinary_user.ts";
-import { makeScope, managerFor, pathInScope, removeScope } from "./systemd_scope.ts";
+import { makeScope, managerFor, pathInScope } from "./systemd_scope.ts";
 import { checkId, type ContainerRecord, type ContainerState, type StateRoot } from "./state.ts";
 
 /** What the runtime's `create` and `run` take. */

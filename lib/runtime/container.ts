@@ -6,6 +6,7 @@ import { pidfd_open, pidfd_send_signal } from "../../ffi/process.ts";
 import { type Cgroup, openCgroup } from "../cgroup/cgroup.ts";
 import { waitUntil } from "../cgroup/cgroupfs.ts";
 import { signalMembers } from "../cgroup/processes.ts";
+import { removeScope } from "../cgroup/systemd/remove.ts";
 import { ContainerError } from "../errors.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { parseJSON } from "../json.ts";
@@ -19,7 +20,6 @@ import {
   DEFAULT_STATE_ROOT,
   type StateRoot,
 } from "./state.ts";
-import { removeScope } from "./systemd_scope.ts";
 import { detachRoot } from "./trees.ts";
 
 /**

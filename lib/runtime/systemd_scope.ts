@@ -2,7 +2,7 @@ import { SIGNALS } from "../../ffi/constants.ts";
 import { Fd, readFile } from "../../ffi/file.ts";
 import { poll } from "../../ffi/poll.ts";
 import { clone3, pidfd_send_signal, PR_SET_PDEATHSIG, prctl, waitid } from "../../ffi/process.ts";
-import { readIfThere, removeFolder, waitUntil } from "../cgroup/cgroupfs.ts";
+import { readIfThere, waitUntil } from "../cgroup/cgroupfs.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { annotatedProperties } from "../cgroup/systemd/annotations.ts";
 import {
@@ -108,11 +108,6 @@ export function updateScope(scope: string, user: number | undefined, resources: 
   const limits = scopeProperties(resources);
   if (limits.length === 0) return;
   setScopeLimits(user === undefined ? SYSTEM_MANAGER : systemdOf(user), scope, limits);
-}
-
-/** Takes away what is left of a scope in hierarchies that systemd does not look after. */
-export function removeScope(folders: readonly string[]): void {
-  for (const folder of folders) removeFolder(folder.slice(0, folder.lastIndexOf("/")));
 }
 
 function hold(undo: DisposableStack): number {
