@@ -1,5 +1,5 @@
 import { fstatfs } from "../../ffi/statfs.ts";
-import { ArchiveFault } from "./fault.ts";
+import { ArchiveFault, NoRoom } from "./fault.ts";
 import type { TarEntry } from "./tar/entry.ts";
 
 /** The most members of one archive; the largest distributions install some 500,000 files. */
@@ -59,8 +59,8 @@ export class Budget {
   }
 }
 
-function noRoom(detail: string): ArchiveFault {
-  return new ArchiveFault(`unpacks to more than the disk has room for: ${detail}`, {
+function noRoom(detail: string): NoRoom {
+  return new NoRoom(`unpacks to more than the disk has room for: ${detail}`, {
     hint: "Make room, or give an images folder on another disk with -i",
   });
 }

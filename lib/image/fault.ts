@@ -12,3 +12,6 @@ export class ArchiveFault extends Error {
     this.hint = options.hint;
   }
 }
+
+/** That an archive, which may be as it should be, is too much for the disk. */
+export class NoRoom extends ArchiveFault {}

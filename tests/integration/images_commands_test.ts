@@ -528,6 +528,33 @@ function ownMemory(pid: number): number {
   }
 }
 
+test("check -layers on a full disk says so, and takes nothing for damaged", async () => {
+  const images = folder();
+  const path = workspace.path(images);
+  await Deno.mkdir(path);
+  sh(`mount -t tmpfs -o size=4m,mode=0755 tmpfs ${path}`);
+  try {
+    await putImage(path, "x:1", [[{ name: "f", content: "x".repeat(1_000_000) }]]);
+    {
+      using store = ImageStore.open(path);
+      await ensureLayers(store, await resolveImage(store, "x:1"));
+    }
+    const whole = layers(images);
+    await Deno.writeFile(`${path}/.fill`, new Uint8Array(1_500_000));
+    const { code, stdout, stderr } = await run(images, "images check", "-layers", "-repair");
+    assertEquals([code, stdout], [125, ""]);
+    assertMatch(
+      stderr,
+      /^gocontainer: extract a layer to compare it: it unpacks to more than the /,
+    );
+    assertEquals(layers(images), whole);
+    await Deno.remove(`${path}/.fill`);
+    assertMatch(await says(images, "images check", "-layers"), /^Sound: /);
+  } finally {
+    sh(`umount ${path}`);
+  }
+});
+
 test("check -layers leaves to a container what it runs on", async () => {
   const images = folder();
   await putImage(workspace.path(images), "x:1", [ALPINE]);

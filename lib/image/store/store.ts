@@ -30,7 +30,7 @@ import { lockStore } from "./lock.ts";
 import { type Named, withAdded } from "./adding.ts";
 import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
-import { storeError } from "./room.ts";
+import { isFull, ROOM_HINT, storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
 import {
   indexOf,
@@ -77,7 +77,9 @@ export class ImageStore implements Disposable {
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       throw new ContainerError(`make the store of images ${quote(path)}: ${reasonOf(error)}`, {
-        hint: "Give an images folder on a disk that can be written with -i",
+        hint: isFull(error)
+          ? ROOM_HINT
+          : "Give an images folder on a disk that can be written with -i",
         cause: error,
       });
     }

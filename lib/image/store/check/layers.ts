@@ -10,7 +10,8 @@ import { Fd, mkdirat, openat, renameat2, tryStatx } from "../../../../ffi/file.t
 import { ContainerError } from "../../../errors.ts";
 import { chainIds } from "../../config.ts";
 import { type Digest, hashOf } from "../../digest.ts";
-import { ArchiveFault } from "../../fault.ts";
+import { extractionError } from "../../extraction_error.ts";
+import { ArchiveFault, NoRoom } from "../../fault.ts";
 import { applyLayer } from "../../layer/apply.ts";
 import { DIFF } from "../../layer/fresh.ts";
 import { PartialFolder } from "../../partial.ts";
@@ -117,7 +118,9 @@ async function differenceOf(store: ImageStore, layer: Layer): Promise<string | u
     if (difference === undefined) return undefined;
     return `is not as it was extracted: ${quoteName(difference.path)} ${difference.what}`;
   } catch (error) {
-    if (!(error instanceof ArchiveFault)) throw storeError("extract a layer to compare it", error);
+    const what = "extract a layer to compare it";
+    if (error instanceof NoRoom) throw extractionError(error, what, { archive: "it" });
+    if (!(error instanceof ArchiveFault)) throw storeError(what, error);
     return `cannot be compared: its blob ${error.message}`;
   }
 }
