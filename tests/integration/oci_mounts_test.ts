@@ -202,6 +202,17 @@ Deno.test("a tmpfs that is read-only has places for the mounts in it all the sam
   assertEquals([file, refused], ["/run/more/etc/hostname", "refused"]);
 });
 
+Deno.test("the root as a read-only path is read-only, what is mounted below is not", async () => {
+  const said = await bundles.says(
+    "touch /file || echo refused; touch /run/file && echo written",
+    (spec) => {
+      spec.linux.readonlyPaths = ["/"];
+      spec.mounts.push({ destination: "/run", type: "tmpfs", source: "tmpfs" });
+    },
+  );
+  assertEquals(said, "refused\nwritten");
+});
+
 Deno.test("options of a file system are taken joined by commas, as mount(2) has them", async () => {
   const layer = workspace.path("a,userxattr");
   for (const name of ["lower", "upper", "work"]) {

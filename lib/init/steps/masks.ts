@@ -7,17 +7,29 @@ import { isDirectory, openExisting } from "../inside.ts";
 import type { StepOf } from "../plan.ts";
 import { makeFileSystem } from "./mounts.ts";
 
-/** Makes paths of /proc and the like read-only, each with all that is mounted below it; missing ones are left out. */
+/**
+ * Makes paths of /proc and the like read-only, each with all that is mounted below it; missing ones are left out. Of
+ * the root itself it is the root alone, as for `root.readonly`.
+ */
 export function makeReadOnly(context: InitContext, step: StepOf<"read-only paths">): void {
   for (const path of step.paths) {
     const target = openExisting(context.root, path);
     if (target === undefined) continue;
-    const fd = open_tree_clone(target, "", true);
-    mount_setattr(fd, { set: MOUNT_ATTR_RDONLY }, true);
-    move_mount(fd, target, JSON.stringify(path));
-    close(fd);
+    if (isRoot(context, target)) mount_setattr(target, { set: MOUNT_ATTR_RDONLY });
+    else {
+      const fd = open_tree_clone(target, "", true);
+      mount_setattr(fd, { set: MOUNT_ATTR_RDONLY }, true);
+      move_mount(fd, target, JSON.stringify(path));
+      close(fd);
+    }
     close(target);
   }
+}
+
+/** What is mounted there would lie above the root, where no path leads. */
+function isRoot({ root }: InitContext, target: number): boolean {
+  const [own, found] = [statx(root), statx(target)];
+  return own.mountId === found.mountId && own.ino === found.ino;
 }
 
 /**
