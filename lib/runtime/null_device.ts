@@ -4,6 +4,7 @@ import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "../../ffi/mount_flags.ts";
 import { dup2 } from "../../ffi/process.ts";
 import { makeFileSystem } from "../init/steps/mounts.ts";
 import { mayMakeNodes } from "./devices.ts";
+import { limitedUser } from "./ordinary_user.ts";
 
 const STANDARD_STREAMS = [0, 1, 2];
 
@@ -14,7 +15,7 @@ const STANDARD_STREAMS = [0, 1, 2];
  */
 export function ownNullDevice(): void {
   const streams = STANDARD_STREAMS.filter(isNullDevice);
-  if (streams.length === 0 || !mayMakeNodes()) return;
+  if (streams.length === 0 || limitedUser() !== undefined || !mayMakeNodes()) return;
   using folder = new Fd(makeFileSystem("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   mknodat(folder.number, "null", S_IFCHR | 0o666, 1, 3);
   // Whatever the umask of the caller is.
