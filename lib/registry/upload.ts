@@ -66,8 +66,11 @@ export async function uploadBlob(
   }
 }
 
-/** How often an upload is begun anew, of which the registry knows nothing any more. */
-const BEGINNINGS = 3;
+/**
+ * How often an upload is begun anew, of which the registry knows nothing any more: docker-registry forgets each one
+ * whose connection breaks.
+ */
+const BEGINNINGS = 5;
 
 /** The registry does not tell how far it has got; the cause is what was wrong before it was asked. */
 class UploadLost extends Error {}

@@ -220,7 +220,7 @@ Deno.test("an upload is begun anew a few times only, and what was wrong is told"
   taker.tellsNothing = 404;
   taker.onPatch = () => "busy";
   await assertRejects(() => pushTo(taker, trial, SIZE), ContainerError, "status 503");
-  assertEquals(taker.log.filter((line) => line.startsWith("PATCH")).length, 4);
+  assertEquals(taker.log.filter((line) => line.startsWith("PATCH")).length, 6);
 });
 
 Deno.test("a registry that takes all and forgets it is not believed for ever", async () => {
