@@ -82,12 +82,20 @@ function askIndex(fd: number, request: Uint8Array<ArrayBuffer>, name: string): n
   throw new SysError("ioctl", errno(), `SIOCGIFINDEX ${JSON.stringify(name)}`);
 }
 
+/** How packets to some address leave. */
+export interface WayTo {
+  /** The own address from which they are sent, which tells the interface. A number in host order. */
+  readonly source: number;
+  /** How large they may be, in bytes, by that interface and its route. */
+  readonly mtu: number;
+}
+
 /**
- * The own address from which packets to `destination` would be sent, which tells the interface that
- * they would leave by; undefined when there is no way. A datagram socket is connected, udp(7): the
+ * How packets to `destination` would leave; undefined when there is no way. A datagram socket is connected, udp(7): the
  * kernel looks the route up and nothing is sent.
  */
-export function sourceAddressTo(destination: number): number | undefined {
+export function wayTo(destination: number): WayTo | undefined {
+  const IPPROTO_IP = 0, IP_MTU = 14;
   const address = alloc(16);
   const view = new DataView(address.buffer);
   view.setUint16(0, AF_INET, true);
@@ -99,7 +107,9 @@ export function sourceAddressTo(destination: number): number | undefined {
   try {
     if (trySyscall("connect", fd, address, address.length) === -1) return undefined;
     syscall("getsockname", `${fd}`, fd, address, length);
-    return view.getUint32(SIN_ADDR, false);
+    const source = view.getUint32(SIN_ADDR, false);
+    syscall("getsockopt", "IP_MTU", fd, IPPROTO_IP, IP_MTU, address, length);
+    return { source, mtu: view.getInt32(0, true) };
   } finally {
     close(fd);
   }

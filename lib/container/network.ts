@@ -1,7 +1,7 @@
 import { AT_FDCWD } from "../../ffi/constants.ts";
 import { tryStatx } from "../../ffi/file.ts";
 import { chooseContainerAddress, type Lease, parseBridgeAddress } from "../network/addresses.ts";
-import { type Bridge, prepareBridge, readyBridge } from "../network/bridge.ts";
+import { type Bridge, fitted, prepareBridge, readyBridge } from "../network/bridge.ts";
 import { type Cidr, formatCidr, parseCidr } from "../network/cidr.ts";
 import { prepareNat } from "../network/nat.ts";
 import { hostnameFile, hostsFile, type NetworkMode, resolverFile } from "../network/resolver.ts";
@@ -85,7 +85,7 @@ function bridged(
 /** Under the lock, since another container may be about to want another bridge address. */
 function prepareHost(root: StateRoot, id: string, address: Cidr): Bridge {
   using _lock = root.lock();
-  const bridge = readyBridge(address) ?? makeBridge(root, id, address);
+  const bridge = fitted(readyBridge(address) ?? makeBridge(root, id, address));
   prepareNat(address);
   return bridge;
 }

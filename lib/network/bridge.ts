@@ -1,4 +1,4 @@
-import { netDevice } from "../../ffi/netdevice.ts";
+import { netDevice, wayTo } from "../../ffi/netdevice.ts";
 import { type Link, type LinkAddress, RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
@@ -20,6 +20,9 @@ import { writeSysctl } from "./sysctl.ts";
 
 /** The name of the bridge that containers are connected to. */
 export const BRIDGE = "goContainers0";
+
+/** 198.51.100.1, nobody's address (RFC 5737): what is sent there takes the way to the outside. */
+export const PROBED = 0xc6336401;
 
 /** The bridge as it stands, ready for containers. */
 export interface Bridge {
@@ -52,7 +55,7 @@ export function prepareBridge(options: { address: Cidr; leases: readonly Lease[]
 export function readyBridge(address: Cidr): Bridge | undefined {
   return step({
     label: `look at the bridge ${BRIDGE}`,
-    call: `ioctl(SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFADDR, SIOCGIFNETMASK, "${BRIDGE}")`,
+    call: `ioctl(SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFADDR, "${BRIDGE}")`,
     check: `ip -d address show dev ${BRIDGE}`,
   }, () => {
     const device = netDevice(BRIDGE);
@@ -70,7 +73,7 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
     if (!isAddressed) checkLeases(address, addresses, leases);
     checkSubnet(address, socket);
     const commands = changes(link, isAddressed ? undefined : addresses, address);
-    if (link === undefined) commands.unshift(creation(address, outsideMtu(socket)));
+    if (link === undefined) commands.unshift(creation(address, outsideMtu()));
     try {
       if (commands.length > 0) runIp(commands, ["-4"]);
       refuseRouterAdvertisements();
@@ -84,7 +87,7 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
     if (attempt === 10) {
       throw new ContainerError(
         `set up the bridge "${BRIDGE}": somebody else changes it at the same time`,
-        { code: "InUse", hint: `See "ip monitor" and "ip address show dev ${BRIDGE}"` },
+        { code: "InUse" },
       );
     }
   }
@@ -252,19 +255,31 @@ export function warnOfSameSubnet({ index, address }: Bridge): void {
   );
 }
 
+/**
+ * The bridge with no larger packets than the host's way out has by now: a VPN may have come after it, and who is
+ * there by it would get none of those that have to be split on the way and may not be.
+ */
+export function fitted(bridge: Bridge): Bridge {
+  const mtu = outsideMtu();
+  if (bridge.mtu <= mtu) return bridge;
+  runIp([{
+    label: "let packets of containers be no larger than those to the outside",
+    line: `link set ${BRIDGE} mtu ${mtu}`,
+    check: `ip link show ${BRIDGE}`,
+  }]);
+  return { ...bridge, mtu };
+}
+
 /** The largest packet, in bytes, that passes on the host's way out, at most Ethernet's 1500. */
-function outsideMtu(socket: RouteSocket): number {
+function outsideMtu(): number {
   const ETHERNET = 1500;
-  // 198.51.100.1 is nobody's address (RFC 5737): only a default route leads to it. Nothing is sent.
-  const index = socket.routeTo(0xc6336401)?.index;
-  const mtu = index === undefined ? undefined : socket.link(index)?.mtu;
-  return Math.min(mtu ?? ETHERNET, ETHERNET);
+  return Math.min(wayTo(PROBED)?.mtu ?? ETHERNET, ETHERNET);
 }
 
 /** Containers are not to tell the host its routes (CVE-2020-13401). */
 function refuseRouterAdvertisements(): void {
   step({
-    label: "let the host ignore IPv6 router advertisements that come from containers",
+    label: "ignore IPv6 router advertisements of containers",
     call: `write("/proc/sys/net/ipv6/conf/${BRIDGE}/accept_ra", "0")`,
     check: `sysctl net.ipv6.conf.${BRIDGE}.accept_ra`,
   }, () => writeSysctl(`ipv6/conf/${BRIDGE}/accept_ra`, 0));

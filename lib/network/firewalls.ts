@@ -19,10 +19,10 @@ import { poll } from "../../ffi/poll.ts";
 import { SysError } from "../errors.ts";
 import { runProgram } from "../program.ts";
 import { warn } from "../trace.ts";
-import { BRIDGE } from "./bridge.ts";
+import { BRIDGE, PROBED } from "./bridge.ts";
 import { type Cidr, formatAddress, networkOf } from "./cidr.ts";
 import { ACCEPT_CHAIN, findIptables, hasLegacyTable } from "./iptables.ts";
-import { PROBED, probed, TABLE } from "./nftables.ts";
+import { probed, TABLE } from "./nftables.ts";
 import type { WayOut } from "./way_out.ts";
 
 /**

@@ -36,7 +36,7 @@ import {
   payload,
 } from "../../ffi/nf_tables.ts";
 import { toBe32 } from "../../ffi/netlink.ts";
-import { BRIDGE } from "./bridge.ts";
+import { BRIDGE, PROBED } from "./bridge.ts";
 import { type Cidr, formatCidr, netmaskOf } from "./cidr.ts";
 import { RuleWatch } from "./rule_watch.ts";
 
@@ -46,8 +46,6 @@ export const TABLE = "gocontainer";
 const FORWARD = "forward";
 /** Its chain that takes back what only tries whether it passes (way_out.ts). */
 export const PROBE = "probe";
-/** 198.51.100.1, nobody's address (RFC 5737), by which that is known: what is sent there takes the way to the outside. */
-export const PROBED = 0xc6336401;
 /** The beginning of its chains that keep containers from another bridge; the bridge's name follows. */
 const APART = "apart-from-";
 

@@ -1,10 +1,11 @@
-import { sourceAddressTo } from "../../ffi/netdevice.ts";
+import { wayTo } from "../../ffi/netdevice.ts";
 import { NFPROTO_IPV4, type NftSocket } from "../../ffi/nfnetlink.ts";
 import { poll } from "../../ffi/poll.ts";
 import { beginToConnect, tcpSocket } from "../../ffi/tcp.ts";
 import { step } from "../trace.ts";
+import { PROBED } from "./bridge.ts";
 import type { Cidr } from "./cidr.ts";
-import { openNftables, PROBE, PROBED, TABLE } from "./nftables.ts";
+import { openNftables, PROBE, TABLE } from "./nftables.ts";
 
 /**
  * Whether the host lets a container's packets pass to the outside, whatever firewalls it has.
@@ -33,7 +34,7 @@ export class WayOut implements Disposable {
       check: `nft list chain ip ${TABLE} ${PROBE}`,
     }, () => {
       using nftables = openNftables();
-      return nftables === undefined || sourceAddressTo(PROBED) === undefined ||
+      return nftables === undefined || wayTo(PROBED) === undefined ||
         this.#isPassed(nftables);
     });
     return wasOpen && !this.#isOpen;

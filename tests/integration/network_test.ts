@@ -163,6 +163,27 @@ Deno.test("the outside is reached under the host's address, with no program but 
   assertEquals(server.nextPeer(), "192.0.2.2");
 });
 
+Deno.test("packets are no larger than those on the way out, also where that has come after the bridge", async () => {
+  using lab = new Lab();
+  using outside = new Lab();
+  const options = ["-bridge-addr", "10.77.1.1/24"];
+  connectLabs([lab, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
+  const sizes = async () => [
+    await sh("cat /sys/class/net/eth0/mtu", options, within(lab)),
+    /mtu (\d+)/.exec(lab.run("ip link show goContainers0"))![1],
+  ];
+  assertEquals(await sizes(), ["1500", "1500"], "there is no way out");
+  lab.run("ip link set wan mtu 1450");
+  lab.run("ip route add default via 192.0.2.1");
+  assertEquals(await sizes(), ["1450", "1450"]);
+  lab.run("ip route replace default via 192.0.2.1 mtu 1400");
+  assertEquals(await sizes(), ["1400", "1400"]);
+  lab.run("ip link set wan mtu 9000");
+  lab.run("ip link delete goContainers0");
+  lab.run("ip route replace default via 192.0.2.1");
+  assertEquals(await sizes(), ["1500", "1500"]);
+});
+
 /** As on a kernel that does not make the rules. */
 const REFUSED = [
   "-test-fault",

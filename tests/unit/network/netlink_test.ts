@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../../ffi/errno.ts";
-import { netDevice, sourceAddressTo } from "../../../ffi/netdevice.ts";
+import { netDevice, wayTo } from "../../../ffi/netdevice.ts";
 import {
   attribute,
   attributes,
@@ -65,10 +65,11 @@ Deno.test("rtnetlink: all IPv4 addresses, as Deno has them", () => {
 Deno.test("rtnetlink: the way to an address, by route and by source address", () => {
   using socket = new RouteSocket();
   assertEquals(socket.routeTo(LOOPBACK)?.index, 1);
-  assertEquals(formatAddress({ address: sourceAddressTo(LOOPBACK)! }), "127.0.0.1");
+  assertEquals(formatAddress({ address: wayTo(LOOPBACK)!.source }), "127.0.0.1");
+  assertEquals(wayTo(LOOPBACK)!.mtu, Math.min(netDevice("lo")!.mtu, 0xffff));
   for (const { index, address } of socket.addresses()) {
     if (!socket.link(index)!.up) continue;
-    assertEquals(sourceAddressTo(address), address);
+    assertEquals(wayTo(address)?.source, address);
   }
 });
 
