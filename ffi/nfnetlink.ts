@@ -158,6 +158,7 @@ function decodeRule(payload: Uint8Array<ArrayBuffer>): NftRule {
   const found = attributes(payload, nfgenmsg.size);
   return {
     chain: fromCString(found.get(NFTA_RULE_CHAIN) ?? alloc(0)),
-    bytes: payload,
+    // Without the generation of all rules, which stands in its header.
+    bytes: payload.subarray(nfgenmsg.size),
   };
 }

@@ -74,7 +74,8 @@ function endOf(way: WayOut): NftTrace | undefined {
 
 /** Has the kernel tell of the packet's way, as long as the socket is open. */
 function tracingOf({ address }: Cidr): NetlinkRequest[] {
-  const table = `${TABLE}-trace`, chain = "prerouting", NF_IP_PRI_RAW = -300;
+  // Several containers may ask at the same time.
+  const table = `${TABLE}-trace-${Deno.pid}`, chain = "prerouting", NF_IP_PRI_RAW = -300;
   return [
     newTableOfSocket(NFPROTO_IPV4, table),
     newChain(NFPROTO_IPV4, table, chain, {
