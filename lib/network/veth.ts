@@ -232,7 +232,7 @@ function limitIPv6(): void {
  */
 function trustUsers(): void {
   step({
-    label: "let all users ping, and listen on ports below 1024",
+    label: "let all users ping, and listen below port 1024",
     call:
       'write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"), …/ip_unprivileged_port_start "0"',
     check:
