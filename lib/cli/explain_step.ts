@@ -222,7 +222,10 @@ export function explainStep(step: Step): StepExplanation {
         check: "cat /proc/self/uid_map",
       };
     case "become root":
-      return { call: "setgroups([]); setresgid(0); setresuid(0)", check: "id" };
+      return {
+        call: `${step.keepsGroups ? "" : "setgroups([]); "}setresgid(0); setresuid(0)`,
+        check: "id",
+      };
     case "wait for parent":
       return { call: "recvmsg(), while the parent runs hooks and moves network devices" };
     case "container hooks":
@@ -231,7 +234,9 @@ export function explainStep(step: Step): StepExplanation {
       return { call: `openat("/", O_PATH)` };
     case "become user":
       return {
-        call: "prctl(PR_CAPBSET_DROP); setgroups; setresgid; setresuid; capset",
+        call: `prctl(PR_CAPBSET_DROP);${
+          step.groups === undefined ? "" : " setgroups;"
+        } setresgid; setresuid; capset`,
         check: "id; grep Cap /proc/self/status",
       };
     case "enter working folder":

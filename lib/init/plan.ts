@@ -101,7 +101,8 @@ export interface CredentialsStep {
   readonly label: string;
   readonly uid: number;
   readonly gid: number;
-  readonly groups: readonly number[];
+  /** Without, his groups stay the caller's. */
+  readonly groups?: readonly number[];
   readonly umask: number;
   readonly capabilities: CapabilityMasks;
   /** What stays permitted besides until {@link SeccompStep} has needed it. */
@@ -274,7 +275,7 @@ export type Step =
   }
   | { readonly do: "no new privileges"; readonly label: string }
   | { readonly do: "wait for mappings"; readonly label: string }
-  | { readonly do: "become root"; readonly label: string }
+  | { readonly do: "become root"; readonly label: string; readonly keepsGroups?: boolean }
   | { readonly do: "wait for parent"; readonly label: string }
   /** The createContainer hooks: files of the host. */
   | { readonly do: "container hooks"; readonly label: string; readonly folder: string }

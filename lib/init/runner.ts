@@ -163,7 +163,7 @@ export function perform(step: Step, context: InitContext): void {
     case "wait for mappings":
       return waitForMappings(context);
     case "become root":
-      return becomeRoot();
+      return becomeRoot(step);
     case "wait for parent":
       return waitForParent(context);
     case "container hooks":

@@ -15,7 +15,7 @@ export function assuming<T>(program: CredentialsStep, action: () => T): T {
   }
   const groups = getgroups();
   const { uid, gid } = program;
-  setgroups(program.groups);
+  if (program.groups !== undefined) setgroups(program.groups);
   setfsgid(gid);
   setfsuid(uid);
   try {

@@ -97,7 +97,7 @@ export function create(options: CreateOptions): CreatedContainer {
     record.hostRoot = resolve(record.bundle, spec.root.path);
     state.save();
   }
-  const program = programOptions(spec.process, namespaces.has("user"), options.seccomp);
+  const program = programOptions(spec.process, spec, namespaces.has("user"), options.seccomp);
   const fromOutside = canCreateFromOutside(spec, namespaces, program, options.listener);
   const pidns = namespaces.join.find(({ type }) => type === "pid")?.fd;
   const byUser = ordinaryUser() !== undefined;

@@ -71,7 +71,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     ? openCgroup(existingSubFolders(record.cgroups, options.cgroups))
     : openCgroup(record.cgroups).beside(record.init!.pid);
   const joined = cgroup.openToJoin(transient);
-  const program = programOptions(process, inUserNamespace, options.seccomp);
+  const program = programOptions(process, options.spec, inUserNamespace, options.seccomp);
   const fromOutside = namespaces.join.some(({ type }) => type === "pid") &&
     canLaunchFromOutside(process, program);
   const plan = buildExecPlan(process, {

@@ -1,4 +1,4 @@
-import type { Process } from "../oci/spec.ts";
+import type { Process, Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import { grantable, grantCapabilities } from "./capabilities.ts";
 import type { ProgramOptions } from "./plan/program.ts";
@@ -12,6 +12,7 @@ import { securityLabels } from "./security_labels.ts";
  */
 export function programOptions(
   process: Process | undefined,
+  { annotations }: Pick<Spec, "annotations">,
   inUserNamespace: boolean,
   seccomp?: ContainerFilter,
 ): ProgramOptions {
@@ -23,5 +24,7 @@ export function programOptions(
     capabilities: masks,
     labels: process === undefined ? [] : securityLabels(process),
     ...(seccomp ? { seccomp } : {}),
+    // podman's --group-add keep-groups: files of groups that a user namespace does not map.
+    keepsGroups: annotations?.["run.oci.keep_original_groups"] === "1",
   };
 }

@@ -264,3 +264,28 @@ Deno.test("with a user namespace, what takes rights on the host is done from out
   });
   assertEquals(said.split("\n"), ["1000", "100", "100"]);
 });
+
+Deno.test("the annotation run.oci.keep_original_groups leaves a program the groups of the caller, as podman's --group-add keep-groups asks for", async () => {
+  const through = ["setpriv", "--groups=4321,5432"];
+  const script = "grep ^Groups: /proc/self/status | tr -s '\\t ' ' '";
+  const keeping = (spec: FilledSpec) => {
+    spec.annotations = { "run.oci.keep_original_groups": "1" };
+    spec.process.user = { uid: 0, gid: 0, additionalGids: [9] };
+  };
+  assertEquals((await bundles.says(script, keeping, { through })).trim(), "Groups: 4321 5432");
+  const mapped = await bundles.says(script, (spec) => {
+    mapUsers(spec);
+    keeping(spec);
+  }, { through });
+  // They count for files all the same, though they have no number there.
+  assertEquals(mapped.trim(), "Groups: 65534 65534");
+  await bundles.during(keeping, async (id) => {
+    const { stdout } = await bundles.command(["exec", id, "sh", "-c", script], { through });
+    assertEquals(stdout.trim(), "Groups: 4321 5432");
+  });
+  const other = (spec: FilledSpec) => {
+    keeping(spec);
+    spec.annotations = { "run.oci.keep_original_groups": "0" };
+  };
+  assertEquals((await bundles.says(script, other, { through })).trim(), "Groups: 9");
+});

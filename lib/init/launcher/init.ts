@@ -281,8 +281,10 @@ function becomeUser(program: Program, step: CredentialsStep, bounding: bigint): 
     program.call("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
   program.call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0);
-  const groups = new Uint32Array(step.groups);
-  program.call("setgroups", groups.length, data.add(new Uint8Array(groups.buffer)));
+  if (step.groups !== undefined) {
+    const groups = new Uint32Array(step.groups);
+    program.call("setgroups", groups.length, data.add(new Uint8Array(groups.buffer)));
+  }
   program.call("setresgid", step.gid, step.gid, step.gid);
   program.call("setresuid", step.uid, step.uid, step.uid);
   program.call("prctl", PR_SET_KEEPCAPS, 0, 0, 0, 0);

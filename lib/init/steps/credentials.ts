@@ -26,6 +26,7 @@ export function becomeUser(step: CredentialsStep): void {
 
 /** A user namespace may allow no setgroups(2) at all (user_namespaces(7)): there none but the user's first one is had. */
 function setGroups({ groups, gid }: CredentialsStep): void {
+  if (groups === undefined) return;
   try {
     setgroups(groups);
   } catch (error) {

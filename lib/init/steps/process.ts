@@ -130,9 +130,9 @@ export function waitForMappings(context: InitContext): void {
 }
 
 /** In a user namespace: the root of the host is nobody there. */
-export function becomeRoot(): void {
+export function becomeRoot({ keepsGroups }: StepOf<"become root">): void {
   try {
-    setgroups([]);
+    if (!keepsGroups) setgroups([]);
   } catch (error) {
     // Where setgroups is denied, the groups are the caller's, who has no rights either.
     if (!(error instanceof SysError && error.code === "EPERM")) throw error;

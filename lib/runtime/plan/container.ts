@@ -7,7 +7,7 @@ import { hookCall } from "../hooks.ts";
 import type { NamespaceChoice } from "../namespaces.ts";
 import type { Trees } from "../trees.ts";
 import {
-  BECOME_ROOT,
+  becomeRoot,
   dieWithParent,
   joinCgroups,
   joinStep,
@@ -84,7 +84,7 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   if (namespaces.isNew("mount") && !options.noPivot) {
     plan.push({ do: "own root", label: "take the root as that of the mount namespace" });
   }
-  if (namespaces.has("user")) plan.push(BECOME_ROOT);
+  if (namespaces.has("user")) plan.push(becomeRoot(options.program));
   if (!namespaces.needsJoiner) {
     plan.push(...namespaces.join.map(joinStep));
   }

@@ -3,7 +3,7 @@ import { parseList } from "../../oci/list_format.ts";
 import { NAMESPACES } from "../../oci/namespaces.ts";
 import type { Linux, Process } from "../../oci/spec.ts";
 import {
-  BECOME_ROOT,
+  becomeRoot,
   dieWithParent,
   joinCgroups,
   personalityStep,
@@ -39,7 +39,7 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
     { do: "start afresh", label: START_LABEL, keep: options.passedFds, close: [] },
   ];
   plan.push(...joinCgroups(options.cgroupFiles));
-  if (options.inUserNamespace) plan.push(BECOME_ROOT);
+  if (options.inUserNamespace) plan.push(becomeRoot(options.program));
   if (options.cgroupNamespace !== undefined) {
     plan.push({
       do: "join namespace",

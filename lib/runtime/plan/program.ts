@@ -20,6 +20,8 @@ export interface ProgramOptions {
   /** Labels of the security modules. */
   readonly labels: readonly Step[];
   readonly seccomp?: SeccompFilter & { readonly notify: boolean };
+  /** Whether it has the caller's supplementary groups, and none of the config's. */
+  readonly keepsGroups?: boolean;
 }
 
 /** Who the program is: user, rights, folder; and that there is such a program at all. */
@@ -37,7 +39,7 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
     label: `become user ${user.uid}:${user.gid} with the capabilities of the config`,
     uid: user.uid,
     gid: user.gid,
-    groups: [...new Set(user.additionalGids ?? [])],
+    ...(options.keepsGroups ? {} : { groups: [...new Set(user.additionalGids ?? [])] }),
     // What other runtimes have for it; the umask of whoever calls may be anything.
     umask: user.umask ?? 0o022,
     capabilities: options.capabilities,

@@ -4,6 +4,7 @@ import type { Step } from "../../init/plan.ts";
 import { PERSONALITY_DOMAINS } from "../../oci/personality.ts";
 import type { Linux, Process } from "../../oci/spec.ts";
 import type { NamespaceChoice } from "../namespaces.ts";
+import type { ProgramOptions } from "./program.ts";
 
 /** What the first step of every plan says of itself. */
 export const START_LABEL = "start a new session, signals as at boot";
@@ -20,7 +21,10 @@ export function dieWithParent(wanted: boolean): Step[] {
 export const READY: Step = { do: "tell ready", label: "tell that the container is built" };
 
 /** Who is there before its ids are mapped is nobody. */
-export const BECOME_ROOT: Step = { do: "become root", label: "become the user namespace's root" };
+export function becomeRoot({ keepsGroups }: Pick<ProgramOptions, "keepsGroups">): Step {
+  const label = "become the user namespace's root";
+  return { do: "become root", label, ...(keepsGroups ? { keepsGroups } : {}) };
+}
 
 /** A namespace that is there already. */
 export function joinStep({ fd, flag, type }: NamespaceChoice["join"][number]): Step {
