@@ -1,6 +1,7 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat, statx } from "../../ffi/file.ts";
 import { openCgroup } from "../cgroup/cgroup.ts";
+import { waitUntil } from "../cgroup/cgroupfs.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { parseList } from "../oci/list_format.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
@@ -33,6 +34,25 @@ export interface ExecOptions {
 }
 
 /**
+ * Does what takes a running container. Where that fails as the container ends meanwhile, the error says so, and not
+ * which part of it was missed first.
+ */
+export function whileRunning<T>({ record }: ContainerState, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const isSure = error instanceof ContainerError && error.code !== "Failed";
+    // Its parts go one after another, the first process not first of all.
+    const SOON = 100;
+    if (isSure || !waitUntil(() => !isAlive(record.init), SOON)) throw error;
+    throw new ContainerError(
+      `run in container "${record.id}": it has just ended, container not running`,
+      { code: "WrongState", cause: error },
+    );
+  }
+}
+
+/**
  * Makes one more process in a running container: in its namespaces and cgroups, with the rights that
  * the process asks for. It waits for `start`; disposing of it kills it.
  *
@@ -49,6 +69,7 @@ export function execInContainer(options: ExecOptions): Spawned {
       `run in container "${record.id}": it is ${status}, container not running`,
       {
         code: "WrongState",
+        hint: status === "paused" ? `Have it go on first (resume ${record.id})` : undefined,
       },
     );
   }
@@ -147,11 +168,7 @@ function namespacesOf(
     join.push({ type: type as NamespaceType, fd: theirs.number, flag });
   }
   // Only now is it certain that what was opened belongs to that very process.
-  if (!isAlive(init)) {
-    throw new ContainerError("run in the container: it has just ended, container not running", {
-      code: "WrongState",
-    });
-  }
+  if (!isAlive(init)) throw new ContainerError("join the container: its first process has ended");
   return {
     clone: 0,
     unshare: 0,

@@ -484,7 +484,7 @@ Deno.test("pause stops all processes, resume lets them go on", async () => {
   const before = size();
   await new Promise((resolve) => setTimeout(resolve, 200));
   assertEquals(size(), before);
-  await runtime.fails(/it is paused/, "exec", "paused", "true");
+  await runtime.fails(/it is paused.*\n.*resume paused/, "exec", "paused", "true");
   await runtime.fails(/it is paused/, "pause", "paused");
   await runtime.ok("resume", "paused");
   await until("it goes on", () => size() > before);
@@ -514,6 +514,22 @@ Deno.test("exec --ignore-paused waits in a paused container", async () => {
   await runtime.ok("resume", "paused");
   assertEquals((await running.end()).stdout, "late\n");
   await runtime.delete("paused");
+});
+
+Deno.test("exec into a container that ends meanwhile says that it has ended, or ends with it", async () => {
+  const [container, exec] = [["-net=none", "alpine", "sleep", "1000"], ["sleep", "1000"]];
+  const TIMES = 24, LONGEST = 120;
+  for (let i = 0; i < TIMES; i++) {
+    const running = workspace.start(["-rm", ...container]);
+    const { id, init } = await running.record();
+    const joining = workspace.start(["exec", id, ...exec]);
+    await new Promise((resolve) => setTimeout(resolve, LONGEST * i / TIMES));
+    Deno.kill(init.pid, "SIGKILL");
+    const { code, stderr } = await joining.end();
+    if (code === 137 && stderr === "") continue;
+    assertMatch(stderr, /^gocontainer: .*container (does not exist|not running)\b/);
+    await running.end();
+  }
 });
 
 Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, privileges", async () => {

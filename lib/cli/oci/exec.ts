@@ -4,10 +4,10 @@ import { leaveTerminalToFront, ProcessGroup } from "../../container/job.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
 import { UsageError } from "../../errors.ts";
 import { loadProcess } from "../../oci/load.ts";
-import type { Process } from "../../oci/spec.ts";
+import type { Process, Spec } from "../../oci/spec.ts";
 import { validateProcess } from "../../oci/validate/mod.ts";
 import { configOf, getContainer } from "../../runtime/container.ts";
-import { execInContainer } from "../../runtime/exec.ts";
+import { execInContainer, whileRunning } from "../../runtime/exec.ts";
 import { containerFilter } from "../../runtime/seccomp.ts";
 import { sendConsole } from "../../runtime/bundle.ts";
 import type { ContainerState } from "../../runtime/state.ts";
@@ -54,7 +54,8 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   const command = args.rest.slice(1);
   const state = getContainer(openRoot(global), id);
   const fds = passedFds(args);
-  const process = await readProcess(args, state, command);
+  const spec = whileRunning(state, () => configOf(state));
+  const process = await readProcess(args, state, spec, command);
   process.env = [...process.env ?? [], ...fds.env];
   const socket = args.text("console-socket");
   const detached = args.flag("detach") ?? false;
@@ -63,27 +64,27 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
       hint: "Give --console-socket",
     });
   }
-  const spec = configOf(state);
   const seccomp = await containerFilter(spec.linux?.seccomp);
   using signals = holdSignals();
   if (!process.terminal) leaveTerminalToFront();
-  using spawned = execInContainer({
-    state,
-    process,
-    cgroups: args.texts("cgroup"),
-    ignorePaused: args.flag("ignore-paused") ?? false,
-    dieWithParent: false,
-    spec,
-    seccomp,
-    passedFds: fds.count,
-  });
+  using spawned = whileRunning(state, () =>
+    execInContainer({
+      state,
+      process,
+      cgroups: args.texts("cgroup"),
+      ignorePaused: args.flag("ignore-paused") ?? false,
+      dieWithParent: false,
+      spec,
+      seccomp,
+      passedFds: fds.count,
+    }));
   const master = spawned.master?.number;
   if (socket !== undefined && master !== undefined) sendConsole(socket, master);
   using relay = master === undefined || socket !== undefined
     ? undefined
     : new TerminalRelay(master);
   writePidFile(args, spawned.pid);
-  spawned.start();
+  whileRunning(state, () => spawned.start());
   if (detached) {
     spawned.release();
     return 0;
@@ -99,6 +100,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
 async function readProcess(
   args: Arguments,
   state: ContainerState,
+  spec: Spec,
   command: string[],
 ): Promise<Process> {
   const file = args.text("process");
@@ -112,7 +114,7 @@ async function readProcess(
       hint: "Give one, such as /bin/sh",
     });
   }
-  const own: Process = configOf(state).process ?? { cwd: "/", args: command };
+  const own: Process = spec.process ?? { cwd: "/", args: command };
   const capabilities = args.texts("cap").map(parseCapability);
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
   const process: Process = {
