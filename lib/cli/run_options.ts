@@ -12,6 +12,7 @@ import {
   sessionOptionsOf,
 } from "./registry/options.ts";
 import { readSecurityOptions, SECURITY_OPTIONS } from "./security_options.ts";
+import { parseVariable } from "./variable.ts";
 
 /** The options of `run`, in the order of the usage. */
 export const RUN_OPTIONS: readonly OptionSpec[] = [
@@ -195,17 +196,6 @@ function parseHostname(text: string): string {
   throw new UsageError(`read "-hostname ${text}": not a hostname`, {
     hint: "Use up to 64 letters, digits, hyphens and dots",
   });
-}
-
-function parseVariable(text: string): string[] {
-  const at = text.indexOf("=");
-  const key = at < 0 ? text : text.slice(0, at);
-  if (key === "" || text.includes("\0")) {
-    throw new UsageError(`read "-e ${text}": not a variable`, { hint: "Give KEY=VALUE" });
-  }
-  if (at >= 0) return [text];
-  const value = Deno.env.get(key);
-  return value === undefined ? [] : [`${key}=${value}`];
 }
 
 function parseWorkingFolder(text: string): string {

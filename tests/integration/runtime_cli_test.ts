@@ -548,6 +548,19 @@ Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, priv
   }
   const variables = ["--env", "A=b", "-e", "FROM=exec"];
   assertEquals(await exec(...variables, "ex", "sh", "-c", "echo $A $FROM"), ["b exec"]);
+  const own = [
+    "exec",
+    "-e",
+    "OWN",
+    "-e",
+    "NOT_THERE",
+    "ex",
+    "sh",
+    "-c",
+    'echo "$OWN ${NOT_THERE-}"',
+  ];
+  assertEquals((await runtime.run(own, { env: { OWN: "mine" } })).stdout, "mine \n");
+  await runtime.fails(/read "-e =x": not a variable/, "exec", "-e", "=x", "ex", "true");
   const user = ["--user", "1000:1001", "--additional-gids", "2000", "-g", "2001"];
   assertEquals(await exec(...user, "ex", "sh", "-c", "id -u; id -g; id -G"), [
     "1000",

@@ -14,6 +14,7 @@ import type { ContainerState } from "../../runtime/state.ts";
 import { warn } from "../../trace.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { parseCapability } from "../capability_name.ts";
+import { parseVariable } from "../variable.ts";
 import { writePidFile } from "./bundle.ts";
 import { readUser } from "./exec_user.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
@@ -28,7 +29,13 @@ export const EXEC_OPTIONS: readonly OptionSpec[] = [
   { name: "interactive", alias: "i" },
   { name: "detach", alias: "d", help: "do not wait for its end" },
   { name: "cwd", synonym: ["workdir", "w"], value: "FOLDER", help: "working folder inside" },
-  { name: "env", alias: "e", value: "KEY=VALUE", many: true, help: "set a variable" },
+  {
+    name: "env",
+    alias: "e",
+    value: "KEY=VALUE",
+    many: true,
+    help: "set a variable; KEY alone takes yours",
+  },
   { name: "user", alias: "u", value: "USER[:GROUP]", help: "run as this user, by name or number" },
   { name: "additional-gids", alias: "g", value: "GID", many: true, help: "one more group" },
   { name: "cap", alias: "c", value: "CAP", many: true, help: "one more capability" },
@@ -122,7 +129,7 @@ async function readProcess(
     terminal: args.flag("tty") ?? false,
     args: command,
     cwd: args.text("cwd") || own.cwd,
-    env: [...own.env ?? [], ...args.texts("env")],
+    env: [...own.env ?? [], ...args.texts("env").flatMap(parseVariable)],
     user: await readUser(args, own, state),
     noNewPrivileges: args.flag("no-new-privs") ?? own.noNewPrivileges,
     capabilities: capabilities.length === 0 ? own.capabilities : {
