@@ -12,8 +12,17 @@ const ENTRY_LIMIT = 1_000_000;
 const RATIO_LIMIT = 200;
 const RATIO_FROM = 1024 * 1024 * 1024;
 
+/**
+ * The most bytes of names, links and attributes of one archive, for they stay in memory as long as folders and links
+ * are to be found by them: a million members with names of the usual length have fewer.
+ */
+const NAMES_LIMIT = 128 * 1024 * 1024;
+
 /** Files take whole blocks of the disk. */
 const DISK_BLOCK = 4096;
+
+/** What is counted of a member, and of what is made for one though none tells of it. */
+export type Counted = Pick<TarEntry, "name" | "linkname" | "size" | "sparse" | "xattrs">;
 
 /** Keeps an archive from unpacking to more than the disk, or reason, bears. */
 export class Budget {
@@ -21,6 +30,7 @@ export class Budget {
   readonly #freeFiles: number;
   #entries = 0;
   #bytes = 0;
+  #names = 0;
 
   /** @param folder descriptor of a folder on the disk; a twentieth of what is free there stays so. */
   constructor(folder: number) {
@@ -34,9 +44,16 @@ export class Budget {
    *
    * @throws {ArchiveFault} when there are too many, or the disk has no room for it
    */
-  count(entry: TarEntry): void {
+  count(entry: Counted): void {
     if (++this.#entries > ENTRY_LIMIT) {
       throw new ArchiveFault(`is hostile: it has more than ${ENTRY_LIMIT} members`);
+    }
+    this.#names += entry.name.length + entry.linkname.length;
+    for (const [name, value] of entry.xattrs) this.#names += name.length + value.length;
+    if (this.#names > NAMES_LIMIT) {
+      throw new ArchiveFault(
+        `is hostile: the names of its members have more than ${mebibytes(NAMES_LIMIT)}`,
+      );
     }
     const data = entry.sparse?.reduce((sum, { length }) => sum + length, 0) ?? entry.size;
     this.#bytes += Math.ceil(data / DISK_BLOCK) * DISK_BLOCK;

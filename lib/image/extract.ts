@@ -131,8 +131,8 @@ async function extractInto(partial: PartialFolder, task: Task): Promise<void> {
 async function unpack(root: number, task: Task): Promise<void> {
   const { name, source, progress } = task;
   using archive = Archive.open(source);
-  using writer = new TreeWriter(root);
   const budget = new Budget(root);
+  using writer = new TreeWriter(root, { onExtra: (made) => budget.count(made) });
   let files = 0;
   const reader = new TarReader({
     entry(entry) {

@@ -80,6 +80,9 @@ async function storeLayer(
   return { descriptor: blob.commit(MEDIA_TYPES[compression]), diffId: verifier.digest() };
 }
 
+/** The names in an archive's root by which a root file system and an image in layers are told apart. */
+const TELLING: readonly string[] = ["oci-layout", "manifest.json", "usr", "bin"];
+
 /** Looks whether an archive is one of a root file system, without writing anything. */
 function rootfsReader(budget: Budget) {
   const names = new Set<string>();
@@ -89,7 +92,8 @@ function rootfsReader(budget: Budget) {
       budget.count(entry);
       const path = join(placeOf(entry.name.replace(/^\/+/, "./"), entry.name));
       if (entry.type !== "folder") files++;
-      names.add(path.split("/", 1)[0]!);
+      const [first] = path.split("/", 1);
+      if (TELLING.includes(first!)) names.add(first!);
     },
     data() {},
     end() {},

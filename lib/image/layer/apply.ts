@@ -40,7 +40,7 @@ export async function applyLayer(
   settleUnlisted(into);
   const budget = new Budget(into);
   const view = new LayersView([into, ...below]);
-  using writer = new TreeWriter(into, view, (entry) => budget.count(entry));
+  using writer = new TreeWriter(into, { view, onExtra: (made) => budget.count(made) });
   const sink = new LayerSink(writer);
   const reader = new TarReader({
     entry(entry) {

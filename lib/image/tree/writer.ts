@@ -43,6 +43,7 @@ import { fsetxattr } from "../../../ffi/xattr.ts";
 import { SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
 import { warn } from "../../trace.ts";
+import type { Counted } from "../budget.ts";
 import { ArchiveFault } from "../fault.ts";
 import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
 import type { TarEntry } from "../tar/entry.ts";
@@ -60,6 +61,16 @@ const OPEN_FOLDERS = 128;
 
 /** Of the attributes that overlayfs keeps for itself, the one for a folder that hides what is below. */
 export const OPAQUE = "trusted.overlay.opaque";
+
+/** What a tree is written with. */
+export interface WriterOptions {
+  /** How the tree shows, where it is a layer that is laid over others. */
+  readonly view?: View;
+  /** Is told, before it is made, of what no member tells of: a folder on the way to one, a file copied from below. */
+  readonly onExtra?: (made: Counted) => void;
+}
+
+const NONE: TarEntry["xattrs"] = new Map();
 
 /**
  * Writes the members of an archive below a folder, and nowhere else, whatever their names say.
@@ -89,7 +100,7 @@ export class TreeWriter implements TarSink, Disposable {
   /** Of which file below a path is a copy. */
   readonly #copied = new Map<ByteString, Noted<string>>();
   readonly #removals = new Removals();
-  readonly #onCopy: ((entry: TarEntry) => void) | undefined;
+  readonly #onExtra: WriterOptions["onExtra"];
   /** Permission bits that new files do not get. */
   readonly #umask: number;
   #entry: TarEntry | undefined;
@@ -100,13 +111,11 @@ export class TreeWriter implements TarSink, Disposable {
   /**
    * @param root descriptor of the folder, which stays the caller's; it is root's, so that what is made
    *   in it is too
-   * @param view how the tree shows, where it is a layer that is laid over others
-   * @param onCopy is told of each file that is copied from below, before it is
    */
-  constructor(root: number, view?: View, onCopy?: (entry: TarEntry) => void) {
+  constructor(root: number, { view, onExtra }: WriterOptions = {}) {
     this.#root = root;
     this.#view = view;
-    this.#onCopy = onCopy;
+    this.#onExtra = onExtra;
     this.#umask = umask(0o022);
     umask(this.#umask);
     const attributes = view?.rootBelow();
@@ -259,7 +268,9 @@ export class TreeWriter implements TarSink, Disposable {
     return uid === 0 && gid === 0 && mode <= 0o777 && (mode & this.#umask) === 0;
   }
 
-  #noteFolder(path: ByteString, attributes: Attributes): void {
+  /** No more of it than is needed: there may be very many. */
+  #noteFolder(path: ByteString, { type, mode, uid, gid, mtime, xattrs }: Attributes): void {
+    const attributes = { name: path, type, mode, uid, gid, mtime, xattrs };
     this.#folders.set(path, this.#removals.note(attributes));
   }
 
@@ -360,6 +371,7 @@ export class TreeWriter implements TarSink, Disposable {
   #makeMissing(path: ByteString): number {
     const place = split(path);
     const parent = this.#folder(place.folder);
+    this.#onExtra?.({ name: path, linkname: "", size: 0, xattrs: NONE });
     const attributes = this.#view?.folder(path);
     this.#makeFolder(parent, place, toCString(place.leaf));
     const folder = this.#openBeneath(path, O_RDONLY | O_DIRECTORY);
@@ -467,7 +479,7 @@ export class TreeWriter implements TarSink, Disposable {
     const entry = content === undefined
       ? specialMember(file, link.name, status)
       : fileMember(content.number, link.name);
-    this.#onCopy?.(entry);
+    this.#onExtra?.(entry);
     this.entry(entry);
     if (content !== undefined) copyContent(content.number, this.#file, entry);
     this.end();
