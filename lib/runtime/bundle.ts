@@ -18,7 +18,7 @@ import { ContainerError } from "../errors.ts";
 import { sendGo } from "../init/channel.ts";
 import { loadSpec } from "../oci/load.ts";
 import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
-import type { Spec } from "../oci/spec.ts";
+import type { Spec, State } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import {
   configOf,
@@ -260,6 +260,7 @@ function claimStart(
   if (status !== "created") {
     throw new ContainerError(`start container "${record.id}": it is ${status}, not created`, {
       code: "WrongState",
+      hint: START_HINTS[status],
     });
   }
   requireHere(state, "start");
@@ -318,3 +319,10 @@ export function sendConsole(path: string, master: number): void {
     throw new ContainerError(`send the terminal to "${path}": ${cause.message}`, { cause });
   }
 }
+
+/** What to do about a container that cannot be started as it is. */
+const START_HINTS: Partial<Record<State["status"], string>> = {
+  running: "Its program is there already: exec runs one more in it",
+  paused: "Let it go on first, with resume",
+  stopped: "Delete it, and create it anew",
+};

@@ -160,7 +160,9 @@ function execFailure(
 function whereToLook({ path, what }: ExecFailure, searched: readonly string[]): string {
   if (what !== undefined) return `The shell that it has is ${what}`;
   if (path.includes("/")) return "Give a path inside the image";
-  if (path.startsWith("-")) return "Options stand before the image; what follows it is the command";
+  if (path.startsWith("-")) {
+    return "Options stand before the image or the container; what follows it is the command";
+  }
   return searched.join("") === ""
     ? "Its PATH names no folder"
     : `Looked in its PATH, ${searched.join(":")}`;

@@ -63,7 +63,7 @@ Deno.test("create, state, start, kill and delete: the life of a container", asyn
   assertEquals((await runtime.state("life")).status, "running");
   assertEquals((await runtime.state("life")).pid, created.pid);
   await says(bundle, /ready/);
-  await runtime.fails(/it is running, not created/, "start", "life");
+  await runtime.fails(/it is running, not created\n.*exec runs one more/, "start", "life");
   await runtime.fails(/it is running, not stopped/, "delete", "life");
 
   await runtime.ok("kill", "life");
@@ -292,7 +292,10 @@ Deno.test("kill takes names, numbers, real-time signals and --all", async () => 
     await runtime.delete("sig");
   }
   await runtime.sleeper("sig");
-  await runtime.fails(/there is none of that name/, "kill", "sig", "NOPE");
+  await runtime.fails(/there is none of that name\nGive its name or number/, "kill", "sig", "NOPE");
+  for (const option of ["-9", "-KILL", "-SIGTERM"]) {
+    await runtime.fails(/none of that name\nThe signal stands behind/, "kill", option, "sig");
+  }
   await runtime.fails(/there is none of that name/, "kill", "sig", "65");
   await runtime.detached("exec", "--detach", "sig", "sleep", "2000");
   assertEquals(JSON.parse(await runtime.ok("ps", "--format", "json", "sig")).length, 2);
@@ -497,7 +500,13 @@ Deno.test("a created container that is paused is told as such, resumed, and star
   await runtime.create("early", ["sleep", "1000"]);
   await runtime.ok("pause", "early");
   assertEquals((await runtime.state("early")).status, "paused");
-  await runtime.fails(/it is paused, not created/, "start", "early");
+  await runtime.fails(/it is paused, not created\nLet it go on first/, "start", "early");
+  await runtime.fails(
+    /it is paused, container not running\nLet it go on first/,
+    "exec",
+    "early",
+    "true",
+  );
   await runtime.ok("resume", "early");
   assertEquals((await runtime.state("early")).status, "created");
   await runtime.ok("start", "early");

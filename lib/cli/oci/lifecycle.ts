@@ -22,6 +22,12 @@ import { print } from "../output.ts";
 export const KILL_OPTIONS: readonly OptionSpec[] = [
   { name: "all", alias: "a", help: "signal all processes of the container" },
   { name: "signal", alias: "s", value: "SIGNAL", help: "the signal, by name or number" },
+  // As kill(1) has it.
+  {
+    name: "9",
+    alias: Object.entries(SIGNALS).flatMap(([name, number]) => [name, name.slice(3), `${number}`]),
+    instead: "The signal stands behind the container: gocontainer kill ID KILL",
+  },
 ];
 
 /** The options of `delete`. */
@@ -125,6 +131,8 @@ export function parseSignal(text: string): number {
   }
   const near = nearest(name, Object.keys(SIGNALS).map((signal) => signal.slice(3)));
   throw new UsageError(`read the signal "${text}": there is none of that name`, {
-    hint: near === undefined ? undefined : `Did you mean ${near}?`,
+    hint: near === undefined
+      ? "Give its name or number, as in TERM or 15: signal(7) lists them"
+      : `Did you mean ${near}?`,
   });
 }
