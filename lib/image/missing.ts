@@ -70,7 +70,8 @@ function whatIsThere(imagesFolder: string, name: string): string {
     ? `There are: ${shown}${more}`
     : `Did you mean ${JSON.stringify(meant)}? There are: ${shown}${more}`;
   return isAlpineReplaced(name)
-    ? `Alpine was not to be had when gocontainer was built, so it brings busybox instead. ${there}`
+    ? "Alpine was not to be had when gocontainer was built, so it brings busybox instead: " +
+      "gocontainer busybox /bin/sh"
     : there;
 }
 
