@@ -85,6 +85,7 @@ export async function follow(
   const onSignal: PollFd = { fd: signals.number, events: POLLIN, revents: 0 };
   const onEnd: PollFd = { fd: process.pidfd, events: POLLIN, revents: 0 };
   relay?.begin();
+  rules?.begin();
   let killedFor: number | undefined;
   let ending: number | undefined;
   const deliver = (signal: number) => {

@@ -117,8 +117,8 @@ async function runFrom(
   let wire: Wire | undefined;
   begun.defer(() => wire?.[Symbol.dispose]());
   const { keep } = network;
-  using rules = keep && watchRules(async () => {
-    keep();
+  using rules = keep && watchRules(async (changed) => {
+    if (changed) keep();
     await wire?.lookOutside();
   });
   // With a user namespace, the network's has to belong to that one.
@@ -164,8 +164,9 @@ async function runFrom(
   wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
   wire?.finish();
   container.start(() => wire?.lookAround());
-  await wire?.lookOutside();
   const status = await follow(container, signals, { relay, job: cgroup, rules });
+  // What it lacked may have been the network.
+  if (exitCode(status) !== 0 && rules?.hasLooked === false) await rules.act();
   return { exitCode: exitCode(status), outOfMemory: outOfMemory(status, cgroup, options) };
 }
 

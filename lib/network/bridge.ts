@@ -55,7 +55,7 @@ export function prepareBridge(options: { address: Cidr; leases: readonly Lease[]
 export function readyBridge(address: Cidr): Bridge | undefined {
   return step({
     label: `look at the bridge ${BRIDGE}`,
-    call: `ioctl(SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFADDR, "${BRIDGE}")`,
+    call: `ioctl(SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFADDR, SIOCGIFNETMASK, "${BRIDGE}")`,
     check: `ip -d address show dev ${BRIDGE}`,
   }, () => {
     const device = netDevice(BRIDGE);
@@ -87,7 +87,7 @@ function makeBridge(address: Cidr, leases: readonly Lease[]): Bridge {
     if (attempt === 10) {
       throw new ContainerError(
         `set up the bridge "${BRIDGE}": somebody else changes it at the same time`,
-        { code: "InUse" },
+        { code: "InUse", hint: `See "ip monitor" and "ip address show dev ${BRIDGE}"` },
       );
     }
   }
@@ -279,7 +279,7 @@ function outsideMtu(): number {
 /** Containers are not to tell the host its routes (CVE-2020-13401). */
 function refuseRouterAdvertisements(): void {
   step({
-    label: "ignore IPv6 router advertisements of containers",
+    label: "let the host ignore IPv6 router advertisements that come from containers",
     call: `write("/proc/sys/net/ipv6/conf/${BRIDGE}/accept_ra", "0")`,
     check: `sysctl net.ipv6.conf.${BRIDGE}.accept_ra`,
   }, () => writeSysctl(`ipv6/conf/${BRIDGE}/accept_ra`, 0));

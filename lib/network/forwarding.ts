@@ -29,14 +29,14 @@ export function lookAtForwarding(wasNone: boolean): Forwarding {
 export function forwardPackets({ isRouter }: Forwarding): void {
   if (isRouter) {
     step({
-      label: "forward packets between all interfaces, as between some",
+      label: "let the host forward packets between all its interfaces, as it does between some",
       call: `write("/proc/sys/net/${EVERYWHERE}", "1")`,
       check: "sysctl net.ipv4.ip_forward",
     }, () => writeSysctl(EVERYWHERE, 1));
     return;
   }
   step({
-    label: "forward packets, without making a router of the host",
+    label: "let the host's interfaces forward packets, without making a router of it",
     call: `write("/proc/sys/net/${forwardingOf("*")}", "1"), of all interfaces and the default`,
     check: "sysctl net.ipv4.conf.default.forwarding",
   }, () => {

@@ -22,8 +22,8 @@ export function guardPort(hostVeth: string, address: Cidr): void {
   }, () => setFilter(hostVeth, ownPackets(address)));
   if (errno === 0) return;
   warn(
-    `containers could send under each other's addresses: ${errnoName(errno)} ` +
-      "(the kernel takes CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF)",
+    `containers could send under each other's addresses: the kernel does not filter what they send, ` +
+      `${errnoName(errno)} (it takes CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF)`,
   );
 }
 
@@ -33,7 +33,7 @@ export function guardPort(hostVeth: string, address: Cidr): void {
  */
 export function closePort(hostVeth: string): void {
   step({
-    label: `let nothing pass from ${hostVeth}, whose container is over`,
+    label: `let nothing pass from ${hostVeth}, whose container is over and had this address`,
     call: "RTM_NEWTFILTER bpf (netlink)",
     check: `tc filter show dev ${hostVeth} ingress`,
   }, () => setFilter(hostVeth, assemble([[RETURN, TC_ACT_SHOT]])));

@@ -55,8 +55,10 @@ export function openNftables(): NftSocket | undefined {
 }
 
 /** Watches the kernel's nftables, see {@link RuleWatch}; undefined when it has none. */
-export function watchRules(onChange: () => Promise<void>): RuleWatch | undefined {
-  return ifPresent(() => new RuleWatch(onChange));
+export function watchRules(
+  look: (changed: boolean) => Promise<void>,
+): RuleWatch | undefined {
+  return ifPresent(() => new RuleWatch(look));
 }
 
 function ifPresent<T>(open: () => T): T | undefined {

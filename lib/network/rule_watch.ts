@@ -5,23 +5,37 @@ import { type PollFd, POLLIN } from "../../ffi/poll.ts";
 /** Milliseconds from a change to the look at it: one reload of a firewall is many changes, and two may quarrel. */
 const SETTLING = 200;
 
+/** Milliseconds until the first look: a program that is done by then has not to wait for it. */
+const FIRST = 20;
+
 /**
  * Hears of changes of the host's firewall rules, from when it is made on: whoever loads a firewall may take away what
  * containers need (`flush ruleset`). The kernel tells of those of nftables, and of iptables where that writes such.
  */
 export class RuleWatch implements Disposable {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
-  readonly #onChange: () => Promise<void>;
+  readonly #look: (changed: boolean) => Promise<void>;
   readonly #heard: PollFd = { fd: this.#socket.number, events: POLLIN, revents: 0 };
   #due?: number;
+  #hasLooked = false;
 
   /**
-   * @param onChange looks at what has changed.
+   * @param look is called soon after the beginning, and after changes, which it is told.
    * @throws {SysError} EPROTONOSUPPORT when the kernel has no netfilter.
    */
-  constructor(onChange: () => Promise<void>) {
-    this.#onChange = onChange;
+  constructor(look: (changed: boolean) => Promise<void>) {
+    this.#look = look;
     this.#socket.join(NFNLGRP_NFTABLES);
+  }
+
+  /** To be called when there is somebody whom the rules concern. */
+  begin(): void {
+    this.#due = performance.now() + FIRST;
+  }
+
+  /** Whether it has come to the first look. */
+  get hasLooked(): boolean {
+    return this.#hasLooked;
   }
 
   /** What poll(2) is to wait for now. */
@@ -41,11 +55,11 @@ export class RuleWatch implements Disposable {
     return this.timeout() === 0;
   }
 
-  /** Has what has changed looked at. */
+  /** Has the rules looked at. */
   async act(): Promise<void> {
     this.#due = undefined;
-    this.#socket.heard();
-    await this.#onChange();
+    this.#hasLooked = true;
+    await this.#look(this.#socket.heard().length > 0);
   }
 
   [Symbol.dispose](): void {

@@ -192,7 +192,7 @@ function connectCommands(options: {
     line: "link set lo up",
     check: `${inside} address show lo`,
   }, {
-    label: `make a veth pair from ${hostVeth} at the bridge to ${INNER} in the container`,
+    label: `make a veth pair, a cable from ${hostVeth} at the bridge to ${INNER} in the container`,
     line: `link add ${hostVeth} netns ${own} master if${bridge.index} up mtu ${mtu} ` +
       `type veth peer name ${INNER} mtu ${mtu} address ${macAddress(address)}`,
     check: `ip link show master ${bridge.name}`,
@@ -217,7 +217,7 @@ function connectCommands(options: {
  */
 function limitIPv6(): void {
   step({
-    label: "leave IPv6 to the loopback interface",
+    label: `leave IPv6 to the loopback interface, and no router advertisements to ${INNER}`,
     call: 'write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"), …/accept_ra "0"',
     check: "nsenter -t <pid> -n sysctl net.ipv6.conf.default.{disable_ipv6,accept_ra}",
   }, () => {
@@ -232,7 +232,7 @@ function limitIPv6(): void {
  */
 function trustUsers(): void {
   step({
-    label: "let all users ping, and listen below port 1024",
+    label: "let users who are not root ping, and listen on ports below 1024",
     call:
       'write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"), …/ip_unprivileged_port_start "0"',
     check:
