@@ -64,12 +64,12 @@ export function stop(job?: Freezable): void {
   blockSignals([SIGNALS.SIGTSTP]);
 }
 
-/** Undefined where there is no freezer to do it, too. */
+/** Undefined where it cannot be, too: there is no freezer, or no process to be had that would see to its end. */
 function tryFreeze(job: Freezable): Disposable | undefined {
   try {
     return keepFrozen(job);
   } catch (error) {
-    if (error instanceof ContainerError) return undefined;
+    if (error instanceof ContainerError || error instanceof SysError) return undefined;
     throw error;
   }
 }
