@@ -221,6 +221,36 @@ test("an ended container is found by its name, if no other one had it", async ()
   }
 });
 
+/** The most resident memory that is a process's own while a command runs, in KiB. */
+async function mostMemory(args: readonly string[]): Promise<number> {
+  const running = workspace.start(args);
+  let most = 0;
+  let isOver = false;
+  const ended = running.end().finally(() => isOver = true);
+  while (!isOver) {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${running.pid}/status`);
+      most = Math.max(most, Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+    } catch {
+      // It has just ended.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const { code, stderr } = await ended;
+  assertEquals([code, stderr], [0, ""]);
+  return most;
+}
+
+test("commit and export need no more memory for large files", async () => {
+  const id = await ended("alpine", "head -c 150000000 /dev/urandom > /large");
+  for (const args of [["export", "-o", workspace.path("large.tar"), id], ["commit", id]]) {
+    const most = await mostMemory(args);
+    // With what was read left to the collector it was more than 100 MB.
+    assert(most > 5 * 1024 && most < 64 * 1024, `${args[0]}: ${most} KiB`);
+  }
+  await Deno.remove(workspace.path("large.tar"));
+});
+
 test("mount points that gocontainer made are no changes", async () => {
   const folder = { type: "5", mode: 0o755 };
   const busybox = Deno.readFileSync(`${await workspace.alpine()}/bin/busybox`);

@@ -11,7 +11,9 @@ import { extract, manifestOfOverlay, putImage } from "./layer_lab.ts";
 
 function archiveOf(path: string, layer = false): Uint8Array<ArrayBuffer> {
   using folder = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
-  return concat([...treeArchive(folder.number, { layer })]);
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (const piece of treeArchive(folder.number, { layer })) pieces.push(piece.slice());
+  return concat(pieces);
 }
 
 function makeTree(trial: TrialFolder): string {

@@ -31,14 +31,18 @@ export async function* gunzip(
   }
 }
 
-/** Compresses by gzip: the same bytes for the same content, without time or name. */
+/** Compresses by gzip: the same bytes for the same content, without time or name. Each piece lasts until the next one. */
 export async function* gzip(
   content: Iterable<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const stream = createGzip(PIECEWISE);
   const feeding = feed(stream, content);
   try {
-    for await (const piece of stream) yield ownBytes(piece);
+    for await (const piece of stream) {
+      const bytes = ownBytes(piece);
+      yield bytes;
+      release(bytes);
+    }
   } finally {
     stream.destroy();
     await feeding;

@@ -4,6 +4,7 @@ import { Fd, type FileStatus, lseek, openat, read, SEEK_SET, statx } from "../..
 import { alloc } from "../../../ffi/struct.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
 import { ContainerError, SysError } from "../../errors.ts";
+import { release } from "../pieces.ts";
 import { type ByteString, quoteName, toByteString, toCString } from "../tar/bytes.ts";
 import { END_MARK, padding, storedSize, tarHeader } from "../tar/writer.ts";
 import { keptXattrs } from "./attributes.ts";
@@ -29,7 +30,7 @@ export interface TreeOptions {
 }
 
 /**
- * Reads a folder with all that is in it as a tar archive, in pieces: names in the order of their bytes,
+ * Reads a folder with all that is in it as a tar archive, in pieces, each of which lasts until the next one: names in the order of their bytes,
  * hard links, holes and extended attributes as they are. Sockets are left out, as no archive has them.
  * The same tree always gives the same bytes. Nothing is followed, and nothing but plain files is opened.
  *
@@ -169,6 +170,7 @@ function* content(
     }
     left -= piece.length;
     yield piece;
+    release(piece);
   }
 }
 
