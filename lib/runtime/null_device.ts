@@ -1,5 +1,5 @@
 import { O_CLOEXEC, O_RDWR, S_IFCHR, S_IFMT } from "../../ffi/constants.ts";
-import { fchmodat, Fd, mknodat, openat, statx } from "../../ffi/file.ts";
+import { fchmodat, Fd, mkdirat, mknodat, openat, statx } from "../../ffi/file.ts";
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "../../ffi/mount_flags.ts";
 import { dup2 } from "../../ffi/process.ts";
 import { makeFileSystem } from "../init/steps/mounts.ts";
@@ -17,10 +17,12 @@ export function ownNullDevice(): void {
   const streams = STANDARD_STREAMS.filter(isNullDevice);
   if (streams.length === 0 || limitedUser() !== undefined || !mayMakeNodes()) return;
   using folder = new Fd(makeFileSystem("tmpfs", [], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-  mknodat(folder.number, "null", S_IFCHR | 0o666, 1, 3);
+  // Where programs that ask for its name have it.
+  mkdirat(folder.number, "dev", 0o755);
+  mknodat(folder.number, "dev/null", S_IFCHR | 0o666, 1, 3);
   // Whatever the umask of the caller is.
-  fchmodat(folder.number, "null", 0o666);
-  using device = new Fd(openat(folder.number, "null", O_RDWR | O_CLOEXEC));
+  fchmodat(folder.number, "dev/null", 0o666);
+  using device = new Fd(openat(folder.number, "dev/null", O_RDWR | O_CLOEXEC));
   for (const stream of streams) dup2(device.number, stream);
 }
 

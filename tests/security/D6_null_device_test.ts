@@ -8,8 +8,9 @@ const workspace = Workspace.ofThisFile();
 const bundles = new Bundles(workspace);
 
 /** It can be used as any other, and changed: here by a bit that means nothing to a device. */
-const CHANGE = "chmod 667 /proc/self/fd/0 && echo x >&0 && stat -Lc '%t:%T %a' /dev/stdin; cat";
-const CHANGED = "1:3 667";
+const CHANGE =
+  "chmod 667 /proc/self/fd/0 && echo x >&0 && stat -Lc '%t:%T %a' /dev/stdin; readlink /proc/self/fd/0; cat";
+const CHANGED = "1:3 667\n/dev/null";
 
 /** Runs something and asserts that the host's null device is what it was before. */
 async function sparesNullDevice(body: () => Promise<string>): Promise<void> {
