@@ -1,9 +1,12 @@
 import { resolve } from "@std/path/posix/resolve";
 import type { ImageConfig } from "../image/config.ts";
+import { hasEffect } from "../oci/annotations.ts";
 import { warn } from "../trace.ts";
 import type { ImageDefaults } from "./image.ts";
 
 const PREFIX = "org.opencontainers.image.";
+/** What the names of gocontainer's own annotations begin with. */
+const OWN = "gocontainer.";
 
 /**
  * What an image's config says of its containers, in the words of their own config (image-spec,
@@ -46,8 +49,9 @@ function annotationsOf(image: ImageConfig): Record<string, string> {
   const implicit = Object.entries(told).flatMap(([name, value]) =>
     value ? [[PREFIX + name, value] as const] : []
   );
-  // A label of the same name says it better.
-  const labels = Object.entries(config.Labels ?? {}).filter(([name]) => name !== "");
+  // A label of the same name says it better; none may do something, or say what gocontainer alone does.
+  const labels = Object.entries(config.Labels ?? {})
+    .filter(([name]) => name !== "" && !hasEffect(name) && !name.startsWith(OWN));
   return Object.fromEntries([...implicit, ...labels]);
 }
 

@@ -1,4 +1,4 @@
-import { SYSTEMD_PROPERTY } from "./annotations.ts";
+import { EFFECTIVE } from "./annotations.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 import { HOOKS } from "./hooks.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "./memory_policy.ts";
@@ -80,6 +80,6 @@ export function features(version: string): Features {
       netDevices: { enabled: true },
     },
     annotations: { "gocontainer.version": version },
-    potentiallyUnsafeConfigAnnotations: [SYSTEMD_PROPERTY],
+    potentiallyUnsafeConfigAnnotations: [...EFFECTIVE],
   };
 }

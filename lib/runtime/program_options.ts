@@ -1,3 +1,4 @@
+import { KEEP_GROUPS } from "../oci/annotations.ts";
 import type { Process, Spec } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import { grantable, grantCapabilities } from "./capabilities.ts";
@@ -24,7 +25,7 @@ export function programOptions(
     capabilities: masks,
     labels: process === undefined ? [] : securityLabels(process),
     ...(seccomp ? { seccomp } : {}),
-    // podman's --group-add keep-groups: files of groups that a user namespace does not map.
-    keepsGroups: annotations?.["run.oci.keep_original_groups"] === "1",
+    // For files of groups that a user namespace does not map.
+    keepsGroups: annotations?.[KEEP_GROUPS] === "1",
   };
 }

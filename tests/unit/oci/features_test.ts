@@ -61,7 +61,10 @@ Deno.test("annotations that change what the runtime does are told", () => {
   const honoured = Object.entries(annotations)
     .filter(([name, value]) => annotatedProperties({ [name]: value }).length > 0);
   assertEquals(honoured.map(([name]) => name), ["org.systemd.property.KillSignal"]);
-  assertEquals(told.potentiallyUnsafeConfigAnnotations, ["org.systemd.property."]);
+  assertEquals(told.potentiallyUnsafeConfigAnnotations, [
+    "org.systemd.property.",
+    "run.oci.keep_original_groups",
+  ]);
 });
 
 Deno.test("the members are those of features.md and features-linux.md", () => {
