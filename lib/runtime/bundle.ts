@@ -260,7 +260,7 @@ function claimStart(
   if (status !== "created") {
     throw new ContainerError(`start container "${record.id}": it is ${status}, not created`, {
       code: "WrongState",
-      hint: START_HINTS[status],
+      hint: hintForStart(status, record.id),
     });
   }
   requireHere(state, "start");
@@ -321,8 +321,15 @@ export function sendConsole(path: string, master: number): void {
 }
 
 /** What to do about a container that cannot be started as it is. */
-const START_HINTS: Partial<Record<State["status"], string>> = {
-  running: "Its program is there already: exec runs one more in it",
-  paused: "Let it go on first, with resume",
-  stopped: "Delete it, and create it anew",
-};
+function hintForStart(status: State["status"], id: string): string | undefined {
+  switch (status) {
+    case "running":
+      return "Its program is there already: exec runs one more in it";
+    case "paused":
+      return `Let it go on first: resume ${id}`;
+    case "stopped":
+      return "Delete it, and create it anew";
+    default:
+      return undefined;
+  }
+}

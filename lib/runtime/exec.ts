@@ -69,7 +69,7 @@ export function execInContainer(options: ExecOptions): Spawned {
       `run in container "${record.id}": it is ${status}, container not running`,
       {
         code: "WrongState",
-        hint: status === "paused" ? "Let it go on first, with resume" : undefined,
+        hint: status === "paused" ? `Let it go on first: resume ${record.id}` : undefined,
       },
     );
   }
