@@ -179,14 +179,18 @@ Deno.test("a command is looked up from the working folder when it has a slash", 
   assertEquals(stdout, "hi\n");
 });
 
-/** More than the limit of 32 MiB, by a child of the shell, with which the shell ends, or after which it goes on. */
-const TOO_MUCH = "head -c 100000000 /dev/zero | tail >/dev/null";
+/**
+ * More than the limit of 32 MiB, by a child of the shell, with which the shell ends, or after which it goes on. The
+ * kernel, which may kill one more before the first is gone, is told whom to spare.
+ */
+const TOO_MUCH =
+  "(echo 1000 >/proc/self/oom_score_adj; head -c 100000000 /dev/zero | tail >/dev/null)";
 
 for (
   const [script, code, told] of [
-    [TOO_MUCH, 137, "killed"],
-    [`${TOO_MUCH}; exit 5`, 5, "1 process killed"],
-    [`${TOO_MUCH}; ${TOO_MUCH}; exit 0`, 0, "2 processes killed"],
+    [TOO_MUCH, 137, /^killed: /],
+    [`${TOO_MUCH}; exit 5`, 5, /^(1 process|[23] processes) killed: /],
+    [`${TOO_MUCH}; ${TOO_MUCH}; exit 0`, 0, /^[2-6] processes killed: /],
     ["exit 137", 137, undefined],
   ] as const
 ) {
@@ -194,8 +198,9 @@ for (
     const outcome = await workspace.run(
       ["-rm", "-net=none", "-mem", "32M", "alpine", "/bin/sh", "-c", script],
     );
-    const own = outcome.stderr.match(/^gocontainer: .*$/m)?.[0];
-    const expected = told && `gocontainer: ${told}: out of memory (limit 32 MiB)`;
-    assertEquals([outcome.code, own], [code, expected]);
+    const own = outcome.stderr.match(/^gocontainer: (.*)$/m)?.[1];
+    assertEquals(outcome.code, code);
+    assertMatch(own ?? "", told ?? /^$/);
+    assertEquals(own?.endsWith("out of memory (limit 32 MiB)"), told && true);
   });
 }
