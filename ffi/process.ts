@@ -70,6 +70,11 @@ export function _exit(code: number): never {
   for (;;) trySyscall("exit_group", code);
 }
 
+/** setpgid(2): the process `pid` leads or joins the group `pgid`; 0 is the caller, and a group of his own number. */
+export function setpgid(pid: number, pgid: number): void {
+  syscall("setpgid", `${pid}, ${pgid}`, pid, pgid);
+}
+
 /** setsid(2). */
 export function setsid(): void {
   syscall("setsid", "");

@@ -1,7 +1,14 @@
 import { SIGNALS } from "../../ffi/constants.ts";
 import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
-import { _exit, clone3, pidfd_open, pidfd_send_signal, setsid, waitid } from "../../ffi/process.ts";
+import {
+  _exit,
+  clone3,
+  pidfd_open,
+  pidfd_send_signal,
+  setpgid,
+  waitid,
+} from "../../ffi/process.ts";
 import { blockAllSignals } from "../../ffi/signal.ts";
 
 /** Processes that stand still together: a cgroup's, or those of a process group. */
@@ -41,14 +48,14 @@ function atEndOfThisProcess(action: () => void): Disposable {
   const { pid, pidfd } = clone3();
   if (pid === 0) {
     try {
-      // Nor must a shell's `kill -9 %1`, which is for all of the job.
-      setsid();
       while (poll([{ fd: self.number, events: POLLIN, revents: 0 }]) === 0);
       action();
     } finally {
       _exit(0);
     }
   }
+  // Nor must a shell's `kill -9 %1`, which is for all of the job, and may come before that one has done anything.
+  setpgid(pid, 0);
   return {
     [Symbol.dispose]: () => {
       using process = new Fd(pidfd);
