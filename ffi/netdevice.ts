@@ -26,8 +26,6 @@ const SIN_ADDR = 4;
 export interface NetDevice {
   readonly index: number;
   readonly up: boolean;
-  /** Whether it is up and carries packets. */
-  readonly running: boolean;
   /** Bytes. */
   readonly mtu: number;
   /** The first IPv4 address; undefined when it has none. */
@@ -57,12 +55,23 @@ export function netDevice(name: string): NetDevice | undefined {
     const index = askIndex(fd, request, name);
     if (index === undefined) return undefined;
     const ask = (call: number) => trySyscall("ioctl", fd, call, request) !== -1;
-    const flags = ask(SIOCGIFFLAGS) ? view.getUint16(IFR_DATA, true) : 0;
+    const up = ask(SIOCGIFFLAGS) && (view.getUint16(IFR_DATA, true) & IFF_UP) !== 0;
     const mtu = ask(SIOCGIFMTU) ? view.getInt32(IFR_DATA, true) : 0;
     const address = ask(SIOCGIFADDR) ? view.getUint32(IFR_DATA + SIN_ADDR, false) : undefined;
     const netmask = ask(SIOCGIFNETMASK) ? view.getUint32(IFR_DATA + SIN_ADDR, false) : undefined;
-    const isSet = (flag: number) => (flags & flag) !== 0;
-    return { index, up: isSet(IFF_UP), running: isSet(IFF_RUNNING), mtu, address, netmask };
+    return { index, up, mtu, address, netmask };
+  } finally {
+    close(fd);
+  }
+}
+
+/** Whether an interface is there, up, and carries packets, IFF_RUNNING of netdevice(7). */
+export function isRunning(name: string): boolean {
+  const request = requestFor(name);
+  const fd = udpSocket();
+  try {
+    return trySyscall("ioctl", fd, SIOCGIFFLAGS, request) !== -1 &&
+      (new DataView(request.buffer).getUint16(IFR_DATA, true) & IFF_RUNNING) !== 0;
   } finally {
     close(fd);
   }

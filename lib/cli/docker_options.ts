@@ -2,7 +2,7 @@
 
 import type { OptionSpec } from "./arguments.ts";
 import { DOCKER_COMMANDS, NOTHING_PUBLISHED } from "./docker.ts";
-import { OTHER_RUN_OPTIONS } from "./registry/others.ts";
+import { OTHER_RUN_OPTIONS } from "./registry/docker_options.ts";
 
 /** What a bundle's config.json can say, and no option of `run`. */
 const byBundle = (field: string) =>

@@ -1,6 +1,6 @@
 import { SysError } from "../../ffi/errno.ts";
 import { type Fd, readFile } from "../../ffi/file.ts";
-import { netDevice, wayTo } from "../../ffi/netdevice.ts";
+import { isRunning, wayTo } from "../../ffi/netdevice.ts";
 import { poll } from "../../ffi/poll.ts";
 import { BR_STATE_FORWARDING, RouteSocket } from "../../ffi/rtnetlink.ts";
 import { ContainerError } from "../errors.ts";
@@ -81,13 +81,14 @@ export function beginWire(options: {
   const { netns, hostVeth, bridge, address } = options;
   checkRoute(bridge, address);
   using undo = new DisposableStack();
+  using undoLasting = new DisposableStack();
   // ip reaches it through this process, after that has come back.
   const host = undo.use(ownNetworkNamespace());
   const own = `/proc/${Deno.pid}/fd/${host.number}`;
   let commands: readonly IpCommand[] = [];
   let wayOut: WayOut | undefined;
   const connect = () => {
-    wayOut = undo.use(new WayOut(address));
+    wayOut = undoLasting.use(new WayOut(address));
     limitIPv6();
     trustUsers();
     commands = connectCommands({ own, hostVeth, bridge, address });
@@ -98,9 +99,11 @@ export function beginWire(options: {
     : { namespace: undefined, result: inNetworkNamespace(netns, connect) };
   if (namespace !== undefined) undo.use(namespace);
   const begun = undo.move();
+  const lasting = undoLasting.move();
   return {
     namespace,
     finish: () => {
+      using _begun = begun;
       if (!ip.wait()) {
         checkIsBridge();
         // Once more, where what it says is heard.
@@ -109,7 +112,6 @@ export function beginWire(options: {
       }
       guardPort(hostVeth, address);
       awaitForwarding(hostVeth, bridge);
-      namespace?.[Symbol.dispose]();
     },
     lookAround: () => {
       predecessorsOf(hostVeth).forEach(closePort);
@@ -118,7 +120,10 @@ export function beginWire(options: {
     lookOutside: async () => {
       if (wayOut?.hasClosed()) (await import("./firewalls.ts")).warnOfRefusal(wayOut);
     },
-    [Symbol.dispose]: () => begun.dispose(),
+    [Symbol.dispose]: () => {
+      begun.dispose();
+      lasting.dispose();
+    },
   };
 }
 
@@ -278,7 +283,7 @@ function awaitForwarding(hostVeth: string, bridge: Bridge): void {
   }, () => {
     const GIVE_UP = 500;
     for (let waited = 0; waited < GIVE_UP; waited++) {
-      if (portState(hostVeth) === BR_STATE_FORWARDING && netDevice(bridge.name)?.running) return;
+      if (portState(hostVeth) === BR_STATE_FORWARDING && isRunning(bridge.name)) return;
       poll([], 1);
     }
     warn(

@@ -289,6 +289,25 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a firewall is told to who has failed at once, and to who runs on",
+  ignore: nftMissing,
+  fn: async () => {
+    using lab = new Lab();
+    using outside = new Lab();
+    connectLabs([lab, "wan", "192.0.2.2/24"], [outside, "lan", "192.0.2.1/24"]);
+    lab.run("ip route add default via 192.0.2.1");
+    lab.run("nft add table ip fw");
+    lab.run("nft add chain ip fw forward { type filter hook forward priority 0; policy drop; }");
+    const saidOf = async (...command: string[]) => {
+      const options = { through: within(lab) };
+      const { stderr } = await workspace.run(["-rm", "alpine", ...command], options);
+      return /the nftables chain "ip fw forward" refuses/.test(stderr);
+    };
+    assertEquals([await saidOf("false"), await saidOf("sleep", "0.3")], [true, true]);
+  },
+});
+
 Deno.test("-bridge-addr replaces the bridge's address, and the default does so too", async () => {
   using lab = new Lab();
   const bridge = () => /inet (\S+)/.exec(lab.run("ip -4 address show goContainers0"))![1];

@@ -9,7 +9,7 @@ import type { Arguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { print } from "../output.ts";
 import { TLS_OPTION } from "./options.ts";
-import { OTHER_LOGIN_OPTIONS } from "./others.ts";
+import { OTHER_LOGIN_OPTIONS } from "./docker_options.ts";
 import { ask, askSecret, readStdin } from "./secret.ts";
 
 /** `gocontainer login [REGISTRY]`. */

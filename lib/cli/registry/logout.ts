@@ -3,7 +3,7 @@ import { quote } from "../../quote.ts";
 import { logout } from "../../registry/login.ts";
 import { tell } from "../../trace.ts";
 import type { Command } from "../command.ts";
-import { OTHER_LOGOUT_OPTIONS } from "./others.ts";
+import { OTHER_LOGOUT_OPTIONS } from "./docker_options.ts";
 
 /** `gocontainer logout [REGISTRY]`. */
 export const command: Command = {

@@ -15,7 +15,7 @@ import {
   REGISTRY_OPTIONS,
   sessionOptionsOf,
 } from "./options.ts";
-import { OTHER_PULL_OPTIONS } from "./others.ts";
+import { OTHER_PULL_OPTIONS } from "./docker_options.ts";
 import { print } from "../output.ts";
 import { repositoryOf } from "./repository.ts";
 

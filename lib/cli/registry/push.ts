@@ -16,7 +16,7 @@ import {
   REGISTRY_OPTIONS,
   sessionOptionsOf,
 } from "./options.ts";
-import { OTHER_PUSH_OPTIONS } from "./others.ts";
+import { OTHER_PUSH_OPTIONS } from "./docker_options.ts";
 import { print } from "../output.ts";
 import { repositoryOf } from "./repository.ts";
 

@@ -9,7 +9,7 @@ import type { Command } from "../command.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
 import { parseWhole } from "../quantity.ts";
 import { REGISTRY_OPTIONS, sessionOptionsOf } from "./options.ts";
-import { OTHER_SEARCH_OPTIONS } from "./others.ts";
+import { OTHER_SEARCH_OPTIONS } from "./docker_options.ts";
 
 /** How much of a description stands in the table, in characters. */
 const DESCRIPTION = 60;

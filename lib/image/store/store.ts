@@ -27,7 +27,7 @@ import {
 } from "./layout.ts";
 import { type Held, type HeldBy, heldByAll, Lease } from "./lease.ts";
 import { lockStore } from "./lock.ts";
-import { type Named, withAdded } from "./adding.ts";
+import { type Named, withAdded } from "./add_references.ts";
 import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
 import { isFull, ROOM_HINT, storeError } from "./room.ts";
