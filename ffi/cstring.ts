@@ -1,5 +1,4 @@
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** A name for the kernel: text, or for a name that need not be UTF-8 its bytes with the closing NUL. */
 export type Name = string | Uint8Array<ArrayBuffer>;
@@ -17,23 +16,45 @@ const MOST_KEPT = 256;
  */
 export function cstring(text: Name): Uint8Array<ArrayBuffer> {
   if (typeof text !== "string") return text;
-  const known = kept.get(text);
+  const isShort = text.length <= LONGEST_KEPT;
+  const known = isShort ? kept.get(text) : undefined;
   if (known !== undefined) return known;
   if (text.includes("\0")) throw new TypeError(`Text contains a NUL byte: ${JSON.stringify(text)}`);
   const bytes = encoder.encode(`${text}\0`);
-  if (text.length <= LONGEST_KEPT && kept.size < MOST_KEPT) kept.set(text, keepAddress(bytes));
+  if (isShort && kept.size < MOST_KEPT) kept.set(text, keepAddress(bytes));
   return bytes;
 }
 
-/** The text of bytes; what is not UTF-8 in them becomes U+FFFD. */
+/** Where short texts are read from, each up to a NUL. */
+const TEXT = new Uint8Array(new ArrayBuffer(4096));
+let textAddress: Deno.PointerObject | null = null;
+let decoder: TextDecoder | undefined;
+
+/**
+ * The text of bytes; what is not UTF-8 in them becomes U+FFFD. Of short ones it is read as of strings of C, for a
+ * TextDecoder costs a start 0.2 ms; it does the same, but for a byte order mark.
+ */
 export function utf8(bytes: Uint8Array): string {
+  const { length } = bytes;
+  const FIRST_OF_MARK = 0xef;
+  if (length < TEXT.length && bytes[0] !== FIRST_OF_MARK) {
+    TEXT.set(bytes);
+    TEXT[length] = 0;
+    textAddress ??= Deno.UnsafePointer.of(TEXT);
+    for (let text = "", start = 0;; text += "\0") {
+      text += Deno.UnsafePointerView.getCString(textAddress!, start);
+      start = TEXT.indexOf(0, start) + 1;
+      if (start > length) return text;
+    }
+  }
+  decoder ??= new TextDecoder();
   return decoder.decode(bytes);
 }
 
 /** The text before the first NUL of what the kernel wrote; all of it when there is none. */
 export function fromCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return utf8(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 /**

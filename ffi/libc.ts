@@ -13,14 +13,16 @@ declare global {
 const ZERO = new Uint8Array(new ArrayBuffer(8));
 const libc: Libc = globalThis.libcOfLoader ?? Deno.dlopen("libc.so.6", LIBC_SYMBOLS);
 const { syscall: syscallWith, syscallOn } = libc.symbols;
-const errnoCell = new Deno.UnsafePointerView(libc.symbols.__errno_location(ZERO)!);
+const errnoCell = new Int32Array(
+  Deno.UnsafePointerView.getArrayBuffer(libc.symbols.__errno_location(ZERO)!, 4),
+);
 
 /** What a system call takes: an integer, a buffer (its address is passed) or null. */
 export type Arg = number | bigint | Uint8Array<ArrayBuffer> | null;
 
 /** errno(3) of the last call that returned -1. */
 export function errno(): number {
-  return errnoCell.getInt32();
+  return errnoCell[0];
 }
 
 /** syscall(2): makes the call and returns its result as it is, -1 for a failure told by {@link errno}. */

@@ -56,8 +56,8 @@ export const tcmsg = struct("tcmsg", 20, {
   tcm_info: [16, "u32"],
 });
 
-const RTM_GETLINK = 18;
-const RTM_GETADDR = 22;
+export const RTM_GETLINK = 18;
+export const RTM_GETADDR = 22;
 const RTM_GETROUTE = 26;
 const RTM_NEWQDISC = 36;
 const RTM_NEWTFILTER = 44;
@@ -66,15 +66,15 @@ const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTN_UNICAST = 1;
 
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
-const IFLA_LINKINFO = 18;
+export const IFLA_LINKINFO = 18;
 const IFLA_EXT_MASK = 29;
-const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_KIND = 1;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_STATE = 1;
-const IFA_LOCAL = 2;
+export const IFA_LOCAL = 2;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;

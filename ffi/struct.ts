@@ -21,10 +21,10 @@ class Struct<L extends Layout> {
 
   /** Sets one field of a struct that starts at `base` in `bytes`. */
   set(bytes: Uint8Array, name: keyof L, value: number | bigint, base = 0): void {
-    const [offset, kind] = this.fields[name];
+    const field = this.fields[name];
     const view = viewOf(bytes);
-    const at = base + offset;
-    switch (kind) {
+    const at = base + field[0];
+    switch (field[1]) {
       case "u8":
         return view.setUint8(at, Number(value));
       case "u16":
@@ -46,10 +46,10 @@ class Struct<L extends Layout> {
   }
 
   #read(bytes: Uint8Array, name: keyof L, base: number): number | bigint {
-    const [offset, kind] = this.fields[name];
+    const field = this.fields[name];
     const view = viewOf(bytes);
-    const at = base + offset;
-    switch (kind) {
+    const at = base + field[0];
+    switch (field[1]) {
       case "u8":
         return view.getUint8(at);
       case "u16":

@@ -1,5 +1,5 @@
 /** System call numbers of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl). */
-const X86_64 = {
+const x86_64 = () => ({
   accept4: 288,
   bind: 49,
   bpf: 321,
@@ -42,6 +42,7 @@ const X86_64 = {
   getpgid: 121,
   getpid: 39,
   getppid: 110,
+  getrandom: 318,
   getsockname: 51,
   getsockopt: 55,
   gettid: 186,
@@ -119,13 +120,13 @@ const X86_64 = {
   wait4: 61,
   waitid: 247,
   write: 1,
-} as const;
+});
 
 /** The name of a system call that something makes here. */
-export type SyscallName = keyof typeof X86_64;
+export type SyscallName = keyof ReturnType<typeof x86_64>;
 
 /** System call numbers of aarch64 (include/uapi/asm-generic/unistd.h). */
-const AARCH64: Record<SyscallName, number> = {
+const aarch64 = (): Record<SyscallName, number> => ({
   accept4: 242,
   bind: 200,
   bpf: 280,
@@ -168,6 +169,7 @@ const AARCH64: Record<SyscallName, number> = {
   getpgid: 155,
   getpid: 172,
   getppid: 173,
+  getrandom: 278,
   getsockname: 204,
   getsockopt: 209,
   gettid: 178,
@@ -245,12 +247,18 @@ const AARCH64: Record<SyscallName, number> = {
   wait4: 260,
   waitid: 95,
   write: 64,
-};
+});
 
-/** The tables by the name that Deno has for the architecture. */
-export const tablesOfSyscalls = { x86_64: X86_64, aarch64: AARCH64 } as const;
+const tables = { x86_64, aarch64 };
+const made: Partial<Record<keyof typeof tables, Record<SyscallName, number>>> = {};
+
+/**
+ * System call numbers of an architecture, by the name that Deno has for it. A table is made when it is asked for, as a
+ * run needs one of the two.
+ */
+export function syscallsOf(arch: keyof typeof tables): Readonly<Record<SyscallName, number>> {
+  return made[arch] ??= tables[arch]();
+}
 
 /** System call numbers of the machine that the program runs on. */
-export const SYSCALLS: Record<SyscallName, number> = Deno.build.arch === "aarch64"
-  ? AARCH64
-  : X86_64;
+export const SYSCALLS = syscallsOf(Deno.build.arch);

@@ -78,7 +78,7 @@ export function parseCgroupMounts(
   const hierarchies = [...byIdentity.values()].map((hierarchy) =>
     hierarchy.version === 1 ? hierarchy : {
       ...hierarchy,
-      controllers: readControllers(hierarchy.mountpoint).split(/\s+/).filter(Boolean),
+      controllers: readControllers(hierarchy.mountpoint).trim().split(" ").filter(Boolean),
     }
   );
   const v1 = hierarchies.some(({ version }) => version === 1);

@@ -67,7 +67,7 @@ export function parseArguments(
     }
     const equals = word.indexOf("=");
     const dashed = equals < 0 ? word : word.slice(0, equals);
-    const option = known.get(dashed.replace(/^--?/, ""));
+    const option = known.get(withoutDashes(dashed));
     if (option === undefined || option.instead !== undefined) {
       throw unknownOption(word, option, known);
     }
@@ -78,7 +78,7 @@ export function parseArguments(
         throw new UsageError(`read the option "${dashed}": it needs a value, ${option.value}`);
       }
       value = args[at];
-      if (option.value === "FOLDER" && /^-./.test(value)) {
+      if (option.value === "FOLDER" && value.startsWith("-") && value !== "-") {
         throw new UsageError(
           `read the option "${dashed}": it needs a value, FOLDER, before "${value}"`,
           { hint: `${option.valueHint ?? ""}A folder of that name would be "./${value}"` },
@@ -95,6 +95,11 @@ export function parseArguments(
     flag: (name) => readSwitch(name, given.get(name)?.at(-1)),
     rest: [...words, ...args.slice(at)],
   };
+}
+
+/** An option's name, without the one or two dashes before it. */
+export function withoutDashes(word: string): string {
+  return word.slice(word.startsWith("--") ? 2 : word.startsWith("-") ? 1 : 0);
 }
 
 function readSwitch(name: string, value: string | undefined): boolean | undefined {
@@ -132,6 +137,6 @@ function nearHint(dashed: string, known: ReadonlyMap<string, OptionSpec>): strin
   // One letter is as near to any other.
   const names = [...new Set(known.values())]
     .filter(({ name, help }) => help !== undefined && name.length > 1).map(({ name }) => name);
-  const near = nearest(dashed.replace(/^--?/, ""), names);
+  const near = nearest(withoutDashes(dashed), names);
   return near === undefined ? undefined : `Did you mean -${near}?`;
 }

@@ -1,4 +1,5 @@
 import { readFile } from "../../ffi/file.ts";
+import { withoutDashes } from "./arguments.ts";
 
 /** The manager runs images; the runtime takes bundles, as runc does. */
 export type Face = "manager" | "runtime";
@@ -50,7 +51,7 @@ export function chooseFace(words: readonly string[], calledAs: string): Face {
       if (RUNTIME_COMMANDS.includes(word)) return "runtime";
       return word === "run" && hasBundle(words.slice(at + 1)) ? "runtime" : "manager";
     }
-    const name = word.replace(/^--?/, "").replace(/=.*/s, "");
+    const [name] = withoutDashes(word).split("=", 1);
     if (Object.hasOwn(RUNTIME_OPTIONS, name)) return "runtime";
     if (!SHARED_OPTIONS.includes(name)) return "manager";
   }
@@ -65,7 +66,7 @@ function hasBundle(words: readonly string[]): boolean {
   for (let at = 0; at < words.length; at++) {
     const word = words[at];
     if (!word.startsWith("-") || word === "--") return false;
-    const name = word.replace(/^--?/, "").replace(/=.*/s, "");
+    const [name] = withoutDashes(word).split("=", 1);
     if (name === "bundle" || name === "b") return true;
     if (RUN_OPTIONS_WITH_VALUE.includes(name) && !word.includes("=")) at++;
   }

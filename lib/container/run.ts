@@ -15,6 +15,7 @@ import { identify } from "../runtime/process_identity.ts";
 import { checkId, type ContainerRecord, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
 import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
+import { randomUUID } from "../uuid.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
 import { ContainerFolder } from "./folder.ts";
@@ -182,7 +183,7 @@ function register(
   using _lock = root.lock();
   const { live, failures } = collectGarbage(root);
   tellFailures(failures);
-  const id = crypto.randomUUID();
+  const id = randomUUID();
   const namesake = live.find(({ record }) => record.name === options.name);
   if (namesake !== undefined) {
     throw new ContainerError(`name the container "${options.name}": the name is in use`, {

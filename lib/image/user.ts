@@ -2,6 +2,7 @@ import { utf8 } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { Fd, openat, openInRoot, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { isDigits } from "../digits.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 
 /** Who a container's program runs as. */
@@ -111,7 +112,7 @@ function unknown(kind: string, name: string, file: string): ContainerError {
 
 /** The id that an argument is, or undefined for a name. */
 function idOf(text: string): number | undefined {
-  if (!/^[0-9]+$/.test(text)) return undefined;
+  if (!isDigits(text)) return undefined;
   const id = Number(text);
   if (id <= ID_LIMIT) return id;
   throw new ContainerError(`use id ${text}: the highest is ${ID_LIMIT}`, {
@@ -121,7 +122,7 @@ function idOf(text: string): number | undefined {
 
 /** The id in a field of a file; undefined for what is none. */
 function idIn(text: string | undefined): number | undefined {
-  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
+  if (text === undefined || text.length > 10 || !isDigits(text)) return undefined;
   const id = Number(text);
   return id <= ID_LIMIT ? id : undefined;
 }

@@ -2,6 +2,7 @@ import { utf8 } from "../../ffi/cstring.ts";
 import { AT_FDCWD, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { Fd, openat, read, statx } from "../../ffi/file.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { isDigits } from "../digits.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { warn } from "../trace.ts";
 import { type Cidr, formatAddress } from "./cidr.ts";
@@ -69,8 +70,7 @@ export function hostnameFile(hostname: string): string {
 export function resolverFile(mode: NetworkMode): string {
   const own = readHostFile("/etc/resolv.conf") ?? "";
   if (mode === "host") return own;
-  const isStub = /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(own);
-  const text = isStub ? readHostFile(RESOLVED_SERVERS) ?? own : own;
+  const text = asksResolved(own) ? readHostFile(RESOLVED_SERVERS) ?? own : own;
   const { content, servers } = reachableServers(text);
   if (servers > 0 || mode === "none") return content;
   warn(
@@ -78,6 +78,19 @@ export function resolverFile(mode: NetworkMode): string {
       `${PUBLIC_SERVERS.join(" and ")}`,
   );
   return content + PUBLIC_SERVERS.map((server) => `nameserver ${server}\n`).join("");
+}
+
+/** Whether the server of a resolv.conf is systemd-resolved, which has these two addresses. */
+function asksResolved(text: string): boolean {
+  return text.split("\n").some((line) => {
+    const [keyword, server] = wordsOf(line);
+    return keyword === "nameserver" && (server === "127.0.0.53" || server === "127.0.0.54");
+  });
+}
+
+/** The words of a line, between blanks and tabs as the C library has them. */
+function wordsOf(line: string): string[] {
+  return line.replaceAll("\t", " ").split(" ").filter((word) => word !== "");
 }
 
 /**
@@ -90,9 +103,11 @@ export function reachableServers(text: string): { content: string; servers: numb
   let servers = 0;
   const lines = text.split("\n").map((line) => line.trim()).filter((line) => {
     if (line === "" || line.startsWith("#") || line.startsWith(";")) return false;
-    const [keyword, server = ""] = line.split(/\s+/);
+    const [keyword, server = ""] = wordsOf(line);
     if (keyword !== "nameserver") return true;
-    const isReachable = /^\d+(\.\d+){3}$/.test(server) && !/^(127|0)\./.test(server);
+    const parts = server.split(".");
+    const isReachable = parts.length === 4 && parts.every(isDigits) && parts[0] !== "127" &&
+      parts[0] !== "0";
     if (isReachable) servers++;
     return isReachable;
   });
@@ -126,7 +141,8 @@ function readHostFile(path: string): string | undefined {
 
 /** @throws {ContainerError} InvalidArgument for what would be more than one name. */
 function checkName(hostname: string): void {
-  if (/^[^\s#\0]+$/.test(hostname)) return;
+  const isBreak = (char: string) => char === "#" || char === "\0" || char.trim() === "";
+  if (hostname !== "" && ![...hostname].some(isBreak)) return;
   throw new ContainerError(`use the hostname ${JSON.stringify(hostname)}: it is not one word`, {
     code: "InvalidArgument",
     hint: "Use letters, digits, dots and dashes (hostname(7))",

@@ -169,10 +169,10 @@ function read(options: readonly string[]): MountOptions {
     tmpcopyup: false,
   };
   for (const name of options) {
-    const mapped = /^(r?idmap)=(.*)$/s.exec(name);
-    if (mapped !== null) {
-      result.idmap = mapped[1] as "idmap" | "ridmap";
-      result.mapping = mapped[2];
+    if (name.startsWith("idmap=") || name.startsWith("ridmap=")) {
+      const equals = name.indexOf("=");
+      result.idmap = name.slice(0, equals) as "idmap" | "ridmap";
+      result.mapping = name.slice(equals + 1);
     } else if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
     else result.data.push(...separate(name));
   }

@@ -27,6 +27,7 @@ import {
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import type { Executing } from "../init/channel.ts";
+import { randomUUID } from "../uuid.ts";
 import type { ProcessIdentity } from "./process_identity.ts";
 
 /** Where the state of all containers lives, unless `--root` says otherwise. */
@@ -335,7 +336,7 @@ export class ContainerState {
   /** Forgets the container: the last thing to be done to it. Its id is free at once, whatever happens meanwhile. */
   remove(): void {
     const slash = this.folder.lastIndexOf("/") + 1;
-    const removed = `${this.folder.slice(0, slash)}${REMOVED}${crypto.randomUUID()}`;
+    const removed = `${this.folder.slice(0, slash)}${REMOVED}${randomUUID()}`;
     try {
       renameat2(AT_FDCWD, this.folder, AT_FDCWD, removed);
     } catch (error) {

@@ -24,6 +24,7 @@ import {
 } from "../../../ffi/file.ts";
 import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
+import { randomUUID } from "../../uuid.ts";
 import { writeToStdout } from "../output.ts";
 
 /** What a command reads: a file, or standard input. */
@@ -109,7 +110,7 @@ function isSpecial(path: string): boolean {
 }
 
 function writeWhole(path: string, content: Iterable<Uint8Array<ArrayBuffer>>): void {
-  const partial = `${path}.${crypto.randomUUID()}.partial`;
+  const partial = `${path}.${randomUUID()}.partial`;
   const unnamed = tryOpenUnnamed(path.slice(0, path.lastIndexOf("/") + 1) || ".");
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
   using file = unnamed ?? new Fd(openat(AT_FDCWD, partial, flags, 0o600));

@@ -7,6 +7,7 @@ import { deleteContainer } from "../../runtime/container.ts";
 import { identify } from "../../runtime/process_identity.ts";
 import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
+import { randomUUID } from "../../uuid.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
 import { onlyId } from "./only_id.ts";
@@ -123,7 +124,7 @@ function bundleFolder(args: Arguments): string {
 export function writePidFile(args: Arguments, pid: number): void {
   const file = args.text("pid-file");
   if (file === undefined) return;
-  const fresh = `${file}.${crypto.randomUUID()}`;
+  const fresh = `${file}.${randomUUID()}`;
   try {
     Deno.writeTextFileSync(fresh, String(pid), { createNew: true, mode: 0o644 });
     Deno.renameSync(fresh, file);

@@ -9,6 +9,7 @@ import { cstring, utf8 } from "../../../ffi/cstring.ts";
 import { Fd, openat, renameat2, syncfs, tryStatx, unlinkat, writeAll } from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
+import { randomUUID } from "../../uuid.ts";
 import type { Digest } from "../digest.ts";
 import { layerPath, REMOVED } from "../store/layout.ts";
 import { tryReadFile } from "../store/read_file.ts";
@@ -53,7 +54,7 @@ export function markFresh(layer: number): void {
 export function removeStale(store: ImageStore, chainId: Digest): void {
   const path = layerPath(chainId);
   if (tryStatx(store.root, path, AT_SYMLINK_NOFOLLOW) === undefined) return;
-  const removed = `${REMOVED}/${crypto.randomUUID()}`;
+  const removed = `${REMOVED}/${randomUUID()}`;
   renameat2(store.root, path, store.root, removed);
   removeTree(store.root, removed);
 }

@@ -10,6 +10,7 @@ import {
   writeAll,
 } from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
+import { randomUUID } from "../../uuid.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, Verifier } from "../digest.ts";
 import { readUpTo } from "../pieces.ts";
@@ -22,7 +23,7 @@ import type { ImageStore } from "./store.ts";
 /** Writes content of which only in the end the digest is known; it becomes a blob when it is committed. */
 export class BlobWriter implements Disposable {
   readonly #store: ImageStore;
-  readonly #path = `${PARTIAL}/${crypto.randomUUID()}`;
+  readonly #path = `${PARTIAL}/${randomUUID()}`;
   readonly #file: Fd;
   readonly #verifier = new Verifier();
   #size = 0;

@@ -11,6 +11,7 @@ import {
   writeAll,
 } from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
+import { randomUUID } from "../../uuid.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { listLeases } from "./inventory.ts";
@@ -88,7 +89,7 @@ export class Lease implements Disposable {
 
   /** Under the store's lock, so that nobody finds the file without its lock. */
   #make(): Fd {
-    const name = crypto.randomUUID();
+    const name = randomUUID();
     const flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW;
     const file = new Fd(openat(this.#root, `${LEASES}/${name}`, flags, 0o600));
     flock(file.number, LOCK_EX);

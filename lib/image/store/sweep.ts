@@ -19,6 +19,7 @@ import {
 } from "../../../ffi/file.ts";
 import { SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
+import { randomUUID } from "../../uuid.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { diskUsage } from "../../disk_usage.ts";
 import { type BlobItem, type Item, listBlobs, listLayers, listLeft } from "./inventory.ts";
@@ -133,7 +134,7 @@ function choose(
       isLost(digest, needed.blobs, scope?.blobs)
     ),
     layers: listLayers(folder).filter(({ name }) => isLost(name, needed.layers, scope?.layers))
-      .map(({ path }) => ({ path, moved: `${REMOVED}/${crypto.randomUUID()}` })),
+      .map(({ path }) => ({ path, moved: `${REMOVED}/${randomUUID()}` })),
     left: all
       ? listLeft(root, folder).filter(({ path }) =>
         !beingReceived.has(path.slice(path.lastIndexOf("/") + 1))
@@ -173,7 +174,7 @@ function removeLeft(root: number, path: string): void {
     const { mode, ino } = statx(file.number);
     if (tryStatx(root, path, AT_SYMLINK_NOFOLLOW)?.ino !== ino) return;
     if ((mode & S_IFMT) !== S_IFDIR) unlinkat(root, path);
-    else renameat2(root, path, root, `${REMOVED}/${crypto.randomUUID()}`);
+    else renameat2(root, path, root, `${REMOVED}/${randomUUID()}`);
   } catch (error) {
     if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
   }

@@ -1,9 +1,8 @@
-import { tablesOfSyscalls } from "../../../ffi/syscalls.ts";
 import { aarch64 } from "./aarch64.ts";
 import { x86_64 } from "./x86_64.ts";
 
 /** A machine that the launcher is written for, as `Deno.build.arch` names it. */
-export type Machine = keyof typeof tablesOfSyscalls;
+export type Machine = typeof Deno.build.arch;
 
 /**
  * The code of the launcher, always the same: it carries out a table of system calls, row by row from the third one

@@ -1,5 +1,5 @@
 import { PR_SET_PDEATHSIG } from "../../../ffi/process.ts";
-import { type SyscallName, tablesOfSyscalls } from "../../../ffi/syscalls.ts";
+import { type SyscallName, syscallsOf } from "../../../ffi/syscalls.ts";
 import { TIOCSCTTY } from "../../../ffi/tty.ts";
 import { CLONE_PARENT, O_CLOEXEC, SIGNALS } from "../../../ffi/constants.ts";
 import type { Step } from "../plan.ts";
@@ -39,7 +39,7 @@ export class Program {
   constructor(channel: number, failures?: Failure[], machine: Machine = Deno.build.arch) {
     this.#channel = channel;
     this.#failures = failures;
-    this.#numbers = tablesOfSyscalls[machine];
+    this.#numbers = syscallsOf(machine);
     this.#file = new ElfFile(machine);
     this.data = this.#file.data;
     // The two rows that come after a failure.

@@ -2,6 +2,7 @@ import { ContainerError, reasonOf } from "../../errors.ts";
 import { parseJSON, stringifyJSON } from "../../json.ts";
 import { quote } from "../../quote.ts";
 import { readSafeFile } from "../../safe_file.ts";
+import { randomUUID } from "../../uuid.ts";
 import { type Credentials, credentialsFrom } from "./credentials.ts";
 import { CredentialHelper, keyOf } from "./helper.ts";
 
@@ -134,7 +135,7 @@ export class AuthFile {
     const folder = this.path.slice(0, this.path.lastIndexOf("/")) || "/";
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const real = realPath(this.path);
-    const fresh = `${real}.${crypto.randomUUID()}`;
+    const fresh = `${real}.${randomUUID()}`;
     try {
       using file = Deno.openSync(fresh, { write: true, createNew: true, mode: 0o600 });
       const bytes = new TextEncoder().encode(`${stringifyJSON(this.#members, 2)}\n`);

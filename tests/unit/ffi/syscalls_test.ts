@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { tablesOfSyscalls } from "../../../ffi/syscalls.ts";
+import { syscallsOf } from "../../../ffi/syscalls.ts";
 
 /** The numbers of a header, `#define __NR_name number`. */
 function numbers(header: string): Map<string, number> {
@@ -23,7 +23,7 @@ for (
     ignore: header === undefined,
   }, () => {
     const known = numbers(header!);
-    for (const [name, number] of Object.entries(tablesOfSyscalls[arch])) {
+    for (const [name, number] of Object.entries(syscallsOf(arch))) {
       // asm-generic calls the one in its 32/64-bit table by its older name.
       const expected = known.get(name) ?? known.get(name.replace(/^newfstatat$/, "fstatat"));
       assertEquals(number, expected, name);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { close } from "../../../ffi/file.ts";
 import { clearCloseOnExec } from "../../../ffi/process.ts";
-import { tablesOfSyscalls } from "../../../ffi/syscalls.ts";
+import { syscallsOf } from "../../../ffi/syscalls.ts";
 import {
   bindAndListen,
   connect,
@@ -155,7 +155,7 @@ function forkPlainly(image: Uint8Array<ArrayBuffer>): void {
   const CLONE_PARENT = 0x8000, SIGCHLD = 17;
   const words = new DataView(image.buffer);
   for (let at = 0; at + 8 <= image.length; at += 4) {
-    if (words.getUint32(at, true) !== tablesOfSyscalls.aarch64.clone) continue;
+    if (words.getUint32(at, true) !== syscallsOf("aarch64").clone) continue;
     if (words.getUint32(at + 4, true) !== CLONE_PARENT) continue;
     return words.setUint32(at + 4, SIGCHLD, true);
   }

@@ -1,7 +1,7 @@
 /** What the kernel of a rehearsal answers where the machine's would answer otherwise. */
 
 import { cstring } from "../../../ffi/cstring.ts";
-import { attribute, NLM_F_DUMP, nlmsghdr, toBe32 } from "../../../ffi/netlink.ts";
+import { attribute, nested, NLM_F_DUMP, nlmsghdr, toBe32 } from "../../../ffi/netlink.ts";
 import {
   nfgenmsg,
   NFPROTO_IPV4,
@@ -10,6 +10,17 @@ import {
   NFTA_CHAIN_TABLE,
   NFTA_CHAIN_USE,
 } from "../../../ffi/nfnetlink.ts";
+import {
+  IFA_LOCAL,
+  ifaddrmsg,
+  ifinfomsg,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MTU,
+  RTM_GETADDR,
+  RTM_GETLINK,
+} from "../../../ffi/rtnetlink.ts";
 import { siginfo_child } from "../../../ffi/process.ts";
 import { msghdr } from "../../../ffi/socket.ts";
 import { bytesAt, viewAt } from "./memory.ts";
@@ -48,8 +59,10 @@ export function received(message: number, words: Uint8Array): number {
   return Math.min(words.length, part.length);
 }
 
-/** The address of the bridge, in host order. */
-const BRIDGE = 0x0a0a0a01;
+/** The bridge's address, in host order, and its index. */
+const BRIDGE = 0x0a0a0a01, BRIDGE_INDEX = 1;
+/** That of another interface, 192.0.2.1 (RFC 5737). */
+const ANOTHER = 0xc0000201;
 
 /** getsockname(2): packets would leave by the bridge. */
 export function sentFromBridge(address: number): number {
@@ -57,11 +70,13 @@ export function sentFromBridge(address: number): number {
   return 0;
 }
 
+const SIOCGIFMTU = 0x8921;
+
 /** What netdevice(7) tells of the bridge, by request: its part of struct ifreq. */
 const IFREQ: Readonly<Record<number, readonly number[]>> = {
-  0x8933: [1, 0, 0, 0], // SIOCGIFINDEX
+  0x8933: [BRIDGE_INDEX, 0, 0, 0], // SIOCGIFINDEX
   0x8913: [1, 0], // SIOCGIFFLAGS: IFF_UP
-  0x8921: [0xdc, 5, 0, 0], // SIOCGIFMTU: 1500
+  [SIOCGIFMTU]: [0xdc, 5, 0, 0], // 1500
   0x8915: [2, 0, 0, 0, 10, 10, 10, 1], // SIOCGIFADDR
   0x891b: [2, 0, 0, 0, 255, 255, 255, 0], // SIOCGIFNETMASK
 };
@@ -93,9 +108,13 @@ export function questionOf(request: number): Question {
   };
 }
 
-/** recvfrom(2) from netlink: of all there could be, the bridge's chains are there, with their rules; deeds are done. */
+/**
+ * recvfrom(2) from netlink: of all there could be, the bridge is there, the chains for it with their rules, and another
+ * interface's address; deeds are done.
+ */
 export function answerTo({ sequence, type, isDump }: Question, answer: number): number {
   const NLM_F_MULTI = 2, NLMSG_ERROR = 2, NLMSG_DONE = 3;
+  const RTM_NEWLINK = 16, RTM_NEWADDR = 20;
   const message = (type: number, flags: number, ...parts: Uint8Array[]) => {
     const length = parts.reduce((sum, part) => sum + part.length, nlmsghdr.size);
     const header = nlmsghdr.encode({
@@ -116,12 +135,30 @@ export function answerTo({ sequence, type, isDump }: Question, answer: number): 
       attribute(NFTA_CHAIN_USE, toBe32(rules)),
     );
   const nothing = new Uint8Array(4);
-  const chains = type === NFT_MSG_GETCHAIN
-    ? [...chain("from-10.10.10.0/24", 1), ...chain("forward", 2)]
-    : [];
+  const address = (index: number, address: number) =>
+    message(
+      RTM_NEWADDR,
+      NLM_F_MULTI,
+      ifaddrmsg.encode({ ifa_index: index, ifa_prefixlen: 24 }),
+      attribute(IFA_LOCAL, toBe32(address)),
+    );
+  const bridge = () =>
+    message(
+      RTM_NEWLINK,
+      NLM_F_MULTI,
+      ifinfomsg.encode({ ifi_index: BRIDGE_INDEX }),
+      attribute(IFLA_IFNAME, cstring("goContainers0")),
+      attribute(IFLA_MTU, new Uint8Array(IFREQ[SIOCGIFMTU])),
+      nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, cstring("bridge"))),
+    );
+  const all: Readonly<Record<number, () => Uint8Array[]>> = {
+    [NFT_MSG_GETCHAIN]: () => [...chain("from-10.10.10.0/24", 1), ...chain("forward", 2)],
+    [RTM_GETLINK]: bridge,
+    [RTM_GETADDR]: () => [...address(BRIDGE_INDEX, BRIDGE), ...address(2, ANOTHER)],
+  };
   const parts = isDump
     ? [
-      ...chains,
+      ...all[type]?.() ?? [],
       ...message(NLMSG_DONE, NLM_F_MULTI, nothing),
     ]
     : message(NLMSG_ERROR, 0, nothing);

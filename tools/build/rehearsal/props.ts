@@ -37,8 +37,8 @@ const FACTS: Readonly<Record<Layout, Readonly<Record<string, string>>>> = {
   hybrid: { controllers: "", mountinfo: MOUNTINFO.hybrid },
 };
 
-/** "forwarding", see lib/network/veth.ts. */
-const PORT_STATE = "3\n";
+/** What is the same in all. The state of a port is "forwarding", see lib/network/veth.ts. */
+const SETTINGS = { "port-state": "3\n", "off": "0\n", "on": "1\n" };
 
 /** A folder with all that a rehearsal needs. What the program writes, it writes there. */
 export class Props {
@@ -66,7 +66,7 @@ export class Props {
     for (const path of [props.containers, `${folder}/state`]) {
       Deno.mkdirSync(path, { mode: 0o700 });
     }
-    for (const [name, text] of Object.entries({ ...FACTS[layout], "port-state": PORT_STATE })) {
+    for (const [name, text] of Object.entries({ ...FACTS[layout], ...SETTINGS })) {
       Deno.writeTextFileSync(`${folder}/${name}`, text);
     }
     await writeProgram(`${folder}/program`, `${folder}/archive.tar`);
@@ -82,8 +82,9 @@ export class Props {
     const namespace = /^\/proc\/\d+\/ns\/(\w+)$/.exec(path)?.[1];
     if (namespace === "user" || namespace === "time") return `/proc/self/ns/${namespace}`;
     if (namespace !== undefined) return `${this.folder}/port-state`;
-    // Packets are forwarded, whatever this machine does.
-    if (path === "/proc/sys/net/ipv4/ip_forward") return `${this.folder}/port-state`;
+    // Packets are forwarded, whatever this machine does, and it is no router.
+    if (path === "/proc/sys/net/ipv4/ip_forward") return `${this.folder}/off`;
+    if (path === "/proc/sys/net/ipv4/conf/default/forwarding") return `${this.folder}/on`;
     if (path.endsWith("/brport/state")) return `${this.folder}/port-state`;
     return path.replace(/^\/run\/gocontainer(?=\/|$)/, `${this.folder}/state`);
   }

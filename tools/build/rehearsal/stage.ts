@@ -58,6 +58,7 @@ const LOOKS: readonly SyscallName[] = [
   "getdents64",
   "getpid",
   "getppid",
+  "getrandom",
   "gettid",
   "lseek",
   "memfd_create",

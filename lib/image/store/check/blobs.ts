@@ -3,6 +3,7 @@ import { read, renameat2, statx, unlinkat } from "../../../../ffi/file.ts";
 import { alloc } from "../../../../ffi/struct.ts";
 import { ContainerError, SysError } from "../../../errors.ts";
 import { quote } from "../../../quote.ts";
+import { randomUUID } from "../../../uuid.ts";
 import { type Digest, isDigest, Verifier } from "../../digest.ts";
 import { BLOBS, REMOVED } from "../layout.ts";
 import { tryOpen } from "../read_file.ts";
@@ -48,7 +49,7 @@ function remove(root: number, path: string): void {
     unlinkat(root, path);
   } catch (error) {
     if (!(error instanceof SysError && error.code === "EISDIR")) throw error;
-    renameat2(root, path, root, `${REMOVED}/${crypto.randomUUID()}`);
+    renameat2(root, path, root, `${REMOVED}/${randomUUID()}`);
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from "../../../../ffi/constants.ts";
 import { Fd, mkdirat, openat, renameat2, tryStatx } from "../../../../ffi/file.ts";
 import { ContainerError } from "../../../errors.ts";
+import { randomUUID } from "../../../uuid.ts";
 import { chainIds } from "../../config.ts";
 import { type Digest, hashOf } from "../../digest.ts";
 import { extractionError } from "../../extraction_error.ts";
@@ -103,7 +104,7 @@ async function differenceOf(store: ImageStore, layer: Layer): Promise<string | u
   const open = (dirfd: number, path: string) =>
     opened.use(new Fd(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))).number;
   const layers = open(store.root, LAYERS);
-  const name = `check-${crypto.randomUUID()}`;
+  const name = `check-${randomUUID()}`;
   try {
     const partial = opened.use((await PartialFolder.lock(layers, name))!);
     opened.defer(() => partial.remove());
@@ -145,7 +146,7 @@ function faultOf(
   for (const layer of [...above, name]) {
     const path = `${LAYERS}/${layer}`;
     if (tryStatx(store.root, path, AT_SYMLINK_NOFOLLOW) === undefined) continue;
-    renameat2(store.root, path, store.root, `${REMOVED}/${crypto.randomUUID()}`);
+    renameat2(store.root, path, store.root, `${REMOVED}/${randomUUID()}`);
   }
   return { ...fault, repair: "removed; it is extracted again when it is needed" };
 }
