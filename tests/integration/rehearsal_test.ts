@@ -16,9 +16,8 @@ Deno.test("every rehearsal comes to its end, so that the program has what it nee
     const bundled = await bundle(compiler, await moduleFlags(), `${folder}/bundle`);
     if (bundled === undefined) throw new Error("there is no bundler");
     const scripts = asScripts(scriptsOf(bundled));
-    const modules: Modules = Object.assign(
-      {},
-      ...Object.values(scripts).map((script) => new Script(script).runInThisContext()),
+    const modules: Modules = Object.fromEntries(
+      Object.entries(scripts).map(([name, text]) => [name, new Script(text).runInThisContext()]),
     );
     // Every megabyte of it takes a start 10 ms: what only some runs need is loaded on demand.
     const loaded = scripts.common.length + scripts.run.length;

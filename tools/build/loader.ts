@@ -1,7 +1,8 @@
 /** The compiled program's main module, which hands V8 its scripts with their compiled form. */
 
 import { LIBC_SYMBOLS, MMAP } from "../../ffi/libc_symbols.ts";
-import { ENTRY, FIRST } from "./scripts.ts";
+import { link } from "./link.ts";
+import { FIRST } from "./scripts.ts";
 
 /** A script with its compiled form, which comes first, for V8 wants it aligned. */
 export interface CachedScript {
@@ -82,24 +83,13 @@ function read(name) {
   );
 }
 
-/** It is compiled at each start, so it is short. */
 function loader(read: string): string {
   return `import { Script } from "node:vm";
 ${read}
-const scripts = {};
-const loaded = {};
-const later = async (name) => load(name);
-function load(name) {
-  return loaded[name] ??= moduleOf(name)(load, later);
-}
-function moduleOf(name) {
-  const home = name.slice(0, name.indexOf("/"));
-  if (scripts[home] === undefined) {
-    const [cachedData, source] = read(home);
-    scripts[home] = new Script(source, { filename: "gocontainer.js", cachedData }).runInThisContext();
-  }
-  return scripts[home][name];
-}
-await load("${FIRST}/${ENTRY}");
+const link = ${link};
+await link((name) => {
+  const [cachedData, source] = read(name);
+  return new Script(source, { filename: "gocontainer.js", cachedData }).runInThisContext();
+})("${FIRST}", 0);
 `;
 }

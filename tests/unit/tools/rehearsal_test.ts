@@ -11,7 +11,7 @@ type Arg = number | Uint8Array<ArrayBuffer>;
 /** A program that calls the kernel as the product does: by the one symbol. */
 function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => void): Modules {
   return {
-    "common/main.js": () => {
+    common: [() => {
       const { syscall } = Deno.dlopen("libc.so.6", {
         syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], result: "i32" },
       }).symbols;
@@ -23,7 +23,7 @@ function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => 
         return syscall(BigInt(SYSCALLS[name]), a, b, c, d, e, f);
       });
       Deno.exit(0);
-    },
+    }],
   };
 }
 

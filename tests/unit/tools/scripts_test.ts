@@ -7,6 +7,7 @@ import {
   type Scripts,
   staticImports,
 } from "../../../tools/build/scripts.ts";
+import { link } from "../../../tools/build/link.ts";
 import { ToolError } from "../../../tools/report.ts";
 
 const MODULES = [
@@ -29,17 +30,8 @@ const MODULES = [
 
 /** Runs scripts as the program's loader does. */
 async function run(scripts: Scripts): Promise<unknown> {
-  const factories = Object.assign(
-    {},
-    ...Object.values(asScripts(scripts)).map((text) => new Script(text).runInThisContext()),
-  );
-  const loaded = new Map<string, unknown>();
-  const load = (name: string): unknown => {
-    if (!loaded.has(name)) loaded.set(name, factories[name](load, later));
-    return loaded.get(name);
-  };
-  const later = (name: string) => Promise.resolve().then(() => load(name));
-  await load(`hot/${ENTRY}`);
+  const texts = asScripts(scripts);
+  await link((name) => new Script(texts[name]).runInThisContext())("hot", 0);
   const { said } = globalThis as { said?: unknown };
   return said;
 }
@@ -67,7 +59,15 @@ Deno.test("characters beyond ASCII are written as escapes, and are the same", as
 });
 
 Deno.test("what a script cannot have is refused", () => {
-  for (const text of ["export*from'./x.js';", "var u=import.meta.url;", "export class A{}"]) {
+  for (
+    const text of [
+      "export*from'./x.js';",
+      "var u=import.meta.url;",
+      "export class A{}",
+      "import*as n from'./x.js';",
+      'import*as n from"./x.js";',
+    ]
+  ) {
     assertThrows(() => asScripts({ hot: [{ name: "x.js", text }] }), ToolError, `"x.js"`);
   }
 });

@@ -1,14 +1,13 @@
 /** Letting the program play one act on the stage. */
 
 import { LIBC_SYMBOLS } from "../../../ffi/libc_symbols.ts";
-import { ENTRY, FIRST } from "../scripts.ts";
+import { link, type Module } from "../link.ts";
+import { FIRST } from "../scripts.ts";
 import type { Props } from "./props.ts";
 import { type Act, Curtain, Stage } from "./stage.ts";
 
-/** The program's modules as its scripts have them: each runs and returns what it exports. */
-export type Modules = Readonly<
-  Record<string, (load: (name: string) => unknown, later: (name: string) => unknown) => unknown>
->;
+/** The program's modules, by the name of the script that has them. */
+export type Modules = Readonly<Record<string, readonly Module[]>>;
 
 /** An act that came to its end. */
 export interface Played {
@@ -29,7 +28,8 @@ export async function play(modules: Modules, props: Props, act: Act): Promise<Pl
   using _deno = replace("Deno", denoOn(stage, props, act));
   using _console = replace("console", { log: print, error: print });
   try {
-    await enter(modules);
+    // Modules that nobody has run yet.
+    await link((name) => modules[name])(FIRST, 0);
   } catch (error) {
     if (error instanceof Curtain) return { curtain: error, printed };
     throw error;
@@ -42,17 +42,6 @@ function replace(name: "Deno" | "console", value: object): Disposable {
   const before = Object.getOwnPropertyDescriptor(globalThis, name)!;
   Object.defineProperty(globalThis, name, { ...before, value });
   return { [Symbol.dispose]: () => void Object.defineProperty(globalThis, name, before) };
-}
-
-/** As the loader does (loader.ts), with modules that nobody has loaded yet. */
-async function enter(modules: Modules): Promise<void> {
-  const loaded = new Map<string, unknown>();
-  const load = (name: string) => {
-    if (!loaded.has(name)) loaded.set(name, modules[name](load, later));
-    return loaded.get(name);
-  };
-  const later = (name: string) => Promise.resolve().then(() => load(name));
-  await load(`${FIRST}/${ENTRY}`);
 }
 
 /** What of Deno there is on the stage: nothing that would change the machine. */

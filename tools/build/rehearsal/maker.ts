@@ -13,8 +13,14 @@ const [folder, ...paths] = Deno.args;
 const scripts = paths.map((path) =>
   new Script(Deno.readTextFileSync(path), { filename: "gocontainer.js" })
 );
-const modules: Modules = Object.assign({}, ...scripts.map((script) => script.runInThisContext()));
+const modules: Modules = Object.fromEntries(
+  scripts.map((script, i) => [nameOf(paths[i]), script.runInThisContext()]),
+);
 for (const failure of await rehearse(modules, folder)) console.log(failure);
 scripts.forEach((script, i) => {
   Deno.writeFileSync(paths[i].replace(/\.js$/, ".cache"), script.createCachedData());
 });
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/\.js$/, "");
+}
