@@ -1,3 +1,6 @@
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "./constants.ts";
+import { fromCString } from "./cstring.ts";
+import { Fd, openat } from "./file.ts";
 import { syscall } from "./libc.ts";
 import { SCRATCH } from "./scratch.ts";
 import { struct } from "./struct.ts";
@@ -18,8 +21,8 @@ export interface DirectoryEntry {
   readonly type: number;
 }
 
-/** d_type of getdents(2). */
-export const DT_DIR = 4;
+/** d_type of getdents(2): what a file system that does not tell has, and a folder. */
+export const DT_UNKNOWN = 0, DT_DIR = 4;
 
 /** getdents64(2): some entries of an open directory, `.` and `..` left out; none at its end. */
 export function getdents64(fd: number): DirectoryEntry[] {
@@ -40,4 +43,18 @@ export function getdents64(fd: number): DirectoryEntry[] {
 function isDots(name: Uint8Array): boolean {
   const DOT = 46;
   return name[0] === DOT && (name.length === 2 || (name.length === 3 && name[1] === DOT));
+}
+
+/**
+ * All that is in a folder, by name and DT_*. `Deno.readDirSync` does the same, and takes a start 0.1 ms to get ready.
+ *
+ * @throws {SysError} ENOENT when there is no such folder.
+ */
+export function listFolder(path: string): { readonly name: string; readonly type: number }[] {
+  using folder = new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  const all: { name: string; type: number }[] = [];
+  for (let some = getdents64(folder.number); some.length > 0; some = getdents64(folder.number)) {
+    for (const { name, type } of some) all.push({ name: fromCString(name), type });
+  }
+  return all;
 }

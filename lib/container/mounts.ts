@@ -43,7 +43,7 @@ function volume({ source, destination, readonly, idmap }: RunOptions["volumes"][
  * backslash for an escape, and in `lowerdir` reads `:` as a border between layers; a comma is one between options.
  */
 function overlay(parts: ConfigParts, more: readonly string[]): Mount {
-  const escape = (path: string) => path.replace(/[\\,]/g, "\\$&");
+  const escape = (path: string) => path.replaceAll("\\", "\\\\").replaceAll(",", "\\,");
   const lowerdir = parts.lowerdirs.map((path) => escape(path).replaceAll(":", "\\:")).join(":");
   const folder = escape(parts.folder);
   return {

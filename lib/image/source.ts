@@ -1,4 +1,5 @@
 import { AT_FDCWD, S_IFDIR, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
+import { listFolder } from "../../ffi/directory.ts";
 import { type FileStatus, tryStatx } from "../../ffi/file.ts";
 import { ContainerError } from "../errors.ts";
 import { type EmbeddedImage, readEmbeddedImage } from "./embedded.ts";
@@ -52,12 +53,12 @@ type SourceInFolder = Exclude<ImageSource, { kind: "embedded" }>;
 function sourcesIn(folder: string, name: string): SourceInFolder[] {
   const found: SourceInFolder[] = [];
   // One listing costs less than a look for each of the names.
-  for (const entry of Deno.readDirSync(folder)) {
-    if (!entry.name.startsWith(name)) continue;
-    const path = `${folder}/${entry.name}`;
-    if (entry.name === name) {
+  for (const { name: there } of listFolder(folder)) {
+    if (!there.startsWith(name)) continue;
+    const path = `${folder}/${there}`;
+    if (there === name) {
       if (isKind(tryStatx(AT_FDCWD, path), S_IFDIR)) found.push({ kind: "folder", path });
-    } else if (isArchiveEnding(entry.name.slice(name.length))) {
+    } else if (isArchiveEnding(there.slice(name.length))) {
       const status = tryStatx(AT_FDCWD, path);
       if (isKind(status, S_IFREG)) {
         found.push({ kind: "archive", path, version: versionOf(status) });

@@ -35,7 +35,7 @@ let idMap: string | undefined;
  * @param map the text of proc(5)'s /proc/self/uid_map.
  */
 export function outsideOf(map: string): number | undefined {
-  const [inside, outside, size] = map.trim().split(/\s+/).map(Number);
+  const [inside, outside, size] = map.trim().split(" ").filter((word) => word !== "").map(Number);
   const ALL = 0xffff_ffff;
   return inside === 0 && outside === 0 && size === ALL ? undefined : outside;
 }

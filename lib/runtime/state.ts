@@ -10,6 +10,7 @@ import {
   S_IFDIR,
   S_IFMT,
 } from "../../ffi/constants.ts";
+import { DT_DIR, DT_UNKNOWN, listFolder } from "../../ffi/directory.ts";
 import {
   fchmod,
   Fd,
@@ -95,8 +96,8 @@ const ID = /^[a-zA-Z0-9_+-][a-zA-Z0-9_.+-]{0,127}$/;
 /** That of names, as docker's. */
 const NAME = /^[a-zA-Z0-9]/;
 
-function isContainer({ name, isDirectory }: Deno.DirEntry): boolean {
-  return isDirectory && ID.test(name);
+function isContainer({ name, type }: { readonly name: string; readonly type: number }): boolean {
+  return (type === DT_DIR || type === DT_UNKNOWN) && ID.test(name);
 }
 
 /**
@@ -157,7 +158,7 @@ export class StateRoot {
 
   /** The ids of all containers. */
   ids(): string[] {
-    return [...Deno.readDirSync(this.path)].filter(isContainer).map(({ name }) => name);
+    return listFolder(this.path).filter(isContainer).map(({ name }) => name);
   }
 
   /**
@@ -165,7 +166,7 @@ export class StateRoot {
    * of the others.
    */
   tidy(): string[] {
-    const entries = [...Deno.readDirSync(this.path)];
+    const entries = listFolder(this.path);
     for (const { name } of entries) {
       if (name.startsWith(REMOVED)) removeFolder(`${this.path}/${name}`);
     }

@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../../ffi/constants.ts";
+import { DT_DIR, listFolder } from "../../../ffi/directory.ts";
+import { SysError } from "../../../ffi/errno.ts";
 import { Fd, openat, tryOpenInRoot } from "../../../ffi/file.ts";
 
 Deno.test("what is not there is undefined also while renames race with the look-up", async () => {
@@ -20,6 +22,22 @@ Deno.test("what is not there is undefined also while renames race with the look-
   } finally {
     Deno.removeSync(`${folder}/run`);
     await renaming.status;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a folder's entries are listed with their kinds, however many there are", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const names = Array.from({ length: 3000 }, (_, i) => `a file with a long name, number ${i}`);
+    for (const name of names) Deno.writeTextFileSync(`${folder}/${name}`, "");
+    Deno.mkdirSync(`${folder}/.folder`);
+    const listed = listFolder(folder);
+    assertEquals(listed.map(({ name }) => name).sort(), [...names, ".folder"].sort());
+    const folders = listed.filter(({ type }) => type === DT_DIR).map(({ name }) => name);
+    assertEquals(folders, [".folder"]);
+    assertThrows(() => listFolder(`${folder}/none`), SysError, "ENOENT");
+  } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 });
