@@ -1,5 +1,7 @@
 /** System call numbers of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl). */
 const x86_64 = () => ({
+  // Without a prototype it is made as one table; else V8 makes a shape for each of its names, one after the other.
+  __proto__: null,
   accept4: 288,
   bind: 49,
   bpf: 321,
@@ -123,10 +125,11 @@ const x86_64 = () => ({
 });
 
 /** The name of a system call that something makes here. */
-export type SyscallName = keyof ReturnType<typeof x86_64>;
+export type SyscallName = Exclude<keyof ReturnType<typeof x86_64>, "__proto__">;
 
 /** System call numbers of aarch64 (include/uapi/asm-generic/unistd.h). */
-const aarch64 = (): Record<SyscallName, number> => ({
+const aarch64 = (): Record<SyscallName, number> & { __proto__: null } => ({
+  __proto__: null,
   accept4: 242,
   bind: 200,
   bpf: 280,

@@ -2,7 +2,7 @@ import { EFFECTIVE } from "./annotations.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 import { HOOKS } from "./hooks.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "./memory_policy.ts";
-import { MOUNT_OPTIONS } from "./mount_options.ts";
+import { mountOptionNames } from "./mount_options.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import {
   SECCOMP_ACTIONS,
@@ -56,7 +56,7 @@ export function features(version: string): Features {
     ociVersionMin: OCI_VERSION_MIN,
     ociVersionMax: OCI_VERSION_MAX,
     hooks: [...HOOKS],
-    mountOptions: Object.keys(MOUNT_OPTIONS).sort(),
+    mountOptions: mountOptionNames(),
     linux: {
       namespaces: Object.keys(NAMESPACES).sort(),
       capabilities: Object.keys(CAPABILITIES),

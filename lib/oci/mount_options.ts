@@ -33,90 +33,98 @@ import {
   MS_UNBINDABLE,
 } from "../../ffi/mount_flags.ts";
 
-/** What one option asks for. */
-export type MountOption =
-  /** MS_* bits of mount(2) to set, or to clear; none of both for `defaults`. */
-  | { readonly kind: "flag" | "clear"; readonly value: number }
-  /** One of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC for the mounts below too. */
-  | { readonly kind: "propagation"; readonly value: number }
-  /** A MOUNT_ATTR_* of mount_setattr(2) for this mount and all below it, to set or to clear. */
-  | { readonly kind: "recursiveFlag" | "recursiveClear"; readonly value: number }
-  /** The mount shows its owners through a mapping; of this mount alone, or of all below it too. */
-  | { readonly kind: "idmap"; readonly value: "idmap" | "ridmap" }
-  /** A new tmpfs begins with a copy of what the root file system has there. */
-  | { readonly kind: "tmpcopyup" };
+// Every option of config.md, "Linux mount options", in tables of plain numbers: these are made at every start. All others
+// are the file system's own.
 
-const flag = (value: number): MountOption => ({ kind: "flag", value });
-const clear = (value: number): MountOption => ({ kind: "clear", value });
-const propagation = (value: number): MountOption => ({ kind: "propagation", value });
-const recursive = (value: number): MountOption => ({ kind: "recursiveFlag", value });
-const recursiveClear = (value: number): MountOption => ({ kind: "recursiveClear", value });
-
-/** Every option of config.md, "Linux mount options". All others are the file system's own. */
-export const MOUNT_OPTIONS: Readonly<Record<string, MountOption>> = {
-  async: clear(MS_SYNCHRONOUS),
-  atime: clear(MS_NOATIME),
-  bind: flag(MS_BIND),
-  defaults: flag(0),
-  dev: clear(MS_NODEV),
-  diratime: clear(MS_NODIRATIME),
-  dirsync: flag(MS_DIRSYNC),
-  exec: clear(MS_NOEXEC),
-  idmap: { kind: "idmap", value: "idmap" },
-  iversion: flag(MS_I_VERSION),
-  lazytime: flag(MS_LAZYTIME),
-  loud: clear(MS_SILENT),
-  mand: flag(MS_MANDLOCK),
-  noatime: flag(MS_NOATIME),
-  nodev: flag(MS_NODEV),
-  nodiratime: flag(MS_NODIRATIME),
-  noexec: flag(MS_NOEXEC),
-  noiversion: clear(MS_I_VERSION),
-  nolazytime: clear(MS_LAZYTIME),
-  nomand: clear(MS_MANDLOCK),
-  norelatime: clear(MS_RELATIME),
-  nostrictatime: clear(MS_STRICTATIME),
-  nosuid: flag(MS_NOSUID),
-  nosymfollow: flag(MS_NOSYMFOLLOW),
-  private: propagation(MS_PRIVATE),
-  ratime: recursiveClear(MOUNT_ATTR_NOATIME),
-  rbind: flag(MS_BIND | MS_REC),
-  rdev: recursiveClear(MOUNT_ATTR_NODEV),
-  rdiratime: recursiveClear(MOUNT_ATTR_NODIRATIME),
-  relatime: flag(MS_RELATIME),
-  remount: flag(MS_REMOUNT),
-  rexec: recursiveClear(MOUNT_ATTR_NOEXEC),
-  ridmap: { kind: "idmap", value: "ridmap" },
-  rnoatime: recursive(MOUNT_ATTR_NOATIME),
-  rnodev: recursive(MOUNT_ATTR_NODEV),
-  rnodiratime: recursive(MOUNT_ATTR_NODIRATIME),
-  rnoexec: recursive(MOUNT_ATTR_NOEXEC),
-  rnorelatime: recursiveClear(MOUNT_ATTR_RELATIME),
-  rnostrictatime: recursiveClear(MOUNT_ATTR_STRICTATIME),
-  rnosuid: recursive(MOUNT_ATTR_NOSUID),
-  rnosymfollow: recursive(MOUNT_ATTR_NOSYMFOLLOW),
-  ro: flag(MS_RDONLY),
-  rprivate: propagation(MS_PRIVATE | MS_REC),
-  rrelatime: recursive(MOUNT_ATTR_RELATIME),
-  rro: recursive(MOUNT_ATTR_RDONLY),
-  rrw: recursiveClear(MOUNT_ATTR_RDONLY),
-  rshared: propagation(MS_SHARED | MS_REC),
-  rslave: propagation(MS_SLAVE | MS_REC),
-  rstrictatime: recursive(MOUNT_ATTR_STRICTATIME),
-  rsuid: recursiveClear(MOUNT_ATTR_NOSUID),
-  rsymfollow: recursiveClear(MOUNT_ATTR_NOSYMFOLLOW),
-  runbindable: propagation(MS_UNBINDABLE | MS_REC),
-  rw: clear(MS_RDONLY),
-  shared: propagation(MS_SHARED),
-  silent: flag(MS_SILENT),
-  slave: propagation(MS_SLAVE),
-  strictatime: flag(MS_STRICTATIME),
-  suid: clear(MS_NOSUID),
-  symfollow: clear(MS_NOSYMFOLLOW),
-  sync: flag(MS_SYNCHRONOUS),
-  tmpcopyup: { kind: "tmpcopyup" },
-  unbindable: propagation(MS_UNBINDABLE),
+/** MS_* bits of mount(2) to set; none for `defaults`. */
+const SET: Readonly<Record<string, number>> = {
+  bind: MS_BIND,
+  defaults: 0,
+  dirsync: MS_DIRSYNC,
+  iversion: MS_I_VERSION,
+  lazytime: MS_LAZYTIME,
+  mand: MS_MANDLOCK,
+  noatime: MS_NOATIME,
+  nodev: MS_NODEV,
+  nodiratime: MS_NODIRATIME,
+  noexec: MS_NOEXEC,
+  nosuid: MS_NOSUID,
+  nosymfollow: MS_NOSYMFOLLOW,
+  rbind: MS_BIND | MS_REC,
+  relatime: MS_RELATIME,
+  remount: MS_REMOUNT,
+  ro: MS_RDONLY,
+  silent: MS_SILENT,
+  strictatime: MS_STRICTATIME,
+  sync: MS_SYNCHRONOUS,
 };
+
+/** MS_* bits of mount(2) to clear. */
+const CLEARED: Readonly<Record<string, number>> = {
+  async: MS_SYNCHRONOUS,
+  atime: MS_NOATIME,
+  dev: MS_NODEV,
+  diratime: MS_NODIRATIME,
+  exec: MS_NOEXEC,
+  loud: MS_SILENT,
+  noiversion: MS_I_VERSION,
+  nolazytime: MS_LAZYTIME,
+  nomand: MS_MANDLOCK,
+  norelatime: MS_RELATIME,
+  nostrictatime: MS_STRICTATIME,
+  rw: MS_RDONLY,
+  suid: MS_NOSUID,
+  symfollow: MS_NOSYMFOLLOW,
+};
+
+/** One of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC for the mounts below too. */
+const PROPAGATION: Readonly<Record<string, number>> = {
+  private: MS_PRIVATE,
+  rprivate: MS_PRIVATE | MS_REC,
+  rshared: MS_SHARED | MS_REC,
+  rslave: MS_SLAVE | MS_REC,
+  runbindable: MS_UNBINDABLE | MS_REC,
+  shared: MS_SHARED,
+  slave: MS_SLAVE,
+  unbindable: MS_UNBINDABLE,
+};
+
+/** A MOUNT_ATTR_* of mount_setattr(2) to set, for this mount and all below it. */
+const RECURSIVE: Readonly<Record<string, number>> = {
+  rnoatime: MOUNT_ATTR_NOATIME,
+  rnodev: MOUNT_ATTR_NODEV,
+  rnodiratime: MOUNT_ATTR_NODIRATIME,
+  rnoexec: MOUNT_ATTR_NOEXEC,
+  rnosuid: MOUNT_ATTR_NOSUID,
+  rnosymfollow: MOUNT_ATTR_NOSYMFOLLOW,
+  rrelatime: MOUNT_ATTR_RELATIME,
+  rro: MOUNT_ATTR_RDONLY,
+  rstrictatime: MOUNT_ATTR_STRICTATIME,
+};
+
+/** A MOUNT_ATTR_* likewise, to clear. */
+const RECURSIVE_CLEARED: Readonly<Record<string, number>> = {
+  ratime: MOUNT_ATTR_NOATIME,
+  rdev: MOUNT_ATTR_NODEV,
+  rdiratime: MOUNT_ATTR_NODIRATIME,
+  rexec: MOUNT_ATTR_NOEXEC,
+  rnorelatime: MOUNT_ATTR_RELATIME,
+  rnostrictatime: MOUNT_ATTR_STRICTATIME,
+  rrw: MOUNT_ATTR_RDONLY,
+  rsuid: MOUNT_ATTR_NOSUID,
+  rsymfollow: MOUNT_ATTR_NOSYMFOLLOW,
+};
+
+/** The mount shows its owners through a mapping; of this mount alone, or of all below it too. */
+const IDMAPS = ["idmap", "ridmap"] as const;
+/** A new tmpfs begins with a copy of what the root file system has there. */
+const TMPCOPYUP = "tmpcopyup";
+
+/** The names of all of them. */
+export function mountOptionNames(): string[] {
+  const tables = [SET, CLEARED, PROPAGATION, RECURSIVE, RECURSIVE_CLEARED];
+  return [...tables.flatMap((table) => Object.keys(table)), ...IDMAPS, TMPCOPYUP].sort();
+}
 
 /** What the options of one mount ask for together. Of contradicting options the last one counts. */
 export interface MountOptions {
@@ -173,8 +181,7 @@ function read(options: readonly string[]): MountOptions {
       const equals = name.indexOf("=");
       result.idmap = name.slice(0, equals) as "idmap" | "ridmap";
       result.mapping = name.slice(equals + 1);
-    } else if (Object.hasOwn(MOUNT_OPTIONS, name)) apply(MOUNT_OPTIONS[name]!, result);
-    else result.data.push(...separate(name));
+    } else if (!apply(name, result)) result.data.push(...separate(name));
   }
   return result;
 }
@@ -203,37 +210,37 @@ export function isBind(options: Readonly<MountOptions>): boolean {
 
 const ATIME_FLAGS = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
 
-function apply(option: MountOption, result: MountOptions): void {
-  switch (option.kind) {
-    case "flag":
-      // Of the three ways to keep access times a mount has one.
-      if (option.value & ATIME_FLAGS) result.flags &= ~ATIME_FLAGS;
-      result.flags |= option.value;
-      result.clearedFlags &= ~option.value;
-      break;
-    case "clear":
-      result.flags &= ~option.value;
-      result.clearedFlags |= option.value;
-      break;
-    case "propagation":
-      result.propagation.push(option.value);
-      break;
-    case "recursiveFlag":
-      result.recursiveSet = result.recursiveSet & ~fieldOf(option.value) | option.value;
-      result.recursiveClear = isAtime(option.value)
-        ? result.recursiveClear | MOUNT_ATTR__ATIME
-        : result.recursiveClear & ~option.value;
-      break;
-    case "recursiveClear":
-      result.recursiveSet &= ~option.value;
-      result.recursiveClear |= fieldOf(option.value);
-      break;
-    case "idmap":
-      result.idmap = option.value;
-      break;
-    case "tmpcopyup":
-      result.tmpcopyup = true;
+/** False for an option that is the file system's own. */
+function apply(name: string, result: MountOptions): boolean {
+  const bitsIn = (table: Readonly<Record<string, number>>) =>
+    Object.hasOwn(table, name) ? table[name] : undefined;
+  let bits: number | undefined;
+  if ((bits = bitsIn(SET)) !== undefined) {
+    // Of the three ways to keep access times a mount has one.
+    if (bits & ATIME_FLAGS) result.flags &= ~ATIME_FLAGS;
+    result.flags |= bits;
+    result.clearedFlags &= ~bits;
+  } else if ((bits = bitsIn(CLEARED)) !== undefined) {
+    result.flags &= ~bits;
+    result.clearedFlags |= bits;
+  } else if ((bits = bitsIn(PROPAGATION)) !== undefined) {
+    result.propagation.push(bits);
+  } else if ((bits = bitsIn(RECURSIVE)) !== undefined) {
+    result.recursiveSet = result.recursiveSet & ~fieldOf(bits) | bits;
+    result.recursiveClear = isAtime(bits)
+      ? result.recursiveClear | MOUNT_ATTR__ATIME
+      : result.recursiveClear & ~bits;
+  } else if ((bits = bitsIn(RECURSIVE_CLEARED)) !== undefined) {
+    result.recursiveSet &= ~bits;
+    result.recursiveClear |= fieldOf(bits);
+  } else if (name === "idmap" || name === "ridmap") {
+    result.idmap = name;
+  } else if (name === TMPCOPYUP) {
+    result.tmpcopyup = true;
+  } else {
+    return false;
   }
+  return true;
 }
 
 /** The access time is one field of two bits: mount_setattr(2) wants it cleared whole before it is set. */
