@@ -62,14 +62,15 @@ const NO_DEFAULTS: ImageDefaults = {
  * @throws {ContainerError}
  */
 export async function obtainImage(options: RunOptions): Promise<ReadyImage> {
-  const { image, imagesFolder } = options;
+  const { image, imagesFolder, platform, pull } = options;
   const found = isImageName(image)
     ? step(
       { label: `look for the image "${image}"`, call: `ls "${imagesFolder}"` },
       () => findRootfs(imagesFolder, image),
     )
     : undefined;
-  if (found !== undefined && options.platform === undefined) return plainImage(found.path);
+  const isAny = platform === undefined && pull !== "always";
+  if (found !== undefined && isAny) return plainImage(found.path);
   const { extractOrPull } = await import("./obtain_image.ts");
   return await extractOrPull(options);
 }

@@ -24,9 +24,13 @@ import { storedImage } from "./stored_image.ts";
  * @throws {ContainerError}
  */
 export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
-  const { image: name, imagesFolder } = options;
+  const { image: name, imagesFolder, pull } = options;
   const source = isImageName(name) ? findSource(findSafeFolder(imagesFolder), name) : undefined;
-  if (source !== undefined) {
+  // The one in the binary is there for who cannot pull; those of the images folder are the user's own.
+  if (source !== undefined && (source.kind !== "embedded" || pull !== "always")) {
+    if (pull === "always") {
+      warn(`image ${quote(name)} is one of the images folder: it is not pulled`);
+    }
     assertPlatform(source, options);
     return plainImage((await extractRootfs(imagesFolder, name)).path);
   }

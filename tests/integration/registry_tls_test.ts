@@ -387,6 +387,44 @@ async function relay(conn: Deno.TcpConn, port: number, asked: string[]): Promise
 
 testWith(
   NEEDS,
+  "with -pull always the image in the binary does not do, and one of the images folder is told of",
+  async () => {
+    using trial = new TrialFolder();
+    await using mirror = new TestRegistry();
+    const through = withEtc(trial.path, {
+      "docker/daemon.json": JSON.stringify({ "registry-mirrors": [`http://${mirror.host}/`] }),
+      hosts: "127.0.0.1 localhost\n127.0.0.1 registry-1.docker.io\n",
+      "nsswitch.conf": "hosts: files\n",
+    });
+    const run = (...options: string[]) => {
+      const args = ["-i", `${trial.path}/images`, "-rm", "-net", "none", ...options];
+      return workspace.run([...args, "alpine", "/bin/true"], { through });
+    };
+    const embedded = await run();
+    assertEquals([embedded.code, embedded.stderr, mirror.log.length], [0, "", 0]);
+    const pulled = await run("-pull", "always");
+    assertEquals(pulled.code, 125);
+    assertMatch(pulled.stderr, /^gocontainer: pulling docker\.io\/library\/alpine:latest\n/);
+    assert(mirror.log.some(({ path }) => path.startsWith("/v2/library/alpine/manifests/latest")));
+    // A folder of that name is the user's own.
+    const count = mirror.log.length;
+    const extracted = [...Deno.readDirSync(`${trial.path}/images/.rootfs`)]
+      .find(({ name }) => name.startsWith("alpine-"))!;
+    Deno.renameSync(
+      `${trial.path}/images/.rootfs/${extracted.name}`,
+      `${trial.path}/images/alpine`,
+    );
+    const own = await run("-pull", "always");
+    assertEquals([own.code, mirror.log.length], [0, count], own.stderr);
+    assertMatch(
+      own.stderr,
+      /warning: image "alpine" is one of the images folder: it is not pulled/,
+    );
+  },
+);
+
+testWith(
+  NEEDS,
   "a mirror of docker.io is asked first, and learns nothing of who asks",
   async () => {
     using trial = new TrialFolder();
