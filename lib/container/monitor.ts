@@ -98,7 +98,7 @@ export async function follow(
   };
   for (;;) {
     const fds = [onSignal, onEnd, ...rules?.wanted() ?? [], ...relay?.wanted() ?? []];
-    poll(fds, rules?.timeout());
+    poll(fds, sooner(rules?.timeout(), relay?.timeout()));
     if (onSignal.revents) readSignals(signals).forEach(deliver);
     const typed = relay?.move(fds);
     // The pty has sent it already; what is left to do is what the kernel does not do for an init.
@@ -113,6 +113,11 @@ export async function follow(
   if (given !== undefined) return { signal: given };
   // What was killed in a signal's stead ended by that signal.
   return killedFor !== undefined && "signal" in status ? { signal: killedFor } : status;
+}
+
+/** The less of two times to wait, where undefined is for ever. */
+function sooner(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
 }
 
 /**

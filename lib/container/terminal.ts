@@ -24,6 +24,10 @@ const STDOUT = 1;
 /** As much as a pipe takes at once whenever it takes anything (PIPE_BUF), so that a write never blocks. */
 const CHUNK = 4096;
 const NEWLINE = 0x0a;
+/** Where the characters stand that take back a line and end the input (termios(3)). */
+const VKILL = 3, VEOF = 4;
+/** After the end of input, how soon and how seldom it is looked whether the program reads in another way, in ms. */
+const FIRST_LOOK = 20, LAST_LOOK = 1000;
 
 /**
  * The way between the user's terminal and the container's pty. Neither side is read before the other
@@ -40,6 +44,10 @@ export class TerminalRelay implements Disposable {
   #input: Uint8Array<ArrayBuffer> = alloc(0);
   #output: Uint8Array<ArrayBuffer> = alloc(0);
   #inputEnded = false;
+  /** How the pty was read when the end of input was last written to it: by lines or not. */
+  #endedByLines?: boolean;
+  /** How long to wait, in milliseconds, until that is looked at again. */
+  #patience = FIRST_LOOK;
   #inLine = false;
   #lost = false;
   #outputEnded = false;
@@ -99,9 +107,8 @@ export class TerminalRelay implements Disposable {
    * typed: a raw terminal would give a zero in its place.
    */
   #readAhead(settings: Termios): Uint8Array<ArrayBuffer> {
-    const ICANON = 0o2;
     const bytes: number[] = [];
-    if ((termios2.get(settings, "c_lflag") & ICANON) === 0) return alloc(0);
+    if (!isByLines(settings)) return alloc(0);
     const typed: PollFd = { fd: STDIN, events: POLLIN, revents: 0 };
     while (poll([typed], 0) > 0 && typed.revents === POLLIN) {
       const line = readInput();
@@ -112,9 +119,8 @@ export class TerminalRelay implements Disposable {
     return Uint8Array.from(bytes);
   }
 
-  /** The character for it, as the program has it (VEOF, termios(3)). */
+  /** The character for it, as the program has it. */
   #endOfInput(): number {
-    const VEOF = 4;
     return getTerminal(this.#master)[C_CC + VEOF];
   }
 
@@ -140,6 +146,11 @@ export class TerminalRelay implements Disposable {
     return wanted;
   }
 
+  /** How long to wait at most, in milliseconds; undefined for as long as nothing comes. */
+  timeout(): number | undefined {
+    return this.#endedByLines === undefined || this.#outputEnded ? undefined : this.#patience;
+  }
+
   /**
    * Moves what is ready. Returns a signal when the user typed the character that stands for one and
    * the pty would send it.
@@ -155,6 +166,7 @@ export class TerminalRelay implements Disposable {
         if (entry.revents & POLLOUT) this.#writeInput();
       }
     }
+    this.#endAgain();
     return signal;
   }
 
@@ -192,7 +204,27 @@ export class TerminalRelay implements Disposable {
   }
 
   #writeInput(): void {
+    // Before it is written, for the program may change that at once.
+    const byLines = this.#inputEnded ? isByLines(getTerminal(this.#master)) : undefined;
     this.#input = this.#input.subarray(write(this.#master, this.#input));
+    if (this.#input.length === 0) this.#endedByLines = byLines;
+  }
+
+  /**
+   * The end of input is one for good. What stands for it where lines are read, and nobody has read it yet, is a zero
+   * for who begins to read single characters, as a shell does at its prompt: so it is written once more, behind the
+   * character that takes back what stands in the line.
+   */
+  #endAgain(): void {
+    if (this.#endedByLines === undefined || this.#outputEnded) return;
+    this.#patience = Math.min(2 * this.#patience, LAST_LOOK);
+    const settings = getTerminal(this.#master);
+    const byLines = isByLines(settings);
+    if (byLines === this.#endedByLines) return;
+    this.#endedByLines = undefined;
+    this.#patience = FIRST_LOOK;
+    const [kill, end] = [settings[C_CC + VKILL], settings[C_CC + VEOF]];
+    this.#input = Uint8Array.from(byLines ? [end] : [kill, end]);
   }
 
   #readOutput(): void {
@@ -219,6 +251,12 @@ export class TerminalRelay implements Disposable {
     this.#lost = true;
     warn(`write the program's output: ${error.message}: what cannot be written is lost`);
   }
+}
+
+/** Whether a terminal is read by lines, ICANON of termios(3). */
+function isByLines(settings: Termios): boolean {
+  const ICANON = 0o2;
+  return (termios2.get(settings, "c_lflag") & ICANON) !== 0;
 }
 
 function setUnlessGone(settings: Termios): void {

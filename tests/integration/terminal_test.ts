@@ -37,6 +37,25 @@ Deno.test("in a terminal a program gets one of its own, the first of its instanc
   assertEquals([outcome.code, shown], [6, "/dev/pts/0\n0\n1\n2\n"]);
 });
 
+Deno.test("a shell at its prompt ends with its input, whenever that ends", async () => {
+  for (let round = 0; round < 12; round++) {
+    const { stdout, code } = await workspace.run(["-t", "-rm", ...run, "sh"], {
+      stdin: round % 2 === 0 ? "" : "echo $((40 + 2)); (exit 3)\n",
+      through: ["timeout", "-s", "KILL", "20"],
+    });
+    assertEquals(code, round % 2 === 0 ? 0 : 3);
+    if (round % 2 === 1) assertMatch(stdout, /^42\r$/m);
+  }
+  // It may begin to read in another way long after the end, and ends what it runs as well.
+  const script = "read line; cat; sleep 0.3; echo $line; exec sh -i";
+  const { stdout, code } = await workspace.run(["-t", "-rm", ...sh(script)], {
+    stdin: "first\n",
+    through: ["timeout", "-s", "KILL", "20"],
+  });
+  assertEquals(code, 0);
+  assertMatch(stdout, /^first\r$/m);
+});
+
 Deno.test("it is the controlling one of the program's session, and the program is in front", async () => {
   using terminal = new Terminal();
   const { shown } = await runShown([...run, "cat", "/proc/self/stat"], terminal);
