@@ -152,3 +152,28 @@ for (const when of ["before its start", "after its start"]) {
     assertEquals(hostState(), before);
   });
 }
+
+for (const command of ["list", "run"]) {
+  Deno.test(`${command} takes back first what a killed run has left in the common state folder`, async () => {
+    const bundle = await bundles.make("exec sleep 1000");
+    const other = await bundles.make("echo there");
+    const before = hostState();
+    const id = bundles.id();
+    const running = workspace.start(["run", "-b", bundle, id]);
+    await until("it runs", () => exists(`/run/gocontainer/${id}/state.json`) && isStarted(id));
+    running.kill("SIGKILL");
+    await running.gone();
+    const args = command === "list" ? ["list", "-q"] : ["run", "-b", other, bundles.id()];
+    const { code, stdout } = await workspace.run(args);
+    assertEquals([code, command === "run" ? stdout : stdout.split("\n").includes(id)], [
+      0,
+      command === "run" ? "there\n" : false,
+    ]);
+    assertEquals(exists(`/run/gocontainer/${id}`), false);
+    assertEquals(hostState(), before);
+  });
+}
+
+function isStarted(id: string): boolean {
+  return JSON.parse(Deno.readTextFileSync(`/run/gocontainer/${id}/state.json`)).started === true;
+}

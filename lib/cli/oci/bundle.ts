@@ -9,7 +9,7 @@ import { follow, holdSignals } from "../../container/monitor.ts";
 import { TerminalRelay } from "../../container/terminal.ts";
 import { randomUUID } from "../../uuid.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
-import { type GlobalOptions, openRoot } from "./global.ts";
+import { type GlobalOptions, openRoot, tidyUp } from "./global.ts";
 import { onlyId } from "./only_id.ts";
 import { passedFds } from "./passed_fds.ts";
 import { tell } from "../../trace.ts";
@@ -84,6 +84,7 @@ export async function runBundleCommand(args: Arguments, global: GlobalOptions): 
 }
 
 async function make(args: Arguments, global: GlobalOptions, later: boolean) {
+  await tidyUp(global);
   const fds = passedFds(args);
   const detached = later || args.flag("detach") === true;
   return await createFromBundle({

@@ -1,6 +1,7 @@
 import { dirname } from "@std/path/posix/dirname";
 import { resolve } from "@std/path/posix/resolve";
 import { type Arguments, type OptionSpec, parseArguments } from "../arguments.ts";
+import { collectLeftovers } from "../leftovers.ts";
 import { ContainerError, reasonOf, UsageError } from "../../errors.ts";
 import { findSafeFolder } from "../../folder.ts";
 import { limitedUser } from "../../runtime/ordinary_user.ts";
@@ -111,6 +112,11 @@ export function openRoot({ rootPath }: GlobalOptions): StateRoot {
     return StateRoot.open(path);
   }
   return StateRoot.open(rootPath ?? (isUser() ? userStateRoot() : undefined));
+}
+
+/** In the state folder that images' containers have as well, takes back first what killed processes have left. */
+export async function tidyUp({ rootPath }: GlobalOptions): Promise<void> {
+  if (rootPath === undefined && !isUser()) await collectLeftovers();
 }
 
 /** As runc tells them apart: root in a user namespace counts as the user whose environment he has. */

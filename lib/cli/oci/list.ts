@@ -6,7 +6,7 @@ import { membersOf } from "../../runtime/members.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";
 import { describe } from "./describe.ts";
-import { type GlobalOptions, openRoot } from "./global.ts";
+import { type GlobalOptions, openRoot, tidyUp } from "./global.ts";
 import { firstId } from "./only_id.ts";
 import { print } from "../output.ts";
 
@@ -29,8 +29,9 @@ export const PS_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** `list [-q] [-f table|json]` */
-export function listCommand(args: Arguments, global: GlobalOptions): number {
+export async function listCommand(args: Arguments, global: GlobalOptions): Promise<number> {
   const format = formatOf(args);
+  await tidyUp(global);
   const containers = openRoot(global).containers().map(describe)
     .filter((container) => container !== undefined)
     .sort((a, b) => a.id < b.id ? -1 : 1);
