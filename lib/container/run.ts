@@ -222,8 +222,8 @@ function makeCgroup(spec: Spec, { pids }: RunOptions, undo: DisposableStack): Cg
   cgroup.apply(resources, {
     "devices": "warn",
     "memory.swap": "skip",
-    // Where nobody has asked for it.
-    ...(pids === undefined ? { pids: "skip" as const } : {}),
+    // Where nobody has asked for it; without any hierarchy the warning of the devices is enough.
+    ...(pids === undefined ? { pids: cgroup.folders.length > 0 ? "warn" : "skip" } : {}),
   });
   return cgroup;
 }

@@ -90,6 +90,22 @@ Deno.test("where no cgroups are mounted, as in ip netns exec, they are to be had
   assertEquals([helped.code, helped.stdout], [0, "hello\n"], helped.stderr);
 });
 
+Deno.test("where the limit of processes that all have cannot be had, one warning tells so", async () => {
+  const pids = "/sys/fs/cgroup/pids";
+  const script = `mount --make-rprivate /; ! mountpoint -q ${pids} || umount ${pids}; ` +
+    `! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "$@"`;
+  const through = ["unshare", "--mount", "sh", "-c", script, "sh"];
+  const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
+  assertEquals([code, stdout], [0, "hello\n"], stderr);
+  assertMatch(
+    stderr,
+    /^gocontainer: warning: set pids\.limit: no cgroup hierarchy has the pids controller \(Mount it: .*\)\n$/,
+  );
+  const asked = await workspace.run(["-net=none", "-pids=50", ...HELLO], { through });
+  assertEquals(asked.code, 125);
+  assertMatch(asked.stderr, /^gocontainer: set pids\.limit: no cgroup hierarchy has the pids/);
+});
+
 Deno.test("cgroups that something else is mounted upon count as none", async () => {
   const script = 'mount -t tmpfs tmpfs /sys/fs/cgroup && exec "$@"';
   const through = ["unshare", "--mount", "sh", "-c", script, "sh"];
