@@ -135,8 +135,8 @@ function attachedHint(word: string, known: ReadonlyMap<string, OptionSpec>): str
 
 function nearHint(dashed: string, known: ReadonlyMap<string, OptionSpec>): string | undefined {
   // One letter is as near to any other.
-  const names = [...new Set(known.values())]
-    .filter(({ name, help }) => help !== undefined && name.length > 1).map(({ name }) => name);
+  const names = [...known].filter(([name, { help }]) => help !== undefined && name.length > 1)
+    .map(([name]) => name);
   const near = nearest(withoutDashes(dashed), names);
   return near === undefined ? undefined : `Did you mean -${near}?`;
 }
