@@ -39,9 +39,38 @@ export function findSafeFolder(
       code: "InvalidArgument",
     });
   }
-  const rest = `${path.startsWith("/") ? "" : Deno.cwd()}/${path}`.split("/").reverse();
-  let folder = "";
-  let status = statusOf("/")!;
+  const whole = `${path.startsWith("/") ? "" : Deno.cwd()}/${path}`;
+  return find("", whole, { what: `use folder ${JSON.stringify(path)}`, ...options });
+}
+
+/**
+ * Makes sure that nobody else than {@link safeFolder} lets can write a file, or put another one in its
+ * place. Symbolic links are followed; a file that is not there is nobody's.
+ *
+ * @param folder that it is in, as {@link safeFolder} gave it
+ * @param what is wanted of the file: `use image "alpine"`
+ * @throws {ContainerError} NotAllowed, or InvalidArgument for links that lead nowhere
+ */
+export function assertSafeFile(folder: string, name: string, what: string): void {
+  find(folder === "/" ? "" : folder, name, { what, isFile: true });
+}
+
+/** What is looked for, and how that is told. */
+interface Search {
+  /** The action, for messages: `use folder "images"`. */
+  readonly what: string;
+  /** Whether it is a file, and no folder. */
+  readonly isFile?: boolean;
+  /** The mode of folders that are made where there are none. */
+  readonly create?: number;
+}
+
+/** @param start a folder that has been found safe; empty for `/` */
+function find(start: string, path: string, search: Search): string | undefined {
+  const { what, isFile, create } = search;
+  const rest = path.split("/").reverse();
+  let folder = start;
+  let status = statusOf(start || "/")!;
   let links = 0;
   while (rest.length > 0) {
     const name = rest.pop()!;
@@ -51,12 +80,12 @@ export function findSafeFolder(
       status = statusOf(folder || "/")!;
       continue;
     }
-    assertOnTheWay(path, folder || "/", status);
+    assertOnTheWay(search, folder || "/", status);
     const next = `${folder}/${name}`;
     let found = statusOf(next);
     if (found === undefined) {
-      if (options.create === undefined) return undefined;
-      makeFolder(next, options.create);
+      if (create === undefined) return undefined;
+      makeFolder(next, create);
       found = statusOf(next)!;
     }
     switch (found.mode & S_IFMT) {
@@ -65,12 +94,11 @@ export function findSafeFolder(
         status = found;
         break;
       case S_IFLNK: {
-        assertOwner(path, next, found);
+        assertOwner(search, next, found);
         if (++links > MAX_LINKS) {
-          throw new ContainerError(
-            `use folder ${JSON.stringify(path)}: its symbolic links go round in circles`,
-            { code: "InvalidArgument" },
-          );
+          throw new ContainerError(`${what}: its symbolic links go round in circles`, {
+            code: "InvalidArgument",
+          });
         }
         const target = readlinkat(AT_FDCWD, next);
         if (target.startsWith("/")) {
@@ -81,13 +109,16 @@ export function findSafeFolder(
         break;
       }
       default:
-        throw new ContainerError(
-          `use folder ${JSON.stringify(path)}: ${JSON.stringify(next)} is not a folder`,
-          { code: "InvalidArgument" },
-        );
+        if (isFile && rest.length === 0) {
+          assertSafe(search, next, found);
+          return next;
+        }
+        throw new ContainerError(`${what}: ${JSON.stringify(next)} is not a folder`, {
+          code: "InvalidArgument",
+        });
     }
   }
-  assertSafe(path, folder || "/", status);
+  assertSafe(search, folder || "/", status);
   return folder || "/";
 }
 
@@ -111,34 +142,37 @@ function makeFolder(path: string, mode: number): void {
 }
 
 /** A folder on the way may be sticky: what others put there cannot replace what is checked next. */
-function assertOnTheWay(path: string, folder: string, status: FileStatus): void {
-  if ((status.mode & STICKY) !== 0) assertOwner(path, folder, status);
-  else assertSafe(path, folder, status);
+function assertOnTheWay(search: Search, folder: string, status: FileStatus): void {
+  if ((status.mode & STICKY) !== 0) assertOwner(search, folder, status);
+  else assertSafe(search, folder, status);
 }
 
-function assertSafe(path: string, folder: string, status: FileStatus): void {
-  assertOwner(path, folder, status);
+function assertSafe(search: Search, part: string, status: FileStatus): void {
+  assertOwner(search, part, status);
   const open = (status.mode & WRITE_OTHERS) !== 0 ||
     ((status.mode & WRITE_GROUP) !== 0 && groupHasOthers(status.gid));
   if (!open) return;
   const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
-  // A sticky one is everybody's on purpose.
-  const remedy = (status.mode & STICKY) !== 0
-    ? "Make a folder in it, or "
-    : `Run chmod go-w ${shellWord(folder)}, or `;
+  // A sticky folder is everybody's on purpose.
+  const isShared = (status.mode & (STICKY | S_IFMT)) === (STICKY | S_IFDIR);
+  const remedy = isShared ? "Make a folder in it" : `Run chmod go-w ${shellWord(part)}`;
   throw new ContainerError(
-    `use folder ${JSON.stringify(path)}: others can write ${JSON.stringify(folder)} (mode ${mode})`,
-    { code: "NotAllowed", hint: `${remedy}give another folder` },
+    `${search.what}: others can write ${JSON.stringify(part)} (mode ${mode})`,
+    { code: "NotAllowed", hint: remedy + otherwise(search) },
   );
 }
 
-function assertOwner(path: string, part: string, status: FileStatus): void {
+function assertOwner(search: Search, part: string, status: FileStatus): void {
   if (isTrustedUser(status.uid)) return;
   throw new ContainerError(
-    `use folder ${JSON.stringify(path)}: ${JSON.stringify(part)} belongs to user ${status.uid}, ` +
+    `${search.what}: ${JSON.stringify(part)} belongs to user ${status.uid}, ` +
       "who could put something else in its place",
-    { code: "NotAllowed", hint: `Run chown root ${shellWord(part)}, or give another folder` },
+    { code: "NotAllowed", hint: `Run chown root ${shellWord(part)}${otherwise(search)}` },
   );
+}
+
+function otherwise({ isFile }: Search): string {
+  return isFile ? "" : ", or give another folder";
 }
 
 /** Whether somebody may do as he likes on this machine: root, the effective user, and who got here through sudo(8). */

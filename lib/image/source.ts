@@ -2,6 +2,7 @@ import { AT_FDCWD, S_IFDIR, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
 import { listFolder } from "../../ffi/directory.ts";
 import { type FileStatus, tryStatx } from "../../ffi/file.ts";
 import { ContainerError } from "../errors.ts";
+import { assertSafeFile } from "../folder.ts";
 import { type EmbeddedImage, readEmbeddedImage } from "./embedded.ts";
 
 /** The endings of root file system archives. */
@@ -28,19 +29,24 @@ export type ArchiveSource =
  * What the name of an image stands for: a folder or archive of the images folder, or else the image
  * in the binary when it has that name.
  *
- * @param folder the images folder, absolute; undefined when there is none
- * @throws {ContainerError} InvalidArgument when two match
+ * @param folder the images folder, as `findSafeFolder` gave it
+ * @throws {ContainerError} InvalidArgument when two match, NotAllowed for an archive that others can write
  */
 export function findSource(folder: string | undefined, name: string): ImageSource | undefined {
   const found = folder === undefined ? [] : sourcesIn(folder, name);
+  const what = `use image ${JSON.stringify(name)}`;
+  const nameOf = ({ path }: SourceInFolder) => path.slice(folder!.length + 1);
   if (found.length > 1) {
-    const names = found.map(({ path }) => JSON.stringify(path.slice(folder!.length + 1)));
+    const names = found.map((source) => JSON.stringify(nameOf(source)));
     throw new ContainerError(
-      `use image ${JSON.stringify(name)}: ${list(names)} match in ${JSON.stringify(folder)}`,
+      `${what}: ${list(names)} match in ${JSON.stringify(folder)}`,
       { code: "InvalidArgument", hint: "Keep one of them there" },
     );
   }
-  return found[0] ?? embeddedSource(name);
+  const [source] = found;
+  // A folder is looked at when it is used.
+  if (source?.kind === "archive") assertSafeFile(folder!, nameOf(source), what);
+  return source ?? embeddedSource(name);
 }
 
 /** The folder into which a version of an image is extracted. */

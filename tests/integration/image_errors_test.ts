@@ -181,6 +181,31 @@ const CASES: Readonly<Record<string, Case>> = {
     message: 'use folder "IMAGES/i": others can write "PARENT/open" (mode 0777)',
     code: "NotAllowed",
   },
+  "an archive that others can write": {
+    script: `${TAR}; cp ../t.tar i.tar; chmod 666 i.tar`,
+    message: 'use image "i": others can write "IMAGES/i.tar" (mode 0666)',
+    hint: "Run chmod go-w IMAGES/i.tar",
+    code: "NotAllowed",
+  },
+  "an archive of another user": {
+    script: `${TAR}; cp ../t.tar i.tar; chown 4242 i.tar`,
+    message:
+      'use image "i": "IMAGES/i.tar" belongs to user 4242, who could put something else in its place',
+    hint: "Run chown root IMAGES/i.tar",
+    code: "NotAllowed",
+  },
+  "a link to an archive that others can write": {
+    script: `${TAR}; cp ../t.tar ../far.tar; chmod 622 ../far.tar; ln -s ../far.tar i.tar`,
+    message: 'use image "i": others can write "PARENT/far.tar" (mode 0622)',
+    hint: "Run chmod go-w PARENT/far.tar",
+    code: "NotAllowed",
+  },
+  "a link to an archive in a folder that others can write": {
+    script: `${TAR}; mkdir -m 777 ../open; cp ../t.tar ../open/; ln -s ../open/t.tar i.tar`,
+    message: 'use image "i": others can write "PARENT/open" (mode 0777)',
+    hint: "Run chmod go-w PARENT/open",
+    code: "NotAllowed",
+  },
   "a name that is a path": {
     script: "mkdir -p a/b",
     image: "a/b",
@@ -213,6 +238,19 @@ for (const [name, { script, image = "i", message, hint, code }] of Object.entrie
     }
   });
 }
+
+Deno.test(
+  { name: "image error: an archive others can write now, extracted before", ignore },
+  async () => {
+    using trial = new TrialFolder();
+    const images = trial.folder("images");
+    sh(`${TAR}; cp ../t.tar i.tar`, images);
+    assertEquals((await extractRootfs(images, "i")).source, "archive");
+    sh("chmod o+w i.tar", images);
+    const error = await errorOf(images, "i");
+    assertEquals(error.message, `use image "i": others can write "${images}/i.tar" (mode 0646)`);
+  },
+);
 
 Deno.test({ name: "image error: no images folder", ignore }, async () => {
   using trial = new TrialFolder();

@@ -283,7 +283,7 @@ test("nothing is taken over from the images folder: no group, no access control 
   const acl = "02000000" + "01000700ffffffff" + "0200070092100000" + "04000700ffffffff" +
     "10000700ffffffff" + "20000700ffffffff";
   setAttribute(images, "system.posix_acl_default", Uint8Array.fromHex(acl));
-  sh("mkdir -p a/b; echo x > a/b/c; tar -cf images/i.tar a/b/c", trial.path);
+  sh("mkdir -p a/b; echo x > a/b/c; tar -cf i.tar a/b/c; mv i.tar images", trial.path);
   const tree = await manifest(await extract(images, "i"));
   for (const path of [".", "./a", "./a/b"]) {
     assert(/^40755 0:0 [0-9]+$/.test(tree.get(path)!), `${path} ${tree.get(path)}`);
