@@ -115,11 +115,21 @@ export class PartialFolder implements Disposable {
  * @param parent the same, open
  */
 export function removePartials(path: string, parent: number): void {
+  eachLeft(path, parent, (name) => removeTree(parent, name));
+}
+
+/**
+ * Does something with each partial folder that nobody is at any more, under its lock.
+ *
+ * @param path of the folder that they are in
+ * @param parent the same, open
+ */
+export function eachLeft(path: string, parent: number, action: (name: string) => void): void {
   for (const { name, isDirectory } of Deno.readDirSync(path)) {
     if (!isDirectory || !name.startsWith(".") || !name.endsWith(PARTIAL)) continue;
     using partial = tryOpenFolder(parent, name);
     if (partial === undefined || !tryFlock(partial.number, LOCK_EX)) continue;
-    if (isStill(partial.number, parent, name)) removeTree(parent, name);
+    if (isStill(partial.number, parent, name)) action(name);
   }
 }
 

@@ -1,9 +1,11 @@
 /** Extractions that are killed at any moment, and several at once: the store stays sound. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { AT_FDCWD, O_RDONLY } from "../../ffi/constants.ts";
+import { Fd, LOCK_EX, openat, tryFlock } from "../../ffi/file.ts";
 import type { Member } from "../unit/image/tar_builder.ts";
 import { Random } from "../unit/oci/random.ts";
-import { difference, manifest, TrialFolder } from "./image_lab.ts";
+import { difference, manifest, sh, TrialFolder } from "./image_lab.ts";
 import { extract, GZIP, manifestOfOverlay, putImage } from "./layer_lab.ts";
 import { BINARY, entriesOf } from "./support/project.ts";
 
@@ -149,4 +151,34 @@ Deno.test({
   assertEquals(entriesOf(second).map(({ name }) => name), ["diff"]);
   assertEquals(entriesOf(top).map(({ name }) => name), ["diff", "fresh"]);
   assertEquals(entriesOf(`${images}/.store/removed`), []);
+});
+
+Deno.test({
+  name: "image: what a killed extraction left goes with prune, and is told by df",
+  ignore,
+}, async () => {
+  using trial = new TrialFolder();
+  const images = trial.folder("images");
+  sh("mkdir -p .rootfs/{.i-1.partial,.j-2.partial,k-3}; chmod 700 .rootfs", images);
+  for (const name of [".i-1.partial", ".j-2.partial", "k-3"]) {
+    Deno.writeFileSync(`${images}/.rootfs/${name}/f`, new Uint8Array(100_000));
+  }
+  const said = async (...args: string[]) => {
+    const { stdout, stderr } = await new Deno.Command(BINARY, { args, cwd: trial.path }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  };
+  using partials = new Fd(openat(AT_FDCWD, `${images}/.rootfs/.j-2.partial`, O_RDONLY));
+  assert(tryFlock(partials.number, LOCK_EX));
+  const [archives] = JSON.parse(await said("df", "-format", "json"));
+  assertEquals([archives.Type, archives.Count], ["archives", 3]);
+  const left = archives.Reclaimable;
+  assert(left >= 100_000 && left < archives.Size / 2, `${left}`);
+
+  const [told] = JSON.parse(await said("prune", "-dry-run", "-format", "json"));
+  assertEquals(told.Left, [{ Path: ".rootfs/.i-1.partial", Bytes: left }]);
+  assertEquals(told.Bytes, left);
+  assertEquals(entriesOf(`${images}/.rootfs`).length, 3);
+  assertMatch(await said("prune"), /^Freed 1\d\d/);
+  const names = entriesOf(`${images}/.rootfs`).map(({ name }) => name).sort();
+  assertEquals(names, [".j-2.partial", "k-3"], "another one is at the one, and the other is whole");
 });

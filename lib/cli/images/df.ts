@@ -42,7 +42,7 @@ export const command: Command = {
       return 0;
     }
     const extracted = measureExtracted(folder);
-    const rows = [...kinds, { kind: "archives", inUse: 0, reclaimable: 0, ...extracted }]
+    const rows = [...kinds, { kind: "archives", inUse: 0, ...extracted }]
       .map(({ kind, count, inUse, bytes, reclaimable }) => ({
         Type: kind,
         Count: count,

@@ -1,3 +1,4 @@
+import { pruneExtracted } from "../../image/extracted.ts";
 import { prune } from "../../image/store/prune.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { nameOf } from "../../image/store/listing.ts";
@@ -13,8 +14,9 @@ import { print } from "../output.ts";
 export const command: Command = {
   synopsis: ["prune [OPTIONS]"],
   summary:
-    "Removes images that have lost their name, what no image needs, and what is left of pulls.\n" +
-    "With -all, -until or -keep-storage other images go as well; one that a container uses never does.",
+    "Removes images that have lost their name, what no image needs, and what is left of pulls and\n" +
+    "extractions. With -all, -until or -keep-storage other images go as well; one that a container\n" +
+    "uses never does.",
   options: [
     IMAGES_OPTION,
     {
@@ -56,8 +58,11 @@ export const command: Command = {
       ...until !== undefined && { unusedFor: parseAge(until, "-until") },
       ...keep !== undefined && { keepBytes: keep === "0" ? 0 : parseBytes(keep, "-keep-storage") },
     };
-    using store = ImageStore.find(imagesFolderOf(args));
+    const folder = imagesFolderOf(args);
+    using store = ImageStore.find(folder);
     const swept = store === undefined ? NOTHING : await prune(store, options);
+    const extractions = pruneExtracted(folder, dryRun);
+    const freed = extractions.reduce((sum, one) => sum + one.bytes, swept.bytes);
     const format = args.text("format");
     if (format !== undefined) {
       printRows(format, [{
@@ -71,13 +76,16 @@ export const command: Command = {
           ChainId: `sha256:${path.slice(path.lastIndexOf("/") + 1)}`,
           Bytes: bytes,
         })),
-        Left: swept.left.map(({ path, bytes }) => ({ Path: path, Bytes: bytes })),
-        Bytes: swept.bytes,
+        Left: [...swept.left, ...extractions].map(({ path, bytes }) => ({
+          Path: path,
+          Bytes: bytes,
+        })),
+        Bytes: freed,
       }], [{ header: "BYTES", cell: ({ Bytes }) => String(Bytes) }]);
       return 0;
     }
     tellSwept(swept, dryRun);
-    print(`${dryRun ? "Would free" : "Freed"} ${formatSize(swept.bytes)}`);
+    print(`${dryRun ? "Would free" : "Freed"} ${formatSize(freed)}`);
     return 0;
   },
 };
