@@ -161,6 +161,7 @@ async function unpack(root: number, task: Task): Promise<void> {
     throw extractionError(error, `extract image ${JSON.stringify(name)}`, {
       archive: JSON.stringify(archive.name),
       member: writer.current,
+      isFile: source.kind === "archive",
     });
   }
 }

@@ -1,4 +1,5 @@
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { archiveHint } from "./archive_hint.ts";
 import { ArchiveFault } from "./fault.ts";
 import { type ByteString, quoteName } from "./tar/bytes.ts";
 
@@ -8,16 +9,17 @@ import { type ByteString, quoteName } from "./tar/bytes.ts";
  * @param what was being done: `extract image "alpine"`
  * @param where.archive what is extracted, as it is named in messages
  * @param where.member the member at work
+ * @param where.isFile whether it is a file that the user gave, and could replace
  */
 export function extractionError(
   error: unknown,
   what: string,
-  where: { archive: string; member?: ByteString },
+  where: { archive: string; member?: ByteString; isFile?: boolean },
 ): ContainerError {
   if (error instanceof ArchiveFault) {
     return new ContainerError(`${what}: ${where.archive} ${error.message}`, {
       code: "InvalidArchive",
-      hint: error.hint,
+      hint: error.hint ?? (where.isFile ? archiveHint(error.message) : undefined),
       cause: error,
     });
   }

@@ -236,6 +236,7 @@ test({
   args: ["-net=none", "empty", "true"],
   code: 125,
   error: /extract image "empty": ".*\/empty.tar" is empty/,
+  hint: /^Copy or download it again$/,
   prepare: withImage("empty.tar", ""),
 });
 
@@ -244,6 +245,7 @@ test({
   args: ["-net=none", "broken", "true"],
   code: 125,
   error: /extract image "broken": ".*\/broken.tar" /,
+  hint: /^Give a tar archive, plain or compressed by gzip, xz or zstd$/,
   prepare: withImage("broken.tar", "no archive at all, ".repeat(100)),
 });
 
@@ -252,6 +254,7 @@ test({
   args: ["-net=none", "cut", "true"],
   code: 125,
   error: /extract image "cut": ".*\/cut.tar" is truncated/,
+  hint: /^Copy or download it again$/,
   prepare: async () => {
     await host("tar", "-cf", workspace.path("whole.tar"), "-C", "/etc", "passwd", "group");
     const whole = await Deno.readFile(workspace.path("whole.tar"));
@@ -270,6 +273,7 @@ for (const [kind, transform] of HOSTILE) {
     args: ["-net=none", "hostile", "true"],
     code: 125,
     error: /extract image "hostile": ".*\/hostile.tar" is hostile: ".*decoy\/f" /,
+    hint: /^Who made it is not to be trusted/,
     prepare: async () => {
       await Deno.writeTextFile(workspace.path("f"), "evil");
       const archive = workspace.path("images/hostile.tar");

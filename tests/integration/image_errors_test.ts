@@ -110,16 +110,19 @@ const CASES: Readonly<Record<string, Case>> = {
   "a zip archive by another name": {
     script: "printf 'PK\\3\\4 and so on' > i.tar.gz",
     message: 'extract image "i": "IMAGES/i.tar.gz" is a zip archive, which cannot be read',
+    hint: "Give a tar archive, plain or compressed by gzip, xz or zstd",
     code: "InvalidArchive",
   },
   "an empty archive": {
     script: ": > i.tar",
     message: 'extract image "i": "IMAGES/i.tar" is empty',
+    hint: "Copy or download it again",
     code: "InvalidArchive",
   },
   "an archive of nothing": {
     script: "tar -cf i.tar -T /dev/null",
     message: 'extract image "i": "IMAGES/i.tar" has no file in it',
+    hint: "Make it of a folder with files: tar -C FOLDER -czf FILE.tar.gz .",
     code: "InvalidArchive",
   },
   "an archive of folders only": {
@@ -130,22 +133,26 @@ const CASES: Readonly<Record<string, Case>> = {
   "a truncated archive": {
     script: `${TAR}; head -c 1500 ../t.tar > i.tar`,
     message: 'extract image "i": "IMAGES/i.tar" is truncated',
+    hint: "Copy or download it again",
     code: "InvalidArchive",
   },
   "a truncated gzip archive": {
     script: `head -c 100000 /dev/urandom > ../r; tar -cf - -C .. r | gzip | head -c 50000 > i.tgz`,
     message: 'extract image "i": "IMAGES/i.tgz" is truncated',
+    hint: "Copy or download it again",
     code: "InvalidArchive",
   },
   "a gzip archive with a changed byte": {
     script: `head -c 100000 /dev/urandom > ../r; tar -cf - -C .. r | gzip > i.tgz
       printf '\\377\\377\\377' | dd of=i.tgz bs=1 seek=50000 conv=notrunc status=none`,
     message: 'extract image "i": "IMAGES/i.tgz" is broken: incorrect data check',
+    hint: "Copy or download it again, or make it again with plain tar",
     code: "InvalidArchive",
   },
   "something else than an archive": {
     script: "head -c 5000 /dev/zero | tr '\\0' 'x' > i.tar",
     message: 'extract image "i": "IMAGES/i.tar" holds no tar archive',
+    hint: "Give a tar archive, plain or compressed by gzip, xz or zstd",
     code: "InvalidArchive",
   },
   "something else than an archive, compressed": {
@@ -156,6 +163,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "a hostile archive": {
     script: `${TAR}; tar -cPf i.tar --transform 's,^,../../,' -C ../t f`,
     message: 'extract image "i": "IMAGES/i.tar" is hostile: "../../f" has ".." in it',
+    hint: "Who made it is not to be trusted; if that was you, make it again with plain tar",
     code: "InvalidArchive",
   },
   "an image as docker saves it": {

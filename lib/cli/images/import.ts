@@ -46,7 +46,10 @@ export const command: Command = {
       });
       nameImage(store, reference, descriptor);
     } catch (error) {
-      throw extractionError(error, "import a root file system", { archive: input.name });
+      throw extractionError(error, "import a root file system", {
+        archive: input.name,
+        isFile: true,
+      });
     }
     return 0;
   },

@@ -63,7 +63,7 @@ async function load(imagesFolder: string, path: string | undefined): Promise<Loa
 function loadError(error: unknown, archive: string): unknown {
   return error instanceof Error && error.name === "ContainerError"
     ? error
-    : extractionError(error, "load images", { archive });
+    : extractionError(error, "load images", { archive, isFile: true });
 }
 
 function isDirectory(path: string): boolean {
