@@ -89,6 +89,11 @@ export function hintOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Whether an error says that the disk, or the user's share of it, is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof SysError && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
 /** What the system said of an error, without the number and path that Deno adds. */
 export function reasonOf(error: unknown): string {
   return textOf(error).replace(/ \(os error \d+\).*$/s, "");

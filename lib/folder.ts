@@ -1,10 +1,13 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT } from "../ffi/constants.ts";
 import { type FileStatus, mkdirat, readlinkat, tryStatx } from "../ffi/file.ts";
-import { ContainerError, reasonOf, SysError } from "./errors.ts";
+import { ContainerError, isFull, reasonOf, SysError } from "./errors.ts";
 
 const WRITE_GROUP = 0o020;
 const WRITE_OTHERS = 0o002;
 const STICKY = 0o1000;
+
+/** What to do about a path that is none of a folder. */
+const PATH_HINT = "Give the path of a folder";
 
 /** How many symbolic links a path may pass through, as for the kernel (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -37,6 +40,7 @@ export function findSafeFolder(
   if (path === "" || path.includes("\0")) {
     throw new ContainerError(`use folder ${JSON.stringify(path)}: this is no path`, {
       code: "InvalidArgument",
+      hint: PATH_HINT,
     });
   }
   const whole = `${path.startsWith("/") ? "" : Deno.cwd()}/${path}`;
@@ -115,6 +119,7 @@ function find(start: string, path: string, search: Search): string | undefined {
         }
         throw new ContainerError(`${what}: ${JSON.stringify(next)} is not a folder`, {
           code: "InvalidArgument",
+          hint: PATH_HINT,
         });
     }
   }
@@ -133,9 +138,9 @@ function makeFolder(path: string, mode: number): void {
     // Another gocontainer may have made it meanwhile.
     if (error instanceof SysError && error.code === "EEXIST") return;
     throw new ContainerError(`make folder ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-      hint: error instanceof SysError && error.code === "EROFS"
-        ? "Give a folder that can be written"
-        : undefined,
+      hint: isFull(error)
+        ? "Make room, or give a folder on another disk"
+        : "Give a folder that can be written",
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
 import { Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi/file.ts";
-import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { ContainerError, isFull, reasonOf, SysError } from "../errors.ts";
 import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
@@ -30,7 +30,11 @@ export class ContainerFolder {
     return new ContainerFolder(path);
   }
 
-  /** Writes the OCI description of the container. */
+  /**
+   * Writes the OCI description of the container.
+   *
+   * @throws {ContainerError}
+   */
   writeConfig(spec: Spec): void {
     const file = `${this.path}/config.json`;
     step(
@@ -39,14 +43,32 @@ export class ContainerFolder {
         call: `write("${file}")`,
         check: `cat "${file}"`,
       }),
-      () => replaceFile(file, JSON.stringify(spec, null, 2) + "\n", 0o600),
+      () => {
+        const text = JSON.stringify(spec, null, 2) + "\n";
+        making(this.path, () => replaceFile(file, text, 0o600));
+      },
     );
   }
 
-  /** Writes a file that will be seen by everybody inside, and returns its path. */
+  /**
+   * Writes a file that will be seen by everybody inside, and returns its path.
+   *
+   * @throws {ContainerError}
+   */
   writeFile(name: string, content: string): string {
     const path = `${this.path}/${name}`;
-    writeFile(path, content, 0o644);
+    making(this.path, () => writeFile(path, content, 0o644));
+    return path;
+  }
+
+  /**
+   * Makes a folder that nobody but root can enter, and returns its path.
+   *
+   * @throws {ContainerError}
+   */
+  addFolder(name: string): string {
+    const path = `${this.path}/${name}`;
+    making(this.path, () => mkdirat(AT_FDCWD, path, 0o700));
     return path;
   }
 
@@ -65,16 +87,34 @@ export class ContainerFolder {
 
 function makeFolder(path: string): void {
   try {
-    mkdirat(AT_FDCWD, path, 0o700);
-    // 0755: `upper` is what the container sees as "/".
-    for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
-  } catch (cause) {
+    making(path, () => {
+      mkdirat(AT_FDCWD, path, 0o700);
+      // 0755: `upper` is what the container sees as "/".
+      for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
+    });
+  } catch (error) {
     removeContainerFolder(path);
+    throw error;
+  }
+}
+
+/** Does something for a container's folder, and tells what fails as the making of that. */
+function making(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
     throw new ContainerError(
       `make the container's folder ${JSON.stringify(path)}: ${reasonOf(cause)}`,
-      { hint: "Give a folder that can be written with -c", cause },
+      { hint: hintForFolder(cause), cause },
     );
   }
+}
+
+/** What to do where something of a container's folder cannot be made. */
+export function hintForFolder(error: unknown): string {
+  return isFull(error)
+    ? "Make room, or give a folder on another disk with -c"
+    : "Give a folder that can be written with -c";
 }
 
 /**

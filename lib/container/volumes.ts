@@ -3,7 +3,7 @@ import { Fd, mkdirat, openat, tryOpenInRoot } from "../../ffi/file.ts";
 import { ContainerError, reasonOf } from "../errors.ts";
 import { copyFolder } from "../init/copy_up.ts";
 import { quote } from "../quote.ts";
-import type { ContainerFolder } from "./folder.ts";
+import { type ContainerFolder, hintForFolder } from "./folder.ts";
 
 /**
  * Makes a folder of the host for each volume of an image, so that what is written there does not go
@@ -23,8 +23,7 @@ export function makeVolumes(
   paths: readonly string[],
 ): (readonly [string, string])[] {
   if (paths.length === 0) return [];
-  const volumes = `${folder.path}/volumes`;
-  mkdirat(AT_FDCWD, volumes, 0o700);
+  const volumes = folder.addFolder("volumes");
   return paths.map((path, index) => {
     const volume = `${volumes}/${index}`;
     try {
@@ -34,6 +33,7 @@ export function makeVolumes(
       if (there !== undefined) copyFolder(there.number, target.number, true);
     } catch (error) {
       throw new ContainerError(`make the image's volume ${quote(path)}: ${reasonOf(error)}`, {
+        hint: hintForFolder(error),
         cause: error,
       });
     }

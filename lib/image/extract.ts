@@ -84,7 +84,7 @@ function openStore(folder: string): Fd {
     return new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   } catch (error) {
     throw new ContainerError(`make folder ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-      hint: hintFor(error),
+      hint: hintFor(error) ?? "Give an images folder that can be written with -i",
       cause: error,
     });
   }

@@ -49,6 +49,7 @@ function resolveIn(root: number, user: string): ResolvedUser {
   if (rest.length > 0 || groupPart === "") {
     throw new ContainerError(`use user ${JSON.stringify(user)}: this is not USER[:GROUP]`, {
       code: "InvalidArgument",
+      hint: "Give names or numbers, as in nobody:nogroup or 1000:1000",
     });
   }
   const { listed, ...account } = findAccount(root, userPart === "" ? "0" : userPart);
@@ -117,6 +118,7 @@ function idOf(text: string): number | undefined {
   if (id <= ID_LIMIT) return id;
   throw new ContainerError(`use id ${text}: the highest is ${ID_LIMIT}`, {
     code: "InvalidArgument",
+    hint: "Give a lower number, or a name",
   });
 }
 

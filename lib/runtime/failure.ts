@@ -80,8 +80,17 @@ const LIKE: Readonly<Record<string, string>> = {
   EPERM: "EACCES",
 };
 
+/** Steps that make something in the container's own file system. */
+const MAKES_FILES: readonly string[] = ["root", "mount", "make working folder"];
+
 /** What to do about failures whose cause is known. */
 function hintFor(kind: string, errno: string): string | undefined {
+  if ((errno === "ENOSPC" || errno === "EDQUOT") && MAKES_FILES.includes(kind)) {
+    return "The disk of the containers folder may be full: make room, or give a folder on another one with -c";
+  }
+  if (kind === "make working folder") {
+    return "Give a folder that is there, or one that can be made";
+  }
   if (errno === "EPERM" && (kind === "mount" || kind === "root")) {
     return "Run on the host itself, or in a container that may mount (CAP_SYS_ADMIN, no seccomp filter)";
   }

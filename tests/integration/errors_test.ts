@@ -372,7 +372,122 @@ test({
   args: ["-c", "/etc/passwd/x", ...run("true")],
   code: 125,
   error: /use folder "\/etc\/passwd\/x": "\/etc\/passwd" is not a folder$/,
+  hint: /^Give the path of a folder$/,
 });
+
+test({
+  name: "a folder for images that is a file",
+  args: ["-i", "/etc/passwd", ...run("true")],
+  code: 125,
+  error: /use folder "\/etc\/passwd": "\/etc\/passwd" is not a folder$/,
+  hint: /^Give the path of a folder$/,
+});
+
+test({
+  name: "a folder for images that is no path",
+  args: ["-i", "", ...run("true")],
+  code: 125,
+  error: /use folder "": this is no path$/,
+  hint: /^Give the path of a folder$/,
+});
+
+test({
+  name: "a folder for containers where the kernel makes none",
+  args: ["-c", "/proc/x", ...run("true")],
+  code: 125,
+  error: /make folder "\/proc\/x": mkdirat "\/proc\/x": ENOENT \(No such file or directory\)$/,
+  hint: /^Give a folder that can be written$/,
+});
+
+test({
+  name: "a folder for images where the kernel makes none",
+  args: ["-i", "/proc", ...run("true")],
+  code: 125,
+  error: /make folder "\/proc\/.rootfs": mkdirat ".*": ENOENT \(No such file or directory\)$/,
+  hint: /^Give an images folder that can be written with -i$/,
+});
+
+/** A disk for containers with so much left: free blocks of 4 KiB, and files. */
+function withSmallDisk(blocks: number, files: number): ErrorCase["prepare"] {
+  return async () => {
+    const path = workspace.path("small");
+    await Deno.mkdir(path);
+    const size = `mode=755,size=64k,nr_inodes=${files + 2}`;
+    await host("mount", "-t", "tmpfs", "-o", size, "small", path);
+    await Deno.writeFile(`${path}/fill`, new Uint8Array((16 - blocks) * 4096));
+    return async () => {
+      await host("umount", path);
+      await Deno.remove(path);
+    };
+  };
+}
+
+const FULL_DISKS: readonly (readonly [blocks: number, files: number, error: RegExp])[] = [
+  [8, 0, /make the container's folder "\/.*": mkdirat ".*": ENOSPC \(No space left on device\)$/],
+  [8, 2, /make the container's folder "\/.*": mkdirat ".*": ENOSPC \(No space left on device\)$/],
+  [
+    0,
+    20,
+    /make the container's folder "\/.*": write ".*\/hosts": ENOSPC \(No space left on device\)$/,
+  ],
+  [
+    1,
+    20,
+    /make the container's folder "\/.*": write ".*\/hostname": ENOSPC \(No space left on device\)$/,
+  ],
+  [
+    3,
+    20,
+    /make the container's folder "\/.*": write ".*\/config.json.new": ENOSPC \(No space left/,
+  ],
+  [
+    8,
+    10,
+    /mount the overlay of image and changes on "\/.*": .*: ENOSPC \(No space left on device\)$/,
+  ],
+];
+
+for (const [blocks, files, error] of FULL_DISKS) {
+  test({
+    name: `a disk for containers with room for ${blocks} blocks and ${files} files`,
+    args: ["-c", "small", ...run("true")],
+    code: 125,
+    error,
+    hint: /[Mm]ake room, or give a folder on another (disk|one) with -c$/,
+    prepare: withSmallDisk(blocks, files),
+  });
+}
+
+const FULL_FOR_VOLUMES: readonly (readonly [files: number, error: RegExp])[] = [
+  [
+    4,
+    /make the container's folder "\/.*": mkdirat ".*\/volumes": ENOSPC \(No space left on device\)$/,
+  ],
+  [
+    5,
+    /make the image's volume "\/data": mkdirat ".*\/volumes\/0": ENOSPC \(No space left on device\)$/,
+  ],
+];
+
+for (const [files, error] of FULL_FOR_VOLUMES) {
+  test({
+    name: `a disk for containers with room for ${files} files, and an image with a volume`,
+    args: ["-c", "small", "-net=none", "voluminous", "true"],
+    code: 125,
+    error,
+    hint: /^Make room, or give a folder on another disk with -c$/,
+    prepare: async () => {
+      await host("tar", "-cf", workspace.path("root.tar"), "-C", "/etc", "passwd", "group");
+      const args = ["import", "-c", "VOLUME /data", "root.tar", "voluminous"];
+      assertEquals((await workspace.run(args)).code, 0);
+      const unmount = await withSmallDisk(8, files)!();
+      return async () => {
+        await unmount?.();
+        await Deno.remove(workspace.path("images/.store"), { recursive: true });
+      };
+    },
+  });
+}
 
 test({
   name: "a folder for containers in which nothing can be made",
@@ -733,9 +848,9 @@ test({
 const USERS: readonly (readonly [user: string, error: RegExp, hint?: RegExp])[] = [
   ["nobody2", /use user "nobody2": the image's \/etc\/passwd has no such user$/, /number/],
   ["root:nogroup2", /use group "nogroup2": the image's \/etc\/group has no such group$/, /number/],
-  ["4294967296", /use id 4294967296: the highest is 2147483647$/],
+  ["4294967296", /use id 4294967296: the highest is 2147483647$/, /lower number/],
   ["-1", /use user "-1": /, /number/],
-  ["a:b:c", /use user "a:b:c": this is not USER\[:GROUP\]$/],
+  ["a:b:c", /use user "a:b:c": this is not USER\[:GROUP\]$/, /as in nobody:nogroup or 1000:1000$/],
 ];
 
 for (const [user, error, hint] of USERS) {
@@ -761,6 +876,7 @@ test({
   args: ["-w", "/etc/passwd", ...run("true")],
   code: 125,
   error: /make the working folder "\/etc\/passwd": "\/etc\/passwd" is not a folder$/,
+  hint: /^Give a folder that is there, or one that can be made$/,
 });
 
 const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, hint?: RegExp])[] =

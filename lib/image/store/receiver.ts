@@ -15,12 +15,12 @@ import {
 } from "../../../ffi/file.ts";
 import { fstatfs } from "../../../ffi/statfs.ts";
 import { alloc } from "../../../ffi/struct.ts";
-import { ContainerError } from "../../errors.ts";
+import { ContainerError, isFull } from "../../errors.ts";
 import { type Digest, Verifier } from "../digest.ts";
 import { formatSize } from "../../size.ts";
 import { type Expected, isThere, placeBlob } from "./blobs.ts";
 import { partialPath } from "./layout.ts";
-import { isFull, ROOM_HINT, storeError } from "./room.ts";
+import { ROOM_HINT, storeError } from "./room.ts";
 
 /** How often it is looked whether another process has done with a blob, in ms. */
 const INTERVAL = 100;

@@ -1,13 +1,8 @@
-import { ContainerError, reasonOf, SysError } from "../../errors.ts";
+import { ContainerError, isFull, reasonOf, SysError } from "../../errors.ts";
 
 /** What to do about a full disk. */
 export const ROOM_HINT =
   "Make room (gocontainer df shows what takes it, prune frees some), or give another disk with -i";
-
-/** Whether an error says that the disk, or the user's share of it, is full. */
-export function isFull(error: unknown): boolean {
-  return error instanceof SysError && (error.code === "ENOSPC" || error.code === "EDQUOT");
-}
 
 /**
  * The error of writing to the store for the user.

@@ -7,7 +7,7 @@ import {
 } from "../../../ffi/constants.ts";
 import { fchmod, Fd, mkdirat, openat, statx, tryStatx, utimensat } from "../../../ffi/file.ts";
 import { removeDefaultAcl } from "../../../ffi/xattr.ts";
-import { ContainerError, reasonOf, SysError } from "../../errors.ts";
+import { ContainerError, isFull, reasonOf, SysError } from "../../errors.ts";
 import { findSafeFolder, safeFolder } from "../../folder.ts";
 import { quote } from "../../quote.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -30,7 +30,7 @@ import { lockStore } from "./lock.ts";
 import { type Named, withAdded } from "./add_references.ts";
 import { BlobWriter } from "./blob_writer.ts";
 import { isThere, openBlob, readBlob, syncBlobs, tryMkdirat } from "./blobs.ts";
-import { isFull, ROOM_HINT, storeError } from "./room.ts";
+import { ROOM_HINT, storeError } from "./room.ts";
 import { BlobReceiver } from "./receiver.ts";
 import {
   indexOf,

@@ -17,7 +17,7 @@ import {
   tryStatx,
   unlinkat,
 } from "../../../ffi/file.ts";
-import { SysError } from "../../errors.ts";
+import { isFull, SysError } from "../../errors.ts";
 import { removeTree } from "../../file_tree.ts";
 import { randomUUID } from "../../uuid.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -28,7 +28,7 @@ import type { HeldBy } from "./lease.ts";
 import { lockStore } from "./lock.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import { type ReferenceEntry, writeReferences } from "./references.ts";
-import { isFull, storeError } from "./room.ts";
+import { storeError } from "./room.ts";
 import type { ImageStore } from "./store.ts";
 
 /** What other processes work with. */
