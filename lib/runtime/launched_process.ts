@@ -18,7 +18,8 @@ import {
 import type { Failure } from "../init/launcher/program.ts";
 import type { Step, StepKind, StepOf } from "../init/plan.ts";
 import { giveAwayPipes } from "../init/steps/credentials.ts";
-import { environmentOf, reasonsOf } from "../init/steps/exec.ts";
+import { environmentOf } from "../init/steps/exec.ts";
+import { reasonsOf } from "../init/steps/exec_failure.ts";
 import { launchedHooks } from "../init/steps/hooks.ts";
 import { allows } from "../seccomp/allows.ts";
 import { SysError } from "../errors.ts";
