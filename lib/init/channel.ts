@@ -65,16 +65,20 @@ export interface ExecFailure {
     | "not found"
     | "is a directory"
     | "no permission"
+    | "closed folder"
+    | "circular links"
     | "noexec mount"
-    | "missing interpreter"
+    | "too many interpreters"
     | "missing loader"
     | "wrong architecture"
     | "damaged program"
     | "not a program"
     | "empty file"
     | "other";
-  /** The interpreter, loader or machine that it is about; the shell that is there instead of the one that is not. */
+  /** The folder, loader or machine that it is about; the shell that is there instead of the one that is not. */
   readonly what?: string;
+  /** Where not the file itself is at fault: its interpreter, that one's and so on, the last of which is. */
+  readonly interpreters?: readonly string[];
 }
 
 /** What the child says. */
@@ -104,7 +108,7 @@ export type ChildMessage =
 export interface Executing {
   readonly type: "exec";
   readonly path: string;
-  readonly reasons: Readonly<Record<"ENOENT" | "ENOEXEC" | "EACCES", ExecFailure>>;
+  readonly reasons: Readonly<Record<"ENOENT" | "ENOEXEC" | "EACCES" | "ELOOP", ExecFailure>>;
 }
 
 /** A step failed: by a system call, or for a reason in words. */

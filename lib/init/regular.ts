@@ -1,5 +1,5 @@
 import { O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
-import { close, fstatfsType, openat, statx } from "../../ffi/file.ts";
+import { close, type FileStatus, fstatfsType, openat, statx } from "../../ffi/file.ts";
 import { PROC_SUPER_MAGIC } from "./procfs.ts";
 
 /**
@@ -31,15 +31,16 @@ const OF_THE_KERNEL: ReadonlySet<number> = new Set([
  * @param place the file, open with O_PATH.
  * @param again opens it by its name.
  * @param own the host's /proc/self/fd of this process, open.
+ * @param before what statx(2) tells of it.
  * @returns undefined for another kind of file.
  */
 export function openRegular(
   place: number,
   again: (flags: number) => number,
   own: number | undefined,
+  before: FileStatus = statx(place),
 ): number | undefined {
   const flags = O_RDONLY | O_NONBLOCK;
-  const before = statx(place);
   if ((before.mode & S_IFMT) !== S_IFREG || OF_THE_KERNEL.has(fstatfsType(place))) return undefined;
   if (own !== undefined) return openat(own, `${place}`, flags);
   const fd = again(flags);

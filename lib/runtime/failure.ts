@@ -116,53 +116,100 @@ function execFailure(
 ): ContainerError {
   const quoted = JSON.stringify(failure.path);
   const notFound = (message: string, hint: string) =>
-    new ContainerError(`run ${message}`, { code: "CommandNotFound", cause, hint });
+    new ContainerError(`run ${quoted}: ${message}`, { code: "CommandNotFound", cause, hint });
   const notExecutable = (message: string, hint?: string) =>
-    new ContainerError(`run ${message}`, { code: "CommandNotExecutable", cause, hint });
+    new ContainerError(`run ${quoted}: ${message}`, { code: "CommandNotExecutable", cause, hint });
+  const { interpreters = [] } = failure;
+  const isScript = interpreters.length > 0;
+  /** Whom it is told of. */
+  const who = (itself: string) => isScript ? nameOf(interpreters) : itself;
   switch (failure.reason) {
     case "not found":
-      return failure.path.includes("/")
-        ? notFound(`${quoted}: no such file in the container`, whereToLook(failure, searched))
-        : notFound(`${quoted}: command not found in the container`, whereToLook(failure, searched));
-    case "missing interpreter":
+      if (isScript) {
+        return notFound(
+          `${who("")} is not in the container`,
+          "The script's first line (#!) names a program that the image lacks; a line ended the Windows way (CR LF) names one that nobody has",
+        );
+      }
       return notFound(
-        `${quoted}: its interpreter ${JSON.stringify(failure.what)} is not in the container`,
-        "The script's first line (#!) names a program that the image lacks; a line ended the Windows way (CR LF) names one that nobody has",
+        failure.path.includes("/")
+          ? "no such file in the container"
+          : "command not found in the container",
+        whereToLook(failure, searched),
       );
     case "missing loader":
       return notFound(
-        `${quoted}: its loader ${JSON.stringify(failure.what)} is not in the container`,
+        `${isScript ? "the" : "its"} loader ${JSON.stringify(failure.what)} ${
+          isScript ? `of ${who("")} ` : ""
+        }is not in the container`,
         "The program was linked for another C library (glibc or musl) than the image has: use a static one or another image",
       );
     case "is a directory":
-      return notExecutable(`${quoted}: it is a folder`, "Give a program, such as /bin/sh");
+      return notExecutable(
+        `${who("it")} is a folder`,
+        isScript ? FIRST_LINE : "Give a program, such as /bin/sh",
+      );
     case "no permission":
       return notExecutable(
-        `${quoted}: not executable`,
-        "Its permission bits do not let this user run it (chmod +x)",
+        isScript ? `${who("")} is not executable` : "not executable",
+        isScript
+          ? "Its permission bits, or a folder's on the way to it, do not let this user run it (chmod +x)"
+          : "Its permission bits do not let this user run it (chmod +x)",
+      );
+    case "closed folder":
+      return notExecutable(
+        `${
+          failure.what === undefined ? "a folder" : `the folder ${JSON.stringify(failure.what)}`
+        } on the way to ${who("it")} may not be searched by this user`,
+        "Let others search it (chmod o+x), or run it as another user",
+      );
+    case "circular links":
+      return notExecutable(
+        `${
+          isScript ? `the symbolic links of ${who("")}` : "its symbolic links"
+        } go round in circles`,
+        "Let the link lead to a program: readlink shows where it leads",
+      );
+    case "too many interpreters":
+      return notExecutable(
+        "its interpreter is a script, and so is that one's, more than five times",
+        FIRST_LINE,
       );
     case "noexec mount":
-      return notExecutable(`${quoted}: it lies on a mount with the option noexec`);
+      return notExecutable(
+        `${who("it")} lies on a mount with the option noexec`,
+      );
     case "wrong architecture":
       return notExecutable(
-        `${quoted}: it is made for ${failure.what}, this machine is ${Deno.build.arch}`,
+        `${who("it")} is made for ${failure.what}, this machine is ${Deno.build.arch}`,
         "Use an image of this machine's architecture",
       );
     case "damaged program":
       return notExecutable(
-        `${quoted}: the program is damaged, the kernel cannot read it`,
+        `${who("the program")} is damaged, the kernel cannot read it`,
         "Its beginning is that of one for this machine: copy or build it anew",
       );
     case "empty file":
-      return notExecutable(`${quoted}: the file is empty`);
+      return notExecutable(
+        `${who("the file")} is empty`,
+      );
     case "not a program":
       return notExecutable(
-        `${quoted}: neither a program nor a script with a first line "#!"`,
-        `Run it with its interpreter: sh ${shellWord(failure.path)}`,
+        `${isScript ? `${who("")} is ` : ""}neither a program nor a script with a first line "#!"`,
+        isScript ? FIRST_LINE : `Run it with its interpreter: sh ${shellWord(failure.path)}`,
       );
     case "other":
-      return notExecutable(`${quoted}: ${cause.message}`);
+      return notExecutable(cause.message);
   }
+}
+
+const FIRST_LINE = "Name a program in the script's first line, such as #!/bin/sh";
+
+/** The last of the interpreters of a script, as seen from that: `its interpreter "/a"`. */
+function nameOf(interpreters: readonly string[]): string {
+  return interpreters
+    .map((path, index) => `${index === 0 ? "its" : "the"} interpreter ${JSON.stringify(path)}`)
+    .reverse().join(" of ");
 }
 
 /** What to do about a program that is not there. */

@@ -559,6 +559,72 @@ test({
 });
 
 test({
+  name: "a file that only others than the user may execute",
+  args: ["-v", "p:/p", "-u", "nobody", ...run("/p")],
+  code: 126,
+  error: /run "\/p": not executable$/,
+  hint: /chmod \+x/,
+  prepare: async () => {
+    const undo = await withProgram("#!/bin/sh\n")!();
+    await Deno.chmod(workspace.path("p"), 0o700);
+    return undo;
+  },
+});
+
+test({
+  name: "a file in a folder that the user may not search",
+  args: ["-u", "nobody", ...run("/root/x")],
+  code: 126,
+  error: /run "\/root\/x": the folder "\/root" on the way to it may not be searched by this user$/,
+  hint: /chmod o\+x/,
+});
+
+test({
+  name: "a link into a folder that the user may not search",
+  args: ["-v", "p:/p", "-u", "nobody", ...run("/p/link")],
+  code: 126,
+  error: /run "\/p\/link": a folder on the way to it may not be searched by this user$/,
+  hint: /chmod o\+x/,
+  prepare: withLink("/root/x"),
+});
+
+test({
+  name: "a link to itself as command",
+  args: ["-v", "p:/p", ...run("/p/link")],
+  code: 126,
+  error: /run "\/p\/link": its symbolic links go round in circles$/,
+  hint: /readlink/,
+  prepare: withLink("link"),
+});
+
+/** A folder for the container that has a symbolic link. */
+function withLink(target: string): ErrorCase["prepare"] {
+  return async () => {
+    const folder = workspace.path("p");
+    await Deno.mkdir(folder);
+    await Deno.symlink(target, `${folder}/link`);
+    return () => Deno.remove(folder, { recursive: true });
+  };
+}
+
+test({
+  name: "a program on a mount with noexec",
+  args: ["-v", "p:/p", ...run("/p/true")],
+  code: 126,
+  error: /run "\/p\/true": it lies on a mount with the option noexec$/,
+  prepare: async () => {
+    const folder = workspace.path("p");
+    await Deno.mkdir(folder);
+    await host("mount", "-t", "tmpfs", "-o", "noexec,mode=755", "noexec", folder);
+    await Deno.writeTextFile(`${folder}/true`, "#!/bin/sh\n", { mode: 0o755 });
+    return async () => {
+      await host("umount", folder);
+      await Deno.remove(folder);
+    };
+  },
+});
+
+test({
   name: "a folder as command",
   args: run("/etc"),
   code: 126,
@@ -664,9 +730,109 @@ program(
   127,
   "a script with line ends of Windows",
   "#!/bin/sh\r\necho hi\r\n",
-  /run "\/p": its interpreter "\/bin\/sh(\\r)?" is not in the container$/,
+  /run "\/p": its interpreter "\/bin\/sh\\r" is not in the container$/,
   /CR LF/,
 );
+
+for (
+  const [name, line, code, error, hint] of [
+    [
+      "an interpreter that is not executable",
+      "#!/etc/passwd",
+      126,
+      /its interpreter "\/etc\/passwd" is not executable$/,
+      /chmod \+x/,
+    ],
+    [
+      "an interpreter that not everybody may run, but runs another one",
+      "#!/i/private",
+      126,
+      /its interpreter "\/i\/private" is not executable$/,
+      /chmod \+x/,
+    ],
+    ["a folder as interpreter", "#! /etc -x", 126, /its interpreter "\/etc" is a folder$/, /#!/],
+    [
+      "an interpreter for another architecture",
+      "#!/i/foreign sh",
+      126,
+      new RegExp(`its interpreter "/i/foreign" is made for ${FOREIGN_NAME}, this machine is `),
+      /architecture/,
+    ],
+    [
+      "an interpreter that is a script of one for another architecture",
+      "#!/i/script",
+      126,
+      /the interpreter "\/i\/foreign" of its interpreter "\/i\/script" is made for /,
+      /architecture/,
+    ],
+    [
+      "an interpreter whose loader is missing",
+      "#!/i/dynamic",
+      127,
+      /the loader "\/lib64\/ld-nowhere" of its interpreter "\/i\/dynamic" is not in /,
+      /static/,
+    ],
+    [
+      "an interpreter that is neither program nor script",
+      "#!/i/text",
+      126,
+      /its interpreter "\/i\/text" is neither a program nor a script/,
+      /#!/,
+    ],
+    [
+      "an interpreter that is a link to itself",
+      "#!/i/circle",
+      126,
+      /the symbolic links of its interpreter "\/i\/circle" go round in circles$/,
+      /readlink/,
+    ],
+    [
+      "itself as interpreter",
+      "#!/p",
+      126,
+      /its interpreter is a script, and so is that one's, more than five times$/,
+      /#!/,
+    ],
+  ] as const
+) {
+  test({
+    name: `a script with ${name}`,
+    args: ["-v", "p:/p", "-v", "interpreters:/i", "-u", "nobody", ...run("/p")],
+    code,
+    error: new RegExp(`run "/p": ${error.source}`),
+    hint,
+    prepare: async () => {
+      const folder = workspace.path("interpreters");
+      await Deno.mkdir(folder);
+      const put = (name: string, content: Uint8Array | string, mode = 0o755) => {
+        const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+        return Deno.writeFile(`${folder}/${name}`, bytes, { mode });
+      };
+      await put("foreign", elf(FOREIGN));
+      await put("script", "#!/i/foreign\n");
+      await put("dynamic", elf(OWN, "/lib64/ld-nowhere"));
+      await put("text", "echo hi\n");
+      await put("private", "#!/bin/sh\n", 0o700);
+      await Deno.symlink("circle", `${folder}/circle`);
+      const undo = await withProgram(`${line}\n`)!();
+      return async () => {
+        await undo?.();
+        await Deno.remove(folder, { recursive: true });
+      };
+    },
+  });
+}
+
+Deno.test("a script runs through five interpreters", async () => {
+  const script = (index: number) => `#!${index === 0 ? "/bin/echo" : `/i/${index - 1}`} ${index}\n`;
+  const folder = workspace.path("five");
+  await Deno.mkdir(folder);
+  for (let index = 0; index < 5; index++) {
+    await Deno.writeTextFile(`${folder}/${index}`, script(index), { mode: 0o755 });
+  }
+  const { code, stdout } = await workspace.run(["-v", "five:/i", ...run("/i/4")]);
+  assertEquals([code, stdout], [0, "0 /i/0 1 /i/1 2 /i/2 3 /i/3 4 /i/4\n"]);
+});
 
 program(126, "an empty file as command", "", /run "\/p": the file is empty$/);
 

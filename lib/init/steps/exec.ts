@@ -43,7 +43,7 @@ export function findProgram(context: InitContext, step: StepOf<"find program">):
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       // To read what may not be run would be to read for the container what it may not.
-      const failure = explain(candidate, error.code, lookAt(candidate));
+      const failure = explain([lookAt(candidate)], error.code);
       // As in execvp(3): what may not be run is remembered, and the search goes on.
       if (failure.reason !== "not found") refused ??= new ExecError(error, failure);
     }

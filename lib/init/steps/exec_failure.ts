@@ -1,92 +1,155 @@
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
 import { utf8 } from "../../../ffi/cstring.ts";
-import { close, openat, read, statx } from "../../../ffi/file.ts";
+import { SysError } from "../../../ffi/errno.ts";
+import { close, type FileStatus, isOnNoexecMount, openat, read, statx } from "../../../ffi/file.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import type { ExecFailure, Executing } from "../channel.ts";
 import type { InitContext } from "../context.ts";
 import { openRegular } from "../regular.ts";
 
-/** What the file looks like says why it would be refused. */
+/**
+ * Why execve(2) may refuse a program, by the errors that it would answer. What the file looks like tells, and where it
+ * is a script, what its interpreter looks like.
+ */
 export function reasonsOf(
   path: string,
   { own }: Pick<InitContext, "own">,
 ): Executing["reasons"] {
-  const file = lookInto(path, own);
-  const reason = (code: string) => explain(path, code, file);
-  return { ENOENT: reason("ENOENT"), ENOEXEC: reason("ENOEXEC"), EACCES: reason("EACCES") };
+  const files: Candidate[] = [];
+  for (
+    let next: string | undefined = path;
+    next !== undefined && files.length <= MAX_INTERPRETERS + 1;
+    next = interpreterOf(files.at(-1)!)
+  ) {
+    files.push(lookInto(next, own));
+  }
+  const reason = (code: string) => explain(files, code);
+  return {
+    ENOENT: reason("ENOENT"),
+    ENOEXEC: reason("ENOEXEC"),
+    EACCES: reason("EACCES"),
+    ELOOP: reason("ELOOP"),
+  };
 }
 
-/** Why a file could not be run. `ENOENT` alone may mean the file, its interpreter or its loader. */
-export function explain(
-  path: string,
-  code: string,
-  file: Candidate | "directory" | undefined,
-): ExecFailure {
-  if (file === undefined) {
-    const reason = code === "EACCES" || code === "EPERM" ? "no permission" : "not found";
-    return { path, reason };
-  }
-  if (file === "directory") return { path, reason: "is a directory" };
+/** So many does the kernel go through, each the interpreter of the one before. */
+const MAX_INTERPRETERS = 5;
+
+/**
+ * Why a program could not be run.
+ *
+ * @param files the program; where that is a script its interpreter, and so on, up to the one that is none or cannot be
+ * run.
+ * @param code the name of the error.
+ */
+export function explain(files: readonly Candidate[], code: string): ExecFailure {
+  const [{ path }, ...interpreters] = files.slice(0, blamed(files, code) + 1);
+  const why = files.length > MAX_INTERPRETERS + 1 && code === "ELOOP"
+    ? { reason: "too many interpreters" } as const
+    : reasonOf(interpreters.at(-1) ?? files[0], code, interpreters.length > 0);
+  if (interpreters.length === 0) return { path, ...why };
+  return { path, ...why, interpreters: interpreters.map(({ path }) => path) };
+}
+
+/**
+ * Which of the files is at fault: the last one, but for one before it that is not for this user. Who looks may be root,
+ * who sees of that no more than the permission bits.
+ */
+function blamed(files: readonly Candidate[], code: string): number {
+  const last = files.length - 1;
+  if (last === 0 || code !== "EACCES" || isRefusedToAll(files[last])) return last;
+  const isForSome = ({ mode }: Candidate) => (mode & 0o111) !== 0 && (mode & 0o001) === 0;
+  const first = files.findIndex((file, index) => index > 0 && isForSome(file));
+  return first === -1 ? 1 : first;
+}
+
+function reasonOf(file: Candidate, code: string, isInterpreter: boolean): Why {
+  if (isDirectory(file)) return { reason: "is a directory" };
+  const isSeen = file.mode !== UNSEEN;
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
     case "ELIBBAD":
-      return missingPart(path, file.head);
+      return isSeen ? missingLoader(file) : { reason: "not found" };
     case "ENOEXEC":
-      return notForThisMachine(path, file.head);
+      return notForThisMachine(file);
+    case "ELOOP":
+      return { reason: isSeen ? "other" : "circular links" };
     case "EACCES":
     case "EPERM":
-      return { path, reason: file.isExecutable ? "noexec mount" : "no permission" };
+      if (file.error === "EACCES") {
+        return { reason: "closed folder", what: closedFolder(file.path) };
+      }
+      if (file.isNoexec) return { reason: "noexec mount" };
+      // That the user may run the program itself is known where it was read.
+      return { reason: file.head === undefined || isInterpreter ? "no permission" : "other" };
     default:
-      return { path, reason: "other" };
+      return { reason: isSeen ? "other" : "not found" };
   }
 }
 
+type Why = Pick<ExecFailure, "reason" | "what">;
+
 /** What tells of a file whether it can be run. */
-interface Candidate {
-  /** Its first bytes; none of one that was not read. */
-  readonly head: Uint8Array<ArrayBuffer>;
-  /** Whether anybody may run it. */
-  readonly isExecutable: boolean;
+export interface Candidate {
+  readonly path: string;
+  /** Type and permission bits. */
+  readonly mode: number;
+  /** Why it cannot be seen: the name of the error. */
+  readonly error?: string;
+  /** Whether its mount lets nobody run it. */
+  readonly isNoexec?: boolean;
+  /** Its first bytes, where they were read. */
+  readonly head?: Uint8Array<ArrayBuffer>;
 }
 
-const UNREAD: Candidate["head"] = new Uint8Array(0);
+/** In the place of a mode: no file has it. */
+const UNSEEN = 0;
+
+function isDirectory({ mode }: Candidate): boolean {
+  return (mode & S_IFMT) === S_IFDIR;
+}
+
+function isRefusedToAll(file: Candidate): boolean {
+  return isDirectory(file) || file.isNoexec === true ||
+    (file.mode !== UNSEEN && (file.mode & 0o111) === 0);
+}
 
 /**
- * Looks at a file from outside; undefined when it cannot be opened. Under a filter there may be little to be seen.
+ * Looks at a file from outside. Under a filter there may be little to be seen.
  *
  * @param headOf reads the file that is open with O_PATH, where it may be run.
  */
 export function lookAt(
   path: string,
-  headOf: (place: number) => Candidate["head"] = () => UNREAD,
-): Candidate | "directory" | undefined {
+  headOf?: (place: number, status: FileStatus) => Candidate["head"],
+): Candidate {
   let place: number;
   try {
     place = openat(AT_FDCWD, path, O_PATH);
-  } catch {
-    return undefined;
+  } catch (error) {
+    return { path, mode: UNSEEN, error: error instanceof SysError ? error.code : "" };
   }
-  let head = UNREAD;
-  let isExecutable = false;
+  let seen: Candidate = { path, mode: UNSEEN };
   try {
-    const { mode } = statx(place);
-    if ((mode & S_IFMT) === S_IFDIR) return "directory";
-    isExecutable = (mode & 0o111) !== 0;
-    if (isExecutable) head = headOf(place);
+    const status = statx(place);
+    seen = { path, mode: status.mode };
+    if (isDirectory(seen) || (seen.mode & 0o111) === 0) return seen;
+    seen = { ...seen, isNoexec: isOnNoexecMount(place) };
+    if (!seen.isNoexec) seen = { ...seen, head: headOf?.(place, status) };
   } catch {
     // What was seen has to do.
   } finally {
     close(place);
   }
-  return { head, isExecutable };
+  return seen;
 }
 
 /** Looks at a file that is to be run, and at how it begins. */
-function lookInto(path: string, own?: number): Candidate | "directory" | undefined {
-  return lookAt(path, (place) => {
-    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own);
-    if (fd === undefined) return UNREAD;
+function lookInto(path: string, own?: number): Candidate {
+  return lookAt(path, (place, status) => {
+    const fd = openRegular(place, (flags) => openat(AT_FDCWD, path, flags), own, status);
+    if (fd === undefined) return undefined;
     try {
       return read(fd, alloc(4096)).slice();
     } finally {
@@ -95,24 +158,47 @@ function lookInto(path: string, own?: number): Candidate | "directory" | undefin
   });
 }
 
-/** The file is there, so what it names is not: the interpreter of a script, the loader of a program. */
-function missingPart(path: string, head: Uint8Array): ExecFailure {
-  if (head[0] === 0x23 && head[1] === 0x21) {
-    const line = utf8(head.subarray(2, 258)).split("\n")[0].trim();
-    return { path, reason: "missing interpreter", what: line.split(/[ \t]/)[0] };
+/** The first folder on the way to a file that may not be searched; undefined where it is on the way of a link. */
+function closedFolder(path: string): string | undefined {
+  const names = path.split("/").slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join("/") || "/").find(isClosed);
+}
+
+function isClosed(folder: string): boolean {
+  try {
+    close(openat(AT_FDCWD, `${folder}/.`, O_PATH));
+    return false;
+  } catch {
+    return true;
   }
-  const loader = elfInterpreter(head);
-  if (loader !== undefined) return { path, reason: "missing loader", what: loader };
-  return { path, reason: "not found" };
+}
+
+/** What the first line of a script names, as execve(2) reads it; undefined of another file. */
+function interpreterOf({ head }: Candidate): string | undefined {
+  if (head?.[0] !== 0x23 || head[1] !== 0x21) return undefined;
+  const [TAB, LF, SPACE, LONGEST] = [9, 10, 32, 256];
+  const isSpace = (byte: number) => byte === SPACE || byte === TAB;
+  let start = 2;
+  while (isSpace(head[start])) start++;
+  let end = start;
+  while (end < head.length && !isSpace(head[end]) && head[end] !== LF && head[end] !== 0) end++;
+  return end === start || end >= LONGEST ? undefined : utf8(head.subarray(start, end));
+}
+
+/** The file is there, and its interpreter would be told of by itself: so what is not there is the loader that it names. */
+function missingLoader({ head }: Candidate): Why {
+  const loader = head && elfInterpreter(head);
+  return loader === undefined ? { reason: "other" } : { reason: "missing loader", what: loader };
 }
 
 /** ENOEXEC: neither a script nor a whole program of this machine. */
-function notForThisMachine(path: string, head: Uint8Array): ExecFailure {
-  if (head.length === 0) return { path, reason: "empty file" };
+function notForThisMachine({ head }: Candidate): Why {
+  if (head === undefined) return { reason: "other" };
+  if (head.length === 0) return { reason: "empty file" };
   const machine = elfMachine(head);
-  if (machine === Deno.build.arch) return { path, reason: "damaged program" };
-  if (machine !== undefined) return { path, reason: "wrong architecture", what: machine };
-  return { path, reason: "not a program" };
+  if (machine === Deno.build.arch) return { reason: "damaged program" };
+  if (machine !== undefined) return { reason: "wrong architecture", what: machine };
+  return { reason: "not a program" };
 }
 
 /** By e_machine, those of this program as `Deno.build.arch` has them. */

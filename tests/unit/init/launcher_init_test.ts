@@ -19,6 +19,7 @@ const REASONS = {
   ENOENT: { path: "", reason: "not found" },
   ENOEXEC: { path: "", reason: "not a program" },
   EACCES: { path: "", reason: "no permission" },
+  ELOOP: { path: "", reason: "circular links" },
 } as const;
 
 /** Runs both programs of a launcher, and returns what it said and how it ended. */
