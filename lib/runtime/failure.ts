@@ -178,6 +178,7 @@ function execFailure(
     case "noexec mount":
       return notExecutable(
         `${who("it")} lies on a mount with the option noexec`,
+        "Mount it without that option, or copy it to another folder",
       );
     case "wrong architecture":
       return notExecutable(
@@ -192,6 +193,7 @@ function execFailure(
     case "empty file":
       return notExecutable(
         `${who("the file")} is empty`,
+        "It was perhaps not copied or built to its end: do that anew",
       );
     case "not a program":
       return notExecutable(

@@ -612,6 +612,7 @@ test({
   args: ["-v", "p:/p", ...run("/p/true")],
   code: 126,
   error: /run "\/p\/true": it lies on a mount with the option noexec$/,
+  hint: /^Mount it without that option/,
   prepare: async () => {
     const folder = workspace.path("p");
     await Deno.mkdir(folder);
@@ -834,7 +835,7 @@ Deno.test("a script runs through five interpreters", async () => {
   assertEquals([code, stdout], [0, "0 /i/0 1 /i/1 2 /i/2 3 /i/3 4 /i/4\n"]);
 });
 
-program(126, "an empty file as command", "", /run "\/p": the file is empty$/);
+program(126, "an empty file as command", "", /run "\/p": the file is empty$/, /anew/);
 
 program(
   126,
