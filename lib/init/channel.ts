@@ -70,6 +70,7 @@ export interface ExecFailure {
     | "noexec mount"
     | "too many interpreters"
     | "missing loader"
+    | "unfit loader"
     | "wrong architecture"
     | "damaged program"
     | "not a program"
@@ -108,7 +109,9 @@ export type ChildMessage =
 export interface Executing {
   readonly type: "exec";
   readonly path: string;
-  readonly reasons: Readonly<Record<"ENOENT" | "ENOEXEC" | "EACCES" | "ELOOP", ExecFailure>>;
+  readonly reasons: Readonly<
+    Record<"ENOENT" | "ENOEXEC" | "EACCES" | "ELOOP" | "ELIBBAD", ExecFailure>
+  >;
 }
 
 /** A step failed: by a system call, or for a reason in words. */

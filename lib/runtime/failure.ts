@@ -76,7 +76,6 @@ export function launchFailure({ path, reasons }: Executing, errno: number): Cont
 /** Errors that mean the same of a file as another one. */
 const LIKE: Readonly<Record<string, string>> = {
   ENOTDIR: "ENOENT",
-  ELIBBAD: "ENOENT",
   EPERM: "EACCES",
 };
 
@@ -143,6 +142,13 @@ function execFailure(
           isScript ? `of ${who("")} ` : ""
         }is not in the container`,
         "The program was linked for another C library (glibc or musl) than the image has: use a static one or another image",
+      );
+    case "unfit loader":
+      return notExecutable(
+        `${isScript ? "the" : "its"} loader ${JSON.stringify(failure.what)} ${
+          isScript ? `of ${who("")} ` : ""
+        }cannot be loaded`,
+        "It has to be an executable file that is made for this machine: copy it anew, with its permission bits",
       );
     case "is a directory":
       return notExecutable(

@@ -719,6 +719,21 @@ program(
   /static/,
 );
 
+for (
+  const [name, loader] of Object.entries({
+    "is not executable": "/etc/passwd",
+    "is no program": "/usr/share/udhcpc/default.script",
+  })
+) {
+  program(
+    126,
+    `a program whose loader ${name}`,
+    elf(OWN, loader),
+    new RegExp(`run "/p": its loader "${RegExp.escape(loader)}" cannot be loaded$`),
+    /executable file/,
+  );
+}
+
 program(
   127,
   "a script whose interpreter is missing",
@@ -774,6 +789,13 @@ for (
       /static/,
     ],
     [
+      "an interpreter whose loader is no program",
+      "#!/i/unfit",
+      126,
+      /the loader "\/i\/foreign" of its interpreter "\/i\/unfit" cannot be loaded$/,
+      /executable file/,
+    ],
+    [
       "an interpreter that is neither program nor script",
       "#!/i/text",
       126,
@@ -812,6 +834,7 @@ for (
       await put("foreign", elf(FOREIGN));
       await put("script", "#!/i/foreign\n");
       await put("dynamic", elf(OWN, "/lib64/ld-nowhere"));
+      await put("unfit", elf(OWN, "/i/foreign"));
       await put("text", "echo hi\n");
       await put("private", "#!/bin/sh\n", 0o700);
       await Deno.symlink("circle", `${folder}/circle`);

@@ -29,6 +29,7 @@ export function reasonsOf(
     ENOEXEC: reason("ENOEXEC"),
     EACCES: reason("EACCES"),
     ELOOP: reason("ELOOP"),
+    ELIBBAD: reason("ELIBBAD"),
   };
 }
 
@@ -69,8 +70,9 @@ function reasonOf(file: Candidate, code: string, isInterpreter: boolean): Why {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
+      return isSeen ? aboutLoader("missing loader", file) : { reason: "not found" };
     case "ELIBBAD":
-      return isSeen ? missingLoader(file) : { reason: "not found" };
+      return aboutLoader("unfit loader", file);
     case "ENOEXEC":
       return notForThisMachine(file);
     case "ELOOP":
@@ -82,7 +84,9 @@ function reasonOf(file: Candidate, code: string, isInterpreter: boolean): Why {
       }
       if (file.isNoexec) return { reason: "noexec mount" };
       // That the user may run the program itself is known where it was read.
-      return { reason: file.head === undefined || isInterpreter ? "no permission" : "other" };
+      return file.head === undefined || isInterpreter
+        ? { reason: "no permission" }
+        : aboutLoader("unfit loader", file);
     default:
       return { reason: isSeen ? "other" : "not found" };
   }
@@ -185,10 +189,10 @@ function interpreterOf({ head }: Candidate): string | undefined {
   return end === start || end >= LONGEST ? undefined : utf8(head.subarray(start, end));
 }
 
-/** The file is there, and its interpreter would be told of by itself: so what is not there is the loader that it names. */
-function missingLoader({ head }: Candidate): Why {
+/** Nothing is the matter with the file itself: so it is with the loader that it names, if it does. */
+function aboutLoader(reason: "missing loader" | "unfit loader", { head }: Candidate): Why {
   const loader = head && elfInterpreter(head);
-  return loader === undefined ? { reason: "other" } : { reason: "missing loader", what: loader };
+  return loader === undefined ? { reason: "other" } : { reason, what: loader };
 }
 
 /** ENOEXEC: neither a script nor a whole program of this machine. */

@@ -20,6 +20,7 @@ const REASONS = {
   ENOEXEC: { path: "", reason: "not a program" },
   EACCES: { path: "", reason: "no permission" },
   ELOOP: { path: "", reason: "circular links" },
+  ELIBBAD: { path: "", reason: "unfit loader" },
 } as const;
 
 /** Runs both programs of a launcher, and returns what it said and how it ended. */
