@@ -847,6 +847,22 @@ for (
   });
 }
 
+test({
+  name: "a script whose interpreter's interpreter is in a folder that the user may not search",
+  args: ["-v", "p:/p", "-userns", "auto", "-u", "nobody", ...run("/p/outer")],
+  code: 126,
+  error:
+    /run "\/p\/outer": the folder "\/root" on the way to the interpreter "\/root\/x" of its interpreter "\/p\/inner" may not be searched by this user$/,
+  hint: /chmod o\+x/,
+  prepare: async () => {
+    const folder = workspace.path("p");
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(`${folder}/outer`, "#!/p/inner\n", { mode: 0o755 });
+    await Deno.writeTextFile(`${folder}/inner`, "#!/root/x\n", { mode: 0o755 });
+    return () => Deno.remove(folder, { recursive: true });
+  },
+});
+
 Deno.test("a script runs through five interpreters", async () => {
   const script = (index: number) => `#!${index === 0 ? "/bin/echo" : `/i/${index - 1}`} ${index}\n`;
   const folder = workspace.path("five");

@@ -58,7 +58,7 @@ export function explain(files: readonly Candidate[], code: string): ExecFailure 
  */
 function blamed(files: readonly Candidate[], code: string): number {
   const last = files.length - 1;
-  if (last === 0 || code !== "EACCES" || isRefusedToAll(files[last])) return last;
+  if (last === 0 || code !== "EACCES" || isOutOfReach(files[last])) return last;
   const isForSome = ({ mode }: Candidate) => (mode & 0o111) !== 0 && (mode & 0o001) === 0;
   const first = files.findIndex((file, index) => index > 0 && isForSome(file));
   return first === -1 ? 1 : first;
@@ -114,8 +114,9 @@ function isDirectory({ mode }: Candidate): boolean {
   return (mode & S_IFMT) === S_IFDIR;
 }
 
-function isRefusedToAll(file: Candidate): boolean {
-  return isDirectory(file) || file.isNoexec === true ||
+/** Whether it is seen that it may not be run. */
+function isOutOfReach(file: Candidate): boolean {
+  return isDirectory(file) || file.isNoexec === true || file.error === "EACCES" ||
     (file.mode !== UNSEEN && (file.mode & 0o111) === 0);
 }
 
