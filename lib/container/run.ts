@@ -162,8 +162,10 @@ async function runFrom(
     readyLater: mappings === undefined,
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
-  wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
-  wire?.finish();
+  container.attend(() => {
+    wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
+    wire?.finish();
+  });
   container.start(() => wire?.lookAround());
   const status = await follow(container, signals, { relay, job: cgroup, rules });
   // What it lacked may have been the network.

@@ -23,7 +23,7 @@ import { applyEarlySettings, applyLateSettings } from "./process_settings.ts";
 import { programOptions } from "./program_options.ts";
 import { type ContainerFilter, sendListener } from "./seccomp.ts";
 import { checkMountLabel } from "./security_labels.ts";
-import { type ChildObserver, DiedEarly, spawn, type SpawnOptions } from "./spawn.ts";
+import { type ChildObserver, DiedEarly, spawn, type Spawned, type SpawnOptions } from "./spawn.ts";
 import { copiesOfStandardStreams } from "./standard_streams.ts";
 import type { ContainerState } from "./state.ts";
 import { openTrees } from "./trees.ts";
@@ -67,6 +67,8 @@ export interface CreatedContainer extends Disposable {
    * @param meanwhile what this process does until it hears of that.
    */
   start(meanwhile?: () => void): void;
+  /** Does something that takes the first process; where that is killed meanwhile, this is what the error tells. */
+  attend<T>(action: () => T): T;
   /** Lets the container live on without this process. */
   detach(): void;
 }
@@ -137,6 +139,7 @@ export function create(options: CreateOptions): CreatedContainer {
     parentActs: hasHooks || has("startContainer") || Object.keys(devices).length > 0,
   });
 
+  const moved = new DisposableStack();
   const spawning: SpawnOptions = {
     plan,
     namespaces: fromOutside ? withoutPid(namespaces) : namespaces,
@@ -150,7 +153,14 @@ export function create(options: CreateOptions): CreatedContainer {
     },
     onListener: (listener, pid) => sendListener(listener, pid, spec, record),
   };
-  const init = undo.use(step(
+  const orDied = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw error instanceof DiedEarly ? earlyEnd(error, cgroup.oom()) : error;
+    }
+  };
+  const init: Spawned = undo.use(step(
     () => ({
       label: "make the container's first process, in its namespaces",
       call: firstProcessCall(spawning),
@@ -161,65 +171,62 @@ export function create(options: CreateOptions): CreatedContainer {
       using _entered = has("createContainer") && namespaces.has("user")
         ? enterFolder(record.bundle)
         : undefined;
-      return spawn(spawning);
+      return orDied(() => spawn(spawning));
     },
   ));
-  // Goes before the first process, with whose end the namespace would take the devices along.
-  using moved = new DisposableStack();
-  record.init = identify(init.pid);
-  // Where it is started at once, that is written down together with this.
-  if (!options.readyLater) state.save();
-  if (linux.intelRdt) {
-    const groups = joinRdtGroup(init.pid, record.id, linux.intelRdt);
-    undo.defer(() => removeRdtGroups(groups));
-    record.resctrl = groups;
-    state.save();
-  }
-  if (spec.process) applyEarlySettings(init.pid, spec.process);
-  if (namespaces.isNew("user")) {
-    mapIds(init.pid, linux.uidMappings ?? [], linux.gidMappings ?? []);
-    init.go();
-  }
-  const orDied = (action: () => void) => {
-    try {
-      action();
-    } catch (error) {
-      throw error instanceof DiedEarly ? earlyEnd(error.status, cgroup.oom()) : error;
-    }
-  };
+  const attend = <T>(action: () => T): T => orDied(() => init.attend(action));
   const awaitReady = () => {
-    orDied(() => init.awaitReady());
+    init.awaitReady();
     if (spec.process) applyLateSettings(init.pid, spec.process);
     // Of one made from outside it is another process by now.
     if (fromOutside) record.init = identify(init.pid);
     record.built = true;
   };
-  orDied(() => init.build());
-  if (!options.readyLater) awaitReady();
-  if (options.listener !== undefined) {
-    const launcherWaits = plan.find((step) => step.do === "launcher")?.listener !== undefined;
-    record.executing = launcherWaits ? init.executing : undefined;
-    state.save();
-  }
+  attend(() => {
+    // Goes before the first process, with whose end the namespace would take the devices along.
+    using _moved = moved;
+    record.init = identify(init.pid);
+    // Where it is started at once, that is written down together with this.
+    if (!options.readyLater) state.save();
+    if (linux.intelRdt) {
+      const groups = joinRdtGroup(init.pid, record.id, linux.intelRdt);
+      undo.defer(() => removeRdtGroups(groups));
+      record.resctrl = groups;
+      state.save();
+    }
+    if (spec.process) applyEarlySettings(init.pid, spec.process);
+    if (namespaces.isNew("user")) {
+      mapIds(init.pid, linux.uidMappings ?? [], linux.gidMappings ?? []);
+      init.go();
+    }
+    init.build();
+    if (!options.readyLater) awaitReady();
+    if (options.listener !== undefined) {
+      const launcherWaits = plan.find((step) => step.do === "launcher")?.listener !== undefined;
+      record.executing = launcherWaits ? init.executing : undefined;
+      state.save();
+    }
 
-  moved.move();
+    moved.move();
+  });
   const made = undo.move();
   return {
     pid: init.pid,
     pidfd: init.pidfd.number,
     master: init.master?.number,
     start: (meanwhile) => {
-      if (options.readyLater) awaitReady();
+      if (options.readyLater) attend(awaitReady);
       record.started = true;
       state.save();
       try {
-        orDied(() => init.start(meanwhile));
+        attend(() => init.start(meanwhile));
       } catch (error) {
         record.started = false;
         state.save();
         throw error;
       }
     },
+    attend,
     detach: () => void made.move(),
     [Symbol.dispose]: () => made.dispose(),
   };

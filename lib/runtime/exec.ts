@@ -34,8 +34,8 @@ export interface ExecOptions {
 }
 
 /**
- * Does what takes a running container. Where that fails as the container ends meanwhile, the error says so, and not
- * which part of it was missed first.
+ * Does what takes a running container. Where that fails as the container ends meanwhile, or the process that is made in
+ * it, the error says so, and not which part of it was missed first.
  */
 export function whileRunning<T>({ record }: ContainerState, action: () => T): T {
   try {
@@ -44,7 +44,13 @@ export function whileRunning<T>({ record }: ContainerState, action: () => T): T 
     const isSure = error instanceof ContainerError && error.code !== "Failed";
     // Its parts go one after another, the first process not first of all.
     const SOON = 100;
-    if (isSure || !waitUntil(() => !isAlive(record.init), SOON)) throw error;
+    if (isSure) throw error;
+    if (!waitUntil(() => !isAlive(record.init), SOON)) {
+      if (!(error instanceof DiedEarly)) throw error;
+      throw new ContainerError(`run in container "${record.id}": the process ${error.message}`, {
+        cause: error,
+      });
+    }
     throw new ContainerError(
       `run in container "${record.id}": it has just ended, container not running`,
       { code: "WrongState", cause: error },
@@ -56,7 +62,8 @@ export function whileRunning<T>({ record }: ContainerState, action: () => T): T 
  * Makes one more process in a running container: in its namespaces and cgroups, with the rights that
  * the process asks for. It waits for `start`; disposing of it kills it.
  *
- * @throws {ContainerError} when the container does not run, or with the step that failed.
+ * @throws {ContainerError} when the container does not run, or with the step that failed; {@link DiedEarly} when the
+ * process is killed meanwhile.
  */
 export function execInContainer(options: ExecOptions): Spawned {
   const { state, process } = options;
@@ -120,17 +127,12 @@ export function execInContainer(options: ExecOptions): Spawned {
     fromOutside,
     onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
   }));
-  applyEarlySettings(spawned.pid, score ? settings : process);
-  try {
+  spawned.attend(() => {
+    applyEarlySettings(spawned.pid, score ? settings : process);
     spawned.build();
     spawned.awaitReady();
     applyLateSettings(spawned.pid, process);
-  } catch (error) {
-    if (!(error instanceof DiedEarly)) throw error;
-    throw new ContainerError(`run in container "${record.id}": the process ended early`, {
-      cause: error,
-    });
-  }
+  });
   undo.move();
   return spawned;
 }

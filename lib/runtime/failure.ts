@@ -1,10 +1,10 @@
 import { errnoName, SysError } from "../../ffi/errno.ts";
-import type { ExitStatus } from "../../ffi/process.ts";
 import type { OomReport } from "../cgroup/oom.ts";
 import type { ExecFailure, Executing, Failed } from "../init/channel.ts";
 import { ContainerError } from "../errors.ts";
 import { shellWord } from "../folder.ts";
 import { formatBytes } from "./format.ts";
+import type { DiedEarly } from "./spawn.ts";
 
 /** The error that a failed step of the container's first process stands for. */
 export function stepFailure(failed: Failed): ContainerError {
@@ -31,7 +31,7 @@ export function forkFailure(cause: SysError, isRoot = Deno.uid() === 0): Contain
 }
 
 /** The error of a first process that ended while it was being built: most likely by too small a memory limit. */
-export function earlyEnd(status: ExitStatus | undefined, oom: OomReport): ContainerError {
+export function earlyEnd(cause: DiedEarly, oom: OomReport): ContainerError {
   if (oom.kills > 0) {
     const limit = oom.limit === undefined ? "" : ` (limit ${formatBytes(oom.limit)})`;
     return new ContainerError(`start the container: killed, out of memory${limit}`, {
@@ -39,12 +39,7 @@ export function earlyEnd(status: ExitStatus | undefined, oom: OomReport): Contai
       hint: "The memory limit is too small to start: give more with -mem",
     });
   }
-  const how = status === undefined
-    ? "for an unknown reason"
-    : "signal" in status
-    ? `by signal ${status.signal}`
-    : `with code ${status.code}`;
-  return new ContainerError(`start the container: its first process ended early, ${how}`);
+  return new ContainerError(`start the container: its first process ${cause.message}`, { cause });
 }
 
 /** The same for an ordinary user. */

@@ -13,13 +13,27 @@ export interface ProcessIdentity {
 
 /** Who a process is now; undefined when it has ended (a zombie has). */
 export function identify(pid: number): ProcessIdentity | undefined {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  if (stat === "") return undefined;
-  // The name in parentheses may hold anything, so fields are counted from the last one on.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = fieldsOf(pid);
+  if (fields === undefined) return undefined;
   const [state] = fields;
   if (state === "Z" || state === "X") return undefined;
   return { pid, startTime: fields[19], namespace: ownNamespace() };
+}
+
+/** Whether a process that nobody has waited for yet has ended, or is about to: it has no descriptors or namespaces any more. */
+export function isEnding(pid: number): boolean {
+  const fields = fieldsOf(pid);
+  return fields !== undefined && (Number(fields[6]) & PF_EXITING) !== 0;
+}
+
+/** Among the flags of /proc/<pid>/stat: include/linux/sched.h. */
+const PF_EXITING = 4;
+
+/** The fields of /proc/<pid>/stat from the third on, the state; undefined for a process that is gone. */
+function fieldsOf(pid: number): string[] | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The name in parentheses may hold anything, so fields are counted from the last one on.
+  return stat === "" ? undefined : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Whether that very process still runs, as far as it can be reached by its number. */

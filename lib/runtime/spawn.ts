@@ -28,6 +28,7 @@ import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
 import { StartContainerHooks } from "./hooks.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 import { ownNullDevice } from "./null_device.ts";
+import { isEnding } from "./process_identity.ts";
 import { fetchListener } from "./seccomp.ts";
 
 /** Who watches the steps of the plan, and the faults of the tests. */
@@ -104,6 +105,25 @@ export class Spawned implements Disposable {
   }
 
   /**
+   * Does something that takes the process. When somebody kills it meanwhile, any call may be the one that fails: what
+   * is told then is that it has ended, and what it failed by is the cause.
+   *
+   * @throws {DiedEarly} when the process has been killed; else what the action throws.
+   */
+  attend<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (error instanceof DiedEarly || !isEnding(this.pid)) throw error;
+      const status = waitid(this.pid);
+      // One that ends otherwise has said why.
+      const isKilled = status !== undefined && "signal" in status &&
+        status.signal === SIGNALS.SIGKILL;
+      throw isKilled ? new DiedEarly(status, { cause: error }) : error;
+    }
+  }
+
+  /**
    * Where this process builds the root itself: does that, and is back on the host then.
    *
    * @throws {ContainerError} with the step that failed; {@link DiedEarly} when the first process has ended.
@@ -139,7 +159,7 @@ export class Spawned implements Disposable {
   awaitEntered(): void {
     using undo = new DisposableStack();
     undo.use(this);
-    const heard = hear(this.#channel.number)?.message;
+    const heard = this.attend(() => hear(this.#channel.number))?.message;
     if (heard?.type === "failed") throw stepFailure(heard);
     if (heard?.type !== "entered") throw new DiedEarly(waitid(this.pid));
     undo.move();
@@ -334,11 +354,16 @@ function tellStep(
   if (plan) observer?.done(plan[index], start, end);
 }
 
-/** The process ended before it was built and without saying why: something else has killed it. */
+/** The process ended before it was its program and without saying why: something else has killed it. */
 export class DiedEarly extends Error {
   override readonly name = "DiedEarly";
-  constructor(readonly status: ExitStatus | undefined) {
-    super("the first process ended early");
+  constructor(status: ExitStatus | undefined, options?: { cause: unknown }) {
+    const how = status === undefined
+      ? "for an unknown reason"
+      : "signal" in status
+      ? `by signal ${status.signal}`
+      : `with code ${status.code}`;
+    super(`ended early, ${how}`, options);
   }
 }
 
