@@ -412,10 +412,9 @@ export function spawn(options: SpawnOptions): Spawned {
     close(theirs);
     using _pidfd = new Fd(joiner.pidfd);
     const heard = hear(joinerChannel.number);
-    waitid(joiner.pid);
-    if (heard === undefined) throw new DiedEarly(undefined);
-    if (heard.message.type === "failed") throw stepFailure(heard.message);
-    if (heard.message.type !== "born") throw new DiedEarly(undefined);
+    const status = waitid(joiner.pid);
+    if (heard?.message.type === "failed") throw stepFailure(heard.message);
+    if (heard?.message.type !== "born") throw new DiedEarly(status);
     // It is our child and not yet reaped, so the number is still its own.
     return { pid: heard.message.pid, pidfd: pidfd_open(heard.message.pid) };
   }
