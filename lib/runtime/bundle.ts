@@ -10,6 +10,7 @@ import {
 } from "../../ffi/socket.ts";
 import { SysError } from "../../ffi/errno.ts";
 import { type Cgroup, openCgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { waitUntil } from "../cgroup/cgroupfs.ts";
 import type { CgroupManager } from "../cgroup/manager.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { scopePath } from "../cgroup/systemd/path.ts";
@@ -29,11 +30,12 @@ import {
   statusOf,
 } from "./container.ts";
 import { create, type CreatedContainer } from "./create.ts";
+import { earlyEnd } from "./failure.ts";
 import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";
 import { hostIdsOf } from "./id_mappings.ts";
-import type { ProcessIdentity } from "./process_identity.ts";
+import { isAlive, type ProcessIdentity } from "./process_identity.ts";
 import { containerFilter, sendListener } from "./seccomp.ts";
-import { awaitExec } from "./spawn.ts";
+import { awaitExec, DiedEarly } from "./spawn.ts";
 import { checkUserSpec, limitedUser, ordinaryUser } from "./ordinary_user.ts";
 import { makeScope, managerFor, pathInScope } from "./systemd_scope.ts";
 import { checkId, type ContainerRecord, type ContainerState, type StateRoot } from "./state.ts";
@@ -221,16 +223,18 @@ function checkTerminal(spec: Spec, options: BundleOptions): void {
  */
 export function startContainer(root: StateRoot, id: string): void {
   using channel = new Fd(socket(SOCK_SEQPACKET));
-  const { state, spec } = claimStart(root, id, channel.number);
+  const { state, spec } = orDied(root, id, () => claimStart(root, id, channel.number));
   const { record } = state;
-  sendGo(channel.number, record.init!.pid);
   const { executing } = record;
   try {
-    awaitExec(channel.number, record.init!.pid, {
-      executing,
-      launched: executing !== undefined,
-      onListener: (listener, pid) => sendListener(listener, pid, spec, record),
-      hooks: spec.hooks?.startContainer?.map(hookCall),
+    orDied(root, id, () => {
+      sendGo(channel.number, record.init!.pid);
+      awaitExec(channel.number, record.init!.pid, {
+        executing,
+        launched: executing !== undefined,
+        onListener: (listener, pid) => sendListener(listener, pid, spec, record),
+        hooks: spec.hooks?.startContainer?.map(hookCall),
+      });
     });
   } catch (error) {
     // One that takes too long is still there, in a pid namespace that need not end with the first process.
@@ -241,6 +245,23 @@ export function startContainer(root: StateRoot, id: string): void {
     throw error;
   }
   startHooks(state, spec);
+}
+
+/**
+ * Does what takes the first process, which is not this one's child. Where it has been killed, that is told, and not which
+ * call has met that.
+ */
+function orDied<T>(root: StateRoot, id: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    const { record } = getContainer(root, id);
+    // Its descriptors go before it is one that has ended.
+    const SOON = 100;
+    if (!waitUntil(() => !isAlive(record.init), SOON)) throw error;
+    throw earlyEnd(new DiedEarly(undefined, { cause: error }), openCgroup(record.cgroups).oom());
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Bundles, mapUsers } from "./support/bundle.ts";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
 import type { Running } from "./support/process.ts";
+import { exists } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -43,7 +44,7 @@ async function attack(
     childrenOf(running.pid, isMeant);
     const due = performance.now() + delay;
     while (performance.now() < due);
-    childrenOf(running.pid, isMeant).forEach(kill);
+    killAll(() => childrenOf(running.pid, isMeant));
     const { code, stderr } = await running.end();
     seen.add(code);
     const what = `killed after ${delay} ms`;
@@ -77,6 +78,11 @@ function isFirst(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** One may have left another one meanwhile. */
+function killAll(children: () => number[]): void {
+  for (let found = children(); found.length > 0; found = children()) found.forEach(kill);
 }
 
 function kill(pid: number): void {
@@ -142,6 +148,29 @@ for (const [what, change] of [["", () => {}], [" with a user namespace", mapUser
     });
   });
 }
+
+Deno.test("the first process is killed while the container that was created is being started", async () => {
+  const bundle = await bundles.make("exec sleep 5");
+  const lost = [
+    "gocontainer: start the container: its first process ended early, for an unknown reason\n",
+    /^gocontainer: start container "[^"]+": it is stopped, not created\n/,
+  ];
+  const through = ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh"];
+  for (let round = 0; round < ROUNDS; round++) {
+    const id = bundles.id();
+    await bundles.command(["create", "--bundle", bundle, id], { through });
+    const { pid } = JSON.parse((await bundles.command(["state", id])).stdout);
+    const running = workspace.start([...bundles.global, "start", id]);
+    // It connects to a socket, whose name goes then.
+    const socket = workspace.path(`state/${id}/start.sock`);
+    const due = performance.now() + 1000;
+    while (exists(socket) && performance.now() < due);
+    kill(pid);
+    const { code, stderr } = await running.end();
+    assert(code === 0 ? stderr === "" : lost.some((told) => stderr.match(told)), stderr);
+    await bundles.command(["delete", "--force", id]);
+  }
+});
 
 Deno.test("one more process of a container is killed while it is being made", async () => {
   await bundles.during(() => {}, async (id) => {
