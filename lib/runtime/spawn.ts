@@ -116,10 +116,12 @@ export class Spawned implements Disposable {
     } catch (error) {
       if (error instanceof DiedEarly || !isEnding(this.pid)) throw error;
       const status = waitid(this.pid);
-      // One that ends otherwise has said why.
       const isKilled = status !== undefined && "signal" in status &&
         status.signal === SIGNALS.SIGKILL;
-      throw isKilled ? new DiedEarly(status, { cause: error }) : error;
+      if (isKilled) throw new DiedEarly(status, { cause: error });
+      // One that ends otherwise has said why, which may not have been heard yet.
+      if (error instanceof SysError) this.#awaitExec();
+      throw error;
     }
   }
 
@@ -175,16 +177,21 @@ export class Spawned implements Disposable {
   start(meanwhile = () => {}): void {
     const isThere = this.#tryGo();
     meanwhile();
+    const launcher = this.#options.plan.find((step) => step.do === "launcher");
+    this.#awaitExec(isThere ? launcher?.hooks?.hooks : []);
+    if (!isThere) throw new DiedEarly(waitid(this.pid));
+    this.#launched?.started();
+    this.#channel[Symbol.dispose]();
+  }
+
+  #awaitExec(hooks: readonly HookCall[] = []): void {
     awaitExec(this.#channel.number, this.pid, {
       ...this.#options,
       executing: this.#executing,
       launched: this.#launched !== undefined,
-      hooks: isThere ? this.#options.plan.find((step) => step.do === "launcher")?.hooks?.hooks : [],
+      hooks,
       failureOf: (refused) => this.#launched?.failure(refused),
     });
-    if (!isThere) throw new DiedEarly(waitid(this.pid));
-    this.#launched?.started();
-    this.#channel[Symbol.dispose]();
   }
 
   /** As {@link go}; false when the process has ended. What it said before can still be heard. */

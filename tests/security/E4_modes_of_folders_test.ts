@@ -11,7 +11,7 @@ for (const mask of ["000", "077"]) {
     using trial = new TrialFolder();
     sh(
       `umask ${mask}; mkdir -m 0755 images tree; echo x > tree/su; chmod 4755 tree/su
-       tar -cf images/i.tar -C tree .; ${BINARY} -net none i /no/such/program || test $? = 127`,
+       tar -cf images/i.tar -C tree .; chmod 644 images/i.tar; ${BINARY} -net none i /no/such/program || test $? = 127`,
       trial.path,
     );
     const modes = (path: string) => {
