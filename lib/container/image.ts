@@ -69,8 +69,8 @@ export async function obtainImage(options: RunOptions): Promise<ReadyImage> {
       () => findRootfs(imagesFolder, image),
     )
     : undefined;
-  const isAny = platform === undefined && pull !== "always";
-  if (found !== undefined && isAny) return plainImage(found.path);
+  const suffices = platform === undefined && pull !== "always";
+  if (found !== undefined && suffices) return plainImage(found.path);
   const { extractOrPull } = await import("./obtain_image.ts");
   return await extractOrPull(options);
 }

@@ -162,7 +162,7 @@ async function runFrom(
     readyLater: mappings === undefined,
   }));
   using relay = container.master === undefined ? undefined : new TerminalRelay(container.master);
-  container.attend(() => {
+  container.whileAlive(() => {
     wire ??= network.connect?.(`/proc/${container.pid}/ns/net`);
     wire?.finish();
   });

@@ -78,6 +78,8 @@ export class TerminalRelay implements Disposable {
 
   /** The program has ended: the characters for signals are gocontainer's again, or Ctrl-C could not end it. */
   end(): void {
+    // Nobody reads any more.
+    this.#endedByLines = undefined;
     if (this.#saved) this.#set(sendSignals(makeRaw(this.#saved)));
   }
 

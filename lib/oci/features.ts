@@ -2,7 +2,15 @@ import { EFFECTIVE } from "./annotations.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 import { HOOKS } from "./hooks.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "./memory_policy.ts";
-import { mountOptionNames } from "./mount_options.ts";
+import {
+  CLEARED,
+  IDMAPS,
+  PROPAGATION,
+  RECURSIVE,
+  RECURSIVE_CLEARED,
+  SET,
+  TMPCOPYUP,
+} from "./mount_options.ts";
 import { NAMESPACES } from "./namespaces.ts";
 import {
   SECCOMP_ACTIONS,
@@ -82,4 +90,10 @@ export function features(version: string): Features {
     annotations: { "gocontainer.version": version },
     potentiallyUnsafeConfigAnnotations: [...EFFECTIVE],
   };
+}
+
+/** The names of the options of mounts that are not the file system's own. */
+export function mountOptionNames(): string[] {
+  const tables = [SET, CLEARED, PROPAGATION, RECURSIVE, RECURSIVE_CLEARED];
+  return [...tables.flatMap((table) => Object.keys(table)), ...IDMAPS, TMPCOPYUP].sort();
 }

@@ -37,7 +37,7 @@ import {
 // are the file system's own.
 
 /** MS_* bits of mount(2) to set; none for `defaults`. */
-const SET: Readonly<Record<string, number>> = {
+export const SET: Readonly<Record<string, number>> = {
   bind: MS_BIND,
   defaults: 0,
   dirsync: MS_DIRSYNC,
@@ -60,7 +60,7 @@ const SET: Readonly<Record<string, number>> = {
 };
 
 /** MS_* bits of mount(2) to clear. */
-const CLEARED: Readonly<Record<string, number>> = {
+export const CLEARED: Readonly<Record<string, number>> = {
   async: MS_SYNCHRONOUS,
   atime: MS_NOATIME,
   dev: MS_NODEV,
@@ -78,7 +78,7 @@ const CLEARED: Readonly<Record<string, number>> = {
 };
 
 /** One of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC for the mounts below too. */
-const PROPAGATION: Readonly<Record<string, number>> = {
+export const PROPAGATION: Readonly<Record<string, number>> = {
   private: MS_PRIVATE,
   rprivate: MS_PRIVATE | MS_REC,
   rshared: MS_SHARED | MS_REC,
@@ -90,7 +90,7 @@ const PROPAGATION: Readonly<Record<string, number>> = {
 };
 
 /** A MOUNT_ATTR_* of mount_setattr(2) to set, for this mount and all below it. */
-const RECURSIVE: Readonly<Record<string, number>> = {
+export const RECURSIVE: Readonly<Record<string, number>> = {
   rnoatime: MOUNT_ATTR_NOATIME,
   rnodev: MOUNT_ATTR_NODEV,
   rnodiratime: MOUNT_ATTR_NODIRATIME,
@@ -103,7 +103,7 @@ const RECURSIVE: Readonly<Record<string, number>> = {
 };
 
 /** A MOUNT_ATTR_* likewise, to clear. */
-const RECURSIVE_CLEARED: Readonly<Record<string, number>> = {
+export const RECURSIVE_CLEARED: Readonly<Record<string, number>> = {
   ratime: MOUNT_ATTR_NOATIME,
   rdev: MOUNT_ATTR_NODEV,
   rdiratime: MOUNT_ATTR_NODIRATIME,
@@ -116,15 +116,9 @@ const RECURSIVE_CLEARED: Readonly<Record<string, number>> = {
 };
 
 /** The mount shows its owners through a mapping; of this mount alone, or of all below it too. */
-const IDMAPS = ["idmap", "ridmap"] as const;
+export const IDMAPS = ["idmap", "ridmap"] as const;
 /** A new tmpfs begins with a copy of what the root file system has there. */
-const TMPCOPYUP = "tmpcopyup";
-
-/** The names of all of them. */
-export function mountOptionNames(): string[] {
-  const tables = [SET, CLEARED, PROPAGATION, RECURSIVE, RECURSIVE_CLEARED];
-  return [...tables.flatMap((table) => Object.keys(table)), ...IDMAPS, TMPCOPYUP].sort();
-}
+export const TMPCOPYUP = "tmpcopyup";
 
 /** What the options of one mount ask for together. Of contradicting options the last one counts. */
 export interface MountOptions {

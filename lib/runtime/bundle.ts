@@ -223,11 +223,11 @@ function checkTerminal(spec: Spec, options: BundleOptions): void {
  */
 export function startContainer(root: StateRoot, id: string): void {
   using channel = new Fd(socket(SOCK_SEQPACKET));
-  const { state, spec } = orDied(root, id, () => claimStart(root, id, channel.number));
+  const { state, spec } = whileAlive(root, id, () => claimStart(root, id, channel.number));
   const { record } = state;
   const { executing } = record;
   try {
-    orDied(root, id, () => {
+    whileAlive(root, id, () => {
       sendGo(channel.number, record.init!.pid);
       awaitExec(channel.number, record.init!.pid, {
         executing,
@@ -251,7 +251,7 @@ export function startContainer(root: StateRoot, id: string): void {
  * Does what takes the first process, which is not this one's child. Where it has been killed, that is told, and not which
  * call has met that.
  */
-function orDied<T>(root: StateRoot, id: string, action: () => T): T {
+function whileAlive<T>(root: StateRoot, id: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

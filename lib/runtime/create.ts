@@ -68,7 +68,7 @@ export interface CreatedContainer extends Disposable {
    */
   start(meanwhile?: () => void): void;
   /** Does something that takes the first process; where that is killed meanwhile, this is what the error tells. */
-  attend<T>(action: () => T): T;
+  whileAlive<T>(action: () => T): T;
   /** Lets the container live on without this process. */
   detach(): void;
 }
@@ -174,7 +174,7 @@ export function create(options: CreateOptions): CreatedContainer {
       return orDied(() => spawn(spawning));
     },
   ));
-  const attend = <T>(action: () => T): T => orDied(() => init.attend(action));
+  const whileAlive = <T>(action: () => T): T => orDied(() => init.whileAlive(action));
   const awaitReady = () => {
     init.awaitReady();
     if (spec.process) applyLateSettings(init.pid, spec.process);
@@ -182,7 +182,7 @@ export function create(options: CreateOptions): CreatedContainer {
     if (fromOutside) record.init = identify(init.pid);
     record.built = true;
   };
-  attend(() => {
+  whileAlive(() => {
     // Goes before the first process, with whose end the namespace would take the devices along.
     using _moved = moved;
     record.init = identify(init.pid);
@@ -206,7 +206,6 @@ export function create(options: CreateOptions): CreatedContainer {
       record.executing = launcherWaits ? init.executing : undefined;
       state.save();
     }
-
     moved.move();
   });
   const made = undo.move();
@@ -215,18 +214,18 @@ export function create(options: CreateOptions): CreatedContainer {
     pidfd: init.pidfd.number,
     master: init.master?.number,
     start: (meanwhile) => {
-      if (options.readyLater) attend(awaitReady);
+      if (options.readyLater) whileAlive(awaitReady);
       record.started = true;
       state.save();
       try {
-        attend(() => init.start(meanwhile));
+        whileAlive(() => init.start(meanwhile));
       } catch (error) {
         record.started = false;
         state.save();
         throw error;
       }
     },
-    attend,
+    whileAlive,
     detach: () => void made.move(),
     [Symbol.dispose]: () => made.dispose(),
   };

@@ -127,7 +127,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     fromOutside,
     onListener: (listener, pid) => sendListener(listener, pid, options.spec, record),
   }));
-  spawned.attend(() => {
+  spawned.whileAlive(() => {
     applyEarlySettings(spawned.pid, score ? settings : process);
     spawned.build();
     spawned.awaitReady();

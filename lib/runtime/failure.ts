@@ -117,6 +117,10 @@ function execFailure(
   const isScript = interpreters.length > 0;
   /** Whom it is told of. */
   const who = (itself: string) => isScript ? nameOf(interpreters) : itself;
+  const loader = () =>
+    isScript
+      ? `the loader ${JSON.stringify(failure.what)} of ${who("")}`
+      : `its loader ${JSON.stringify(failure.what)}`;
   switch (failure.reason) {
     case "not found":
       if (isScript) {
@@ -133,16 +137,12 @@ function execFailure(
       );
     case "missing loader":
       return notFound(
-        `${isScript ? "the" : "its"} loader ${JSON.stringify(failure.what)} ${
-          isScript ? `of ${who("")} ` : ""
-        }is not in the container`,
+        `${loader()} is not in the container`,
         "The program was linked for another C library (glibc or musl) than the image has: use a static one or another image",
       );
     case "unfit loader":
       return notExecutable(
-        `${isScript ? "the" : "its"} loader ${JSON.stringify(failure.what)} ${
-          isScript ? `of ${who("")} ` : ""
-        }cannot be loaded`,
+        `${loader()} cannot be loaded`,
         "It has to be an executable file that is made for this machine: copy it anew, with its permission bits",
       );
     case "is a directory":

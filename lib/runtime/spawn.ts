@@ -110,7 +110,7 @@ export class Spawned implements Disposable {
    *
    * @throws {DiedEarly} when the process has been killed; else what the action throws.
    */
-  attend<T>(action: () => T): T {
+  whileAlive<T>(action: () => T): T {
     try {
       return action();
     } catch (error) {
@@ -161,7 +161,7 @@ export class Spawned implements Disposable {
   awaitEntered(): void {
     using undo = new DisposableStack();
     undo.use(this);
-    const heard = this.attend(() => hear(this.#channel.number))?.message;
+    const heard = this.whileAlive(() => hear(this.#channel.number))?.message;
     if (heard?.type === "failed") throw stepFailure(heard);
     if (heard?.type !== "entered") throw new DiedEarly(waitid(this.pid));
     undo.move();

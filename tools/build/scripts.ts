@@ -43,8 +43,8 @@ export const FIRST = "common";
 
 /**
  * The text of each script: an array of functions, each of which runs a module (link.ts). What modules take from each
- * other lies in one array, their `this`: to make an object of each one's exports, and to take it apart again, costs a start 0.5 ms.
- * Only of what is imported while the program runs there is such an object.
+ * other lies in one array, their `this`: to make an object of each one's exports, and to take it apart again, costs a
+ * start 0.5 ms. Only of what is imported while the program runs there is such an object.
  *
  * @throws ToolError when a module has what cannot be said so.
  */

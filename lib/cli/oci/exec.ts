@@ -91,7 +91,7 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
     ? undefined
     : new TerminalRelay(master);
   writePidFile(args, spawned.pid);
-  whileRunning(state, () => spawned.attend(() => spawned.start()));
+  whileRunning(state, () => spawned.whileAlive(() => spawned.start()));
   if (detached) {
     spawned.release();
     return 0;

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import * as flags from "../../../ffi/mount_flags.ts";
+import { mountOptionNames } from "../../../lib/oci/features.ts";
 import {
   attributeChange,
   isBind,
   mountAttributes,
-  mountOptionNames,
   parseMountOptions,
   superblockOptions,
 } from "../../../lib/oci/mount_options.ts";
