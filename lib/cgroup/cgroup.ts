@@ -7,6 +7,7 @@ import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
 import { type Freezer, freezeWhole, thawTree } from "./freezer.ts";
+import { warnOfLacking } from "./lacking.ts";
 import { applyLimits, limitDevices, type Maker, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
 import type { OomReport } from "./oom.ts";
@@ -138,11 +139,16 @@ export class Cgroup {
    * @throws {ContainerError} NotAllowed for a named cgroup that {@link create} was not allowed to make, Unsupported
    * for what cannot be had here, InvalidSpec for what contradicts itself, InvalidArgument for what the kernel refuses.
    */
-  apply(resources: Resources, optional: Optional = {}): void {
+  apply(resources: Resources, optional: Optional = new Set()): void {
     const maker = this.#maker;
     const denied = maker && this.#denied.length > 0 ? { places: this.#denied, maker } : undefined;
     applyLimits(this.#places, resources, optional, denied);
     if (maker === undefined) limitDevices(this.#places, resources, optional);
+  }
+
+  /** Tells in one warning what the container cannot be limited by. */
+  tellLacking(): void {
+    warnOfLacking(this.#places);
   }
 
   /**

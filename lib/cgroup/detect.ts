@@ -12,12 +12,21 @@ export interface Hierarchy {
   readonly controllers: readonly string[];
   /** A v1 hierarchy without controllers has a name instead, such as `systemd`. */
   readonly name?: string;
+  /** Whether it is mounted read-only, so that no cgroup can be made in it. */
+  readonly readOnly?: true;
 }
 
 /** What is mounted: only v1 hierarchies, only v2, both (hybrid), or nothing. */
 export interface CgroupLayout {
   readonly kind: "v1" | "v2" | "hybrid" | "none";
   readonly hierarchies: readonly Hierarchy[];
+}
+
+/** The layout of these hierarchies alone. */
+function layoutOf(hierarchies: readonly Hierarchy[]): CgroupLayout {
+  const v1 = hierarchies.some(({ version }) => version === 1);
+  const v2 = hierarchies.some(({ version }) => version === 2);
+  return { kind: v1 ? (v2 ? "hybrid" : "v1") : v2 ? "v2" : "none", hierarchies };
 }
 
 let detected: CgroupLayout | undefined;
@@ -28,6 +37,11 @@ let detected: CgroupLayout | undefined;
  */
 export function detectCgroups(): CgroupLayout {
   return detected ??= detect();
+}
+
+/** Those of {@link detectCgroups} in which cgroups can be made. */
+export function writableCgroups(): CgroupLayout {
+  return layoutOf(detectCgroups().hierarchies.filter(({ readOnly }) => !readOnly));
 }
 
 function detect(): CgroupLayout {
@@ -75,28 +89,36 @@ export function parseCgroupMounts(
     }
   }
   // Of that mount alone: an ordinary user may not get to others, such as those of somebody's chroot.
-  const hierarchies = [...byIdentity.values()].map((hierarchy) =>
-    hierarchy.version === 1 ? hierarchy : {
-      ...hierarchy,
-      controllers: readControllers(hierarchy.mountpoint).trim().split(" ").filter(Boolean),
-    }
+  return layoutOf(
+    [...byIdentity.values()].map((hierarchy) =>
+      hierarchy.version === 1 ? hierarchy : {
+        ...hierarchy,
+        controllers: readControllers(hierarchy.mountpoint).trim().split(" ").filter(Boolean),
+      }
+    ),
   );
-  const v1 = hierarchies.some(({ version }) => version === 1);
-  const v2 = hierarchies.some(({ version }) => version === 2);
-  return { kind: v1 ? (v2 ? "hybrid" : "v1") : v2 ? "v2" : "none", hierarchies };
 }
 
 /** Of one of version 2 without its controllers. */
 function parseMount(line: string): Hierarchy | undefined {
   const [before = "", after = ""] = line.split(" - ");
-  const mountpoint = unescape(before.split(" ")[4] ?? "");
+  const [, , , , point = "", own = ""] = before.split(" ");
+  const mountpoint = unescape(point);
   const [type, , options = ""] = after.split(" ");
-  if (type === "cgroup2") return { version: 2, mountpoint, controllers: [] };
-  if (type !== "cgroup") return undefined;
   const words = options.split(",");
+  const readOnly = words.includes("ro") || own.split(",").includes("ro");
+  const rights = readOnly ? { readOnly } as const : {};
+  if (type === "cgroup2") return { version: 2, mountpoint, controllers: [], ...rights };
+  if (type !== "cgroup") return undefined;
   const controllers = words.filter((word) => V1_CONTROLLERS.has(word));
   const name = words.find((word) => word.startsWith("name="))?.slice("name=".length);
-  return { version: 1, mountpoint, controllers, ...(name === undefined ? {} : { name }) };
+  return {
+    version: 1,
+    mountpoint,
+    controllers,
+    ...(name === undefined ? {} : { name }),
+    ...rights,
+  };
 }
 
 /** The mount options beside the controllers' names (rw, xattr, seclabel …) vary; these do not. */

@@ -4,7 +4,7 @@ import { ContainerError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import { readIfThere, writeFile } from "./cgroupfs.ts";
 import { deviceRules } from "./devices.ts";
-import { controllerHint, type Optional, tellMissing } from "./missing.ts";
+import { type Optional, tellMissing, whyMissing } from "./missing.ts";
 import { pids } from "./pids.ts";
 import { inOneWord } from "./in_one_word.ts";
 import { type Place, v1Place, v2Place } from "./place.ts";
@@ -115,7 +115,7 @@ export function updateLimits(
   later?: DisposableStack,
 ): void {
   using undo = new DisposableStack();
-  for (const group of groups(places, resources)) writeGroup(group, {}, undo);
+  for (const group of groups(places, resources)) writeGroup(group, new Set(), undo);
   if (resources.devices) updateDevices(places, resources, undo);
   const done = undo.move();
   later?.use(done);
@@ -156,8 +156,8 @@ function writeGroup(group: Group, optional: Optional, undo?: DisposableStack): v
         const hint = "Give the limit as a field of its own, or boot with cgroup v2 alone";
         tellMissing(field, "the machine has cgroup v1 controllers", hint, optional);
       } else {
-        const why = `no cgroup hierarchy has the ${controller} controller`;
-        tellMissing(field, why, controllerHint(controller), optional);
+        const { why, hint } = whyMissing([controller]);
+        tellMissing(field, why, hint, optional);
       }
     }
     return;
@@ -229,10 +229,8 @@ export function limitDevices(
   }
   const unified = v2Place(places);
   if (!unified) {
-    const why = places.length === 0
-      ? "no cgroup hierarchy is mounted, so nothing is limited or counted"
-      : "no cgroup hierarchy has the devices controller";
-    return tellMissing("devices", why, controllerHint("devices"), optional);
+    const { why, hint } = whyMissing(["devices"]);
+    return tellMissing("devices", why, hint, optional);
   }
   const program = compileDeviceFilter(deviceRules(devices));
   step(() => ({
@@ -258,7 +256,7 @@ function updateDevices(
       if (readFile(`${folder}/devices.list`) !== before) restoreDevices(folder, before);
     });
   }
-  limitDevices(places, resources, {});
+  limitDevices(places, resources, new Set());
 }
 
 function restoreDevices(folder: string, list: string): void {

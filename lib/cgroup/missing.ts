@@ -1,13 +1,9 @@
-import { warn } from "../trace.ts";
 import { ContainerError } from "../errors.ts";
 import { readIfThere } from "./cgroupfs.ts";
-import { detectCgroups } from "./detect.ts";
+import { detectCgroups, type Hierarchy } from "./detect.ts";
 
-/**
- * Fields below `linux.resources`, single (`memory.swap`) or whole groups (`devices`), whose lack is
- * no error: `warn` says it in one line, `skip` says nothing.
- */
-export type Optional = Readonly<Record<string, "warn" | "skip">>;
+/** Fields below `linux.resources`, single (`memory.swap`) or whole groups (`devices`), whose lack is no error. */
+export type Optional = ReadonlySet<string>;
 
 /**
  * Tells that something asked for cannot be had.
@@ -21,11 +17,51 @@ export function tellMissing(
   hint: string | undefined,
   optional: Optional,
 ): void {
-  const policy = optional[field] ?? optional[field.split(".")[0]!];
-  if (policy === "skip") return;
-  const message = `set ${field}: ${why}`;
-  if (policy === "warn") return warn(hint ? `${message} (${hint})` : message);
-  throw new ContainerError(message, { code: "Unsupported", ...(hint ? { hint } : {}) });
+  if (optional.has(field) || optional.has(field.split(".")[0]!)) return;
+  throw new ContainerError(`set ${field}: ${why}`, {
+    code: "Unsupported",
+    ...(hint ? { hint } : {}),
+  });
+}
+
+/** What stands against something, and what to do about it. */
+export interface Obstacle {
+  /** The rest of a sentence. */
+  readonly why: string;
+  readonly hint: string;
+}
+
+/** Why the container has no place in a hierarchy with these controllers, which have the reason in common. */
+export function whyMissing(controllers: readonly string[]): Obstacle {
+  const names = theControllers(controllers);
+  const readOnly = controllers.map(readOnlyWith).filter((hierarchy) => hierarchy !== undefined);
+  if (readOnly.length === 0) {
+    const hints = new Set(controllers.map(controllerHint));
+    return { why: `no cgroup hierarchy has ${names}`, hint: [...hints].join("; ") };
+  }
+  const folders = new Set(readOnly.map(({ mountpoint }) => mountpoint));
+  const commands = [...folders].map((folder) => `mount -o remount,rw ${folder}`).join(" && ");
+  return {
+    why: `the cgroup hierarchy of ${names} is mounted read-only`,
+    hint: `Have it writable: ${commands}; a container that this is to run in takes --privileged`,
+  };
+}
+
+/** Controllers as the object of a sentence. */
+export function theControllers(names: readonly string[]): string {
+  if (names.length === 1) return `the ${names[0]} controller`;
+  return `the controllers ${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** Whether there is a hierarchy with a controller in which nothing can be made. */
+export function isReadOnly(controller: string): boolean {
+  return readOnlyWith(controller) !== undefined;
+}
+
+function readOnlyWith(controller: string): Hierarchy | undefined {
+  return detectCgroups().hierarchies.find(({ version, controllers, readOnly }) =>
+    readOnly && (controllers.includes(controller) || version === 2 && controller === "devices")
+  );
 }
 
 /** How a controller that is in no mounted hierarchy can be had, by what proc(5)'s /proc/cgroups says. */

@@ -2,6 +2,7 @@ import { SIGNALS } from "../../ffi/constants.ts";
 import { umask } from "../../ffi/file.ts";
 import type { ExitStatus } from "../../ffi/process.ts";
 import { type Cgroup, planCgroup } from "../cgroup/cgroup.ts";
+import { writableCgroups } from "../cgroup/detect.ts";
 import { ContainerError, UsageError } from "../errors.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
 import { resolveUser } from "../image/user.ts";
@@ -203,7 +204,7 @@ function register(
     config: `${containersFolder}/${id}/config.json`,
     created: new Date().toISOString(),
     owner: identify(Deno.pid),
-    cgroups: planCgroup(`/go_containers/${id}`).folders,
+    cgroups: planCgroup(`/go_containers/${id}`, writableCgroups()).folders,
     network: network.lease,
     hostIds: hostIdsOf(mappings),
     removeBundle: options.remove,
@@ -217,16 +218,14 @@ function defaultHostname({ id, name }: ContainerRecord): string {
 }
 
 function makeCgroup(spec: Spec, { pids }: RunOptions, undo: DisposableStack): Cgroup {
-  const cgroup = planCgroup(spec.linux!.cgroupsPath!);
+  const cgroup = planCgroup(spec.linux!.cgroupsPath!, writableCgroups());
   cgroup.create();
   undo.defer(() => cgroup.remove());
   const resources: Resources = spec.linux!.resources!;
-  cgroup.apply(resources, {
-    "devices": "warn",
-    "memory.swap": "skip",
-    // Where nobody has asked for it; without any hierarchy the warning of the devices is enough.
-    ...(pids === undefined ? { pids: cgroup.folders.length > 0 ? "warn" : "skip" } : {}),
-  });
+  // What nobody has asked for is told of by one warning for all of it.
+  const unasked = pids === undefined ? ["devices", "pids"] : ["devices"];
+  cgroup.apply(resources, new Set(["memory.swap", ...unasked]));
+  cgroup.tellLacking();
   return cgroup;
 }
 

@@ -103,11 +103,55 @@ Deno.test({
   assertEquals([code, stdout], [0, "hello\n"], stderr);
   assertMatch(
     stderr,
-    /^gocontainer: warning: set pids\.limit: no cgroup hierarchy has the pids controller \(Mount it: .*\)\n$/,
+    /^gocontainer: warning: limit the container: no cgroup hierarchy has the pids controller \(Mount it: .*\)\n$/,
   );
   const asked = await workspace.run(["-net=none", "-pids=50", ...HELLO], { through });
   assertEquals(asked.code, 125);
   assertMatch(asked.stderr, /^gocontainer: set pids\.limit: no cgroup hierarchy has the pids/);
+});
+
+const V1_MOUNTS = Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+  .filter((line) => line.includes(" - cgroup cgroup ")).map((line) => line.split(" ")[4]!);
+
+Deno.test({
+  name:
+    "whatever controllers cannot be had, one warning tells so, and each that is asked for is an error",
+  // Each has a mount of its own there.
+  ignore: !["cpu", "memory", "devices"].every((name) =>
+    V1_MOUNTS.includes(`/sys/fs/cgroup/${name}`)
+  ),
+}, async () => {
+  const script = "mount --make-rprivate /; cd /sys/fs/cgroup; umount cpu memory devices; " +
+    '! mountpoint -q unified || umount unified; exec "$@"';
+  const through = ["unshare", "--mount", "--wd=/", "sh", "-c", script, "sh"];
+  const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
+  assertEquals([code, stdout], [0, "hello\n"], stderr);
+  assertMatch(
+    stderr,
+    /^gocontainer: warning: limit the container: no cgroup hierarchy has the controllers cpu, memory and devices \(.*\)\n$/,
+  );
+  for (const [option, field] of [["-mem=64M", "memory.limit"], ["-cpu=512", "cpu.shares"]]) {
+    const asked = await workspace.run(["-net=none", option!, ...HELLO], { through });
+    assertEquals(asked.code, 125);
+    assertStringIncludes(asked.stderr, `gocontainer: set ${field}: no cgroup hierarchy has the `);
+  }
+});
+
+Deno.test("where all cgroups are mounted read-only, a container goes without, and one warning tells so", async () => {
+  const script = "mount --make-rprivate /; awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | " +
+    'while read folder; do mount -o remount,bind,ro "$folder"; done; exec "$@"';
+  const through = ["unshare", "--mount", "sh", "-c", script, "sh"];
+  const before = lookAtHost();
+  const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
+  assertEquals([code, stdout], [0, "hello\n"], stderr);
+  assertMatch(
+    stderr,
+    /^gocontainer: warning: limit the container: the cgroup hierarchy of the controllers cpu, memory, pids and devices is mounted read-only \(Have it writable: mount -o remount,rw .*\)\n$/,
+  );
+  const asked = await workspace.run(["-net=none", "-mem=64M", ...HELLO], { through });
+  assertEquals(asked.code, 125);
+  assertStringIncludes(asked.stderr, "set memory.limit: the cgroup hierarchy of the memory ");
+  await assertHostIsAsBefore(before);
 });
 
 Deno.test("cgroups that something else is mounted upon count as none", async () => {
@@ -117,7 +161,7 @@ Deno.test("cgroups that something else is mounted upon count as none", async () 
   assertEquals([code, stdout], [0, "hello\n"], stderr);
   assertMatch(
     stderr,
-    /^gocontainer: warning: set devices: no cgroup hierarchy is mounted, so nothing is limited or counted \(Mount .*\)\n$/,
+    /^gocontainer: warning: limit the container: no cgroup hierarchy is mounted, so nothing is limited or counted \(Mount .*\)\n$/,
   );
 });
 

@@ -51,6 +51,18 @@ Deno.test("detect: cgroup v1 alone", () => {
   assertEquals([kind, hierarchies.length], ["v1", 4]);
 });
 
+Deno.test("detect: what is mounted read-only, by its mount or as a whole", () => {
+  const [own, whole] = [
+    UNIFIED.replace(" rw,nosuid", " ro,nosuid"),
+    UNIFIED.replace("cgroup2 cgroup2 rw", "cgroup2 cgroup2 ro"),
+  ];
+  for (const text of [own, whole]) {
+    assertEquals(parseCgroupMounts(text, none).hierarchies, [
+      { version: 2, mountpoint: "/sys/fs/cgroup", controllers: [], readOnly: true },
+    ]);
+  }
+});
+
 Deno.test("detect: no cgroup file system at all", () => {
   assertEquals(parseCgroupMounts(OTHERS, none), { kind: "none", hierarchies: [] });
 });
