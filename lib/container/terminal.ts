@@ -18,6 +18,7 @@ import {
   termios2,
 } from "../../ffi/tty.ts";
 import { warn } from "../trace.ts";
+import { atEndOfThisProcess } from "./end_watch.ts";
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -38,6 +39,8 @@ export class TerminalRelay implements Disposable {
   /** The user's terminal as it was before, and as it is to be now; where there is one, from the beginning on. */
   #saved?: Termios;
   #wanted?: Termios;
+  /** Who gives it back where this process is killed. */
+  #watch?: Disposable;
   readonly #fromUser: PollFd = { fd: STDIN, events: POLLIN, revents: 0 };
   readonly #toUser: PollFd = { fd: STDOUT, events: POLLOUT, revents: 0 };
   readonly #pty: PollFd;
@@ -73,6 +76,7 @@ export class TerminalRelay implements Disposable {
       return ignoreHangup(error);
     }
     this.#input = this.#readAhead(this.#saved);
+    this.#watch = givenBack(this.#saved);
     this.#set(makeRaw(this.#saved));
   }
 
@@ -97,6 +101,7 @@ export class TerminalRelay implements Disposable {
   /** Gives the terminal back as it was. */
   [Symbol.dispose](): void {
     this.leave();
+    this.#watch?.[Symbol.dispose]();
   }
 
   #set(settings: Termios): void {
@@ -252,6 +257,24 @@ export class TerminalRelay implements Disposable {
     if (error.code === "EPIPE" || error.code === "EIO" || this.#lost) return;
     this.#lost = true;
     warn(`write the program's output: ${error.message}: what cannot be written is lost`);
+  }
+}
+
+/**
+ * Sees to it that the user's terminal is as it was when this process is killed. Undefined where there is no process to
+ * be had for it, as under a limit.
+ */
+function givenBack(saved: Termios): Disposable | undefined {
+  const raw = makeRaw(saved);
+  const ours = [raw, sendSignals(raw)].map(String);
+  try {
+    return atEndOfThisProcess(() => {
+      // A shell may have it already, and has it in a way of its own.
+      if (ours.includes(String(getTerminal(STDIN)))) setTerminal(STDIN, saved);
+    });
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
   }
 }
 

@@ -21,7 +21,7 @@ Deno.test("every rehearsal comes to its end, so that the program has what it nee
     );
     // Every megabyte of it takes a start 10 ms: what only some runs need is loaded on demand.
     const loaded = scripts.common.length + scripts.run.length;
-    assert(loaded < 325_000, `every run loads ${loaded} bytes`);
+    assert(loaded < 330_000, `every run loads ${loaded} bytes`);
     assertEquals(await rehearse(modules, `${folder}/stage`), []);
   } finally {
     Deno.removeSync(folder, { recursive: true });

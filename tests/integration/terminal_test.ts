@@ -407,6 +407,28 @@ for (const { name, args, code, end } of WAYS) {
   });
 }
 
+Deno.test("the user's terminal is as before when gocontainer is killed, too, by its name", async () => {
+  using terminal = new Terminal();
+  const before = terminal.settings;
+  const host = lookAtHost();
+  const shell = ["sh", "-c", '"$@"; echo ended-$?; read line', "sh"];
+  const running = terminal.start(workspace, sh("echo ready; exec sleep 1000"), { through: shell });
+  await terminal.shows(/ready/);
+  assert(terminal.isRaw);
+  const ofTerminal = ["-t", terminal.path.replace("/dev/", "")];
+  const { code } = await new Deno.Command("pkill", {
+    args: ["-KILL", ...ofTerminal, "gocontainer"],
+  })
+    .output();
+  assertEquals(code, 0);
+  await terminal.shows(/ended-137/);
+  await until("it is as before", () => `${terminal.settings}` === `${before}`);
+  await terminal.type("\r");
+  await running.end();
+  await workspace.run(["gc"]);
+  await assertHostIsAsBefore(host);
+});
+
 Deno.test("steps told in a terminal stand at the beginning of lines, all of them", async () => {
   using terminal = new Terminal();
   await terminal.start(workspace, ["-explain", ...sh("echo hi")]).end();
