@@ -9,7 +9,7 @@ import {
   whyMissing,
 } from "./missing.ts";
 import { type Place, v1Place, v2Place } from "./place.ts";
-import { enableControllers, refusalHint } from "./v2/subtree.ts";
+import { enableControllers } from "./v2/subtree.ts";
 
 /** What every container is limited by, or can be. */
 const EVERYDAY = ["cpu", "memory", "pids", "devices"];
@@ -54,7 +54,7 @@ function refusals(places: readonly Place[], controllers: readonly string[]): Obs
   if (absent.length === 0) return [];
   const refused = [...enableControllers(hierarchy.mountpoint, folder, absent)];
   if (refused.length === 0) return [];
-  const [, error] = refused[0];
+  const [, { why, hint }] = refused[0];
   const names = theControllers(refused.map(([name]) => name));
-  return [{ why: `${names} cannot be enabled, ${error.message}`, hint: refusalHint(error) }];
+  return [{ why: `${names} cannot be enabled, ${why}`, hint }];
 }

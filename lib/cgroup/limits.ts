@@ -25,7 +25,7 @@ import { attachDeviceFilter } from "./v2/devices.ts";
 import { hugetlb as hugetlbV2 } from "./v2/hugetlb.ts";
 import { io } from "./v2/io.ts";
 import { memory as memoryV2 } from "./v2/memory.ts";
-import { enableControllers, refusalHint } from "./v2/subtree.ts";
+import { enableControllers } from "./v2/subtree.ts";
 import { controllerOf, unifiedSettings } from "./v2/unified.ts";
 import { writeSettings } from "./write.ts";
 
@@ -203,8 +203,8 @@ function enabled(
     const name = needed(setting);
     const refusal = name === undefined ? undefined : refused.get(name);
     if (!refusal) return true;
-    const why = `the ${name} controller cannot be enabled, ${refusal.message}`;
-    tellMissing(setting.field, why, refusalHint(refusal), optional);
+    const why = `the ${name} controller cannot be enabled, ${refusal.why}`;
+    tellMissing(setting.field, why, refusal.hint, optional);
     return false;
   });
 }

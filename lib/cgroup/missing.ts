@@ -70,12 +70,16 @@ export function controllerHint(controller: string): string {
   const line = (readIfThere("/proc/cgroups") ?? "").split("\n")
     .find((line) => line.startsWith(`${name}\t`));
   if (line?.endsWith("\t0")) return `Boot the kernel with cgroup_enable=${name}`;
-  const nothing = detectCgroups().kind === "none";
+  const { kind } = detectCgroups();
+  const nothing = kind === "none";
   // What no hierarchy of v1 has is in that of v2, which has the number 0.
   if (nothing && (!line || line.split("\t")[1] === "0")) {
     return "Mount the hierarchy: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
   }
   if (!line) return "The kernel is built without it, see CONFIG_CGROUPS in its configuration";
+  if (kind === "v2") {
+    return `Have it handed down: +${controller} in the cgroup.subtree_control of each cgroup above this one`;
+  }
   const folder = `/sys/fs/cgroup/${name}`;
   // A folder of sysfs, where no other can be made.
   const above = nothing ? "mount -t tmpfs tmpfs /sys/fs/cgroup && " : "";

@@ -21,6 +21,11 @@ export function isBare(folder: string): boolean {
   return ownPids(folder).length === 0 && isLeaf(folder);
 }
 
+/** Whether processes stand in a cgroup itself. */
+export function hasProcesses(folder: string): boolean {
+  return ownPids(folder).length > 0;
+}
+
 function ownPids(folder: string, dirfd = AT_FDCWD): number[] {
   try {
     const text = readIfThere(`${folder}/cgroup.procs`, dirfd) ?? "";

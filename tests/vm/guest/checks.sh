@@ -106,6 +106,41 @@ check "an out-of-memory kill is told" contains "$killed" "killed: out of memory 
 check "an out-of-memory kill ends in 137" contains "$killed" "exit 137"
 check "a limit too small to start is told" contains "$(run -net none -mem 100K alpine true)" "too small"
 
+# --- what cannot be had ---
+
+# told COMMAND...: what a container prints that is made through the command, without hints.
+told() {
+    "$@" "$gocontainer" -net none -pids "${most:-0}" -rm alpine echo hello 2>&1 | sed 's/ (.*)$//'
+}
+check "a machine with all controllers is told nothing" equal "$(told env)" hello
+cat >/run/read-only.sh <<'END'
+mount -o remount,bind,ro /sys/fs/cgroup && exec "$@"
+END
+check "cgroups that are mounted read-only are told in one warning" \
+    equal "$(told unshare --mount sh /run/read-only.sh)" \
+    "gocontainer: warning: limit the container: the cgroup hierarchy of the controllers cpu, memory, pids and devices is mounted read-only
+hello"
+mkdir -p $unified/few/inner
+echo +pids >$unified/few/cgroup.subtree_control
+# As in a container that has a cgroup namespace of its own.
+cat >/run/few.sh <<'END'
+echo $$ >/sys/fs/cgroup/few/inner/cgroup.procs && exec unshare --cgroup --mount sh /run/inner.sh "$@"
+END
+cat >/run/inner.sh <<'END'
+umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && eval "$prepare" && exec "$@"
+END
+lacking="gocontainer: warning: limit the container: no cgroup hierarchy has the controllers cpu and memory"
+check "controllers that were not handed down, or cannot be, are told in one warning" \
+    equal "$(prepare=: told sh /run/few.sh)" \
+    "$lacking; the pids controller cannot be enabled, processes stand in the cgroup \"$unified\"
+hello"
+export prepare='mkdir /sys/fs/cgroup/init && xargs -n1 </sys/fs/cgroup/cgroup.procs >/sys/fs/cgroup/init/cgroup.procs'
+check "what is told there has a limit that is asked for be had" \
+    equal "$(most=20 told sh /run/few.sh)" \
+    "$lacking
+hello"
+find $unified/few -depth -type d -exec rmdir {} \;
+
 # --- devices ---
 
 numbers=$(ls -l /dev/vda | sed -n 's/.* \([0-9]*\), *\([0-9]*\) .*/\1 \2/p')
