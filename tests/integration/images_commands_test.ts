@@ -7,6 +7,7 @@ import { resolveImage } from "../../lib/image/store/resolve.ts";
 import { OCI_EMPTY, OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
+import { formatSize } from "../../lib/size.ts";
 import { setAttribute, sh } from "./image_lab.ts";
 import { putImage, type TestLayer } from "./layer_lab.ts";
 import type { Outcome } from "./support/process.ts";
@@ -947,7 +948,16 @@ test("formats know docker's names for what images and their history have", async
   const images = folder();
   await put(images, "a:1", "a");
   const format = "{{.VirtualSize}} {{.Containers}} {{.SharedSize}} {{.UniqueSize}}";
-  assertMatch(await says(images, "images", "--format", format), /^\d+ N\/A N\/A N\/A$/m);
+  assertMatch(
+    await says(images, "images", "--format", format),
+    /^\d[.\d]* k?B N\/A N\/A N\/A$/m,
+  );
+  // As a number it is one.
+  const [, bytes] =
+    (await says(images, "images", "--format", '{{printf "%d" .Size}} {{json .Size}}'))
+      .match(/^(\d+) \1$/m)!;
+  const units = await says(images, "images", "--format", "{{if gt .Size 1}}{{.Size}}{{end}}");
+  assert(units.split("\n").includes(formatSize(Number(bytes))), units);
   const steps = (await says(images, "history", "--format", "{{.ID}}", "a:1")).trim().split("\n");
   assertEquals(new Set(steps.slice(1)), new Set(steps.length > 1 ? ["<missing>"] : []));
   assert((await says(images, "images")).includes(steps[0]!), `${steps}`);

@@ -4,6 +4,7 @@ import { measureExtracted } from "../../image/extracted.ts";
 import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
+import { readable } from "../format/template/mod.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 
 /** `gocontainer df`. */
@@ -38,7 +39,11 @@ export const command: Command = {
         { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
         { header: "SHARED", cell: ({ Shared }) => formatSize(Shared) },
         { header: "UNIQUE", cell: ({ Unique }) => formatSize(Unique) },
-      ]);
+      ], {
+        Size: ({ Size }) => readable(Size),
+        Shared: ({ Shared }) => readable(Shared),
+        Unique: ({ Unique }) => readable(Unique),
+      });
       return 0;
     }
     const extracted = measureExtracted(folder);
@@ -56,7 +61,12 @@ export const command: Command = {
       { header: "IN USE", cell: ({ InUse }) => String(InUse) },
       { header: "SIZE", cell: ({ Size }) => formatSize(Size) },
       { header: "RECLAIMABLE", cell: ({ Reclaimable }) => formatSize(Reclaimable) },
-    ], { TotalCount: ({ Count }) => Count, Active: ({ InUse }) => InUse });
+    ], {
+      TotalCount: ({ Count }) => Count,
+      Active: ({ InUse }) => InUse,
+      Size: ({ Size }) => readable(Size),
+      Reclaimable: ({ Reclaimable }) => readable(Reclaimable),
+    });
     return 0;
   },
 };

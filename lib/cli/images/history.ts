@@ -6,6 +6,7 @@ import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
+import { readable } from "../format/template/mod.ts";
 import { rfc3339 } from "../format/time.ts";
 import { print } from "../output.ts";
 import { shortId } from "./images.ts";
@@ -73,6 +74,7 @@ export const command: Command = {
       { header: "COMMENT", cell: ({ Comment }) => shorten(Comment) },
     ], {
       ID: idOf,
+      Size: ({ Size }) => isHuman ? readable(Size) : Size,
       CreatedAt: ({ Created }) => Created,
       CreatedSince: ({ Created }) => Created === null ? "" : formatAge(Date.parse(Created)),
     });

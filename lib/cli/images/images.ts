@@ -10,7 +10,7 @@ import type { Command } from "../command.ts";
 import { formatAge } from "../format/age.ts";
 import { type Filter, FILTER_OPTION, parseFilters } from "./filter.ts";
 import { FORMAT_OPTION, printRows } from "../format/rows.ts";
-import type { OtherNames } from "../format/template/mod.ts";
+import { type OtherNames, readable } from "../format/template/mod.ts";
 import { rfc3339 } from "../format/time.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 import { print } from "../output.ts";
@@ -90,7 +90,8 @@ const DOCKERS_NAMES: OtherNames<Row> = {
   ID: ({ Id }) => Id === null ? NONE : shortId(Id),
   CreatedAt: ({ Created }) => Created,
   CreatedSince: ({ Created }) => Created === null ? NONE : age(Created),
-  VirtualSize: ({ Size }) => Size,
+  Size: ({ Size }) => readable(Size),
+  VirtualSize: ({ Size }) => readable(Size),
   // docker too measures them elsewhere: in its df.
   Containers: () => "N/A",
   SharedSize: () => "N/A",

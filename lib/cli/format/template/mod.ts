@@ -1,8 +1,14 @@
 import { parse } from "./parse.ts";
 import { literal } from "./pieces.ts";
+import { Bytes } from "./scope.ts";
 
-/** Other names for what a value has, by which templates may ask for it. */
+/** Other names for what a value has, by which templates may ask for it; one of its own is taken in that one's stead. */
 export type OtherNames<Value extends object> = Readonly<Record<string, (value: Value) => unknown>>;
+
+/** A size in bytes as docker's templates show it, with its unit; as a number where one is asked for. */
+export function readable(bytes: number | null): Bytes | null {
+  return bytes === null ? null : new Bytes(bytes);
+}
 
 /**
  * Reads a template in the notation of Go, as docker's commands take it:

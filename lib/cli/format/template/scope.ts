@@ -1,5 +1,6 @@
 import { nearest } from "../../../nearest.ts";
 import { visible } from "../../../quote.ts";
+import { formatSize } from "../../../size.ts";
 import { invalid } from "./invalid.ts";
 
 /** What `$name` is, which the template may change. */
@@ -13,7 +14,7 @@ export interface Scope {
   readonly dot: unknown;
   /** What `$` is, by the name "", and what `$name` is. */
   readonly variables: Map<string, Variable>;
-  /** Members that `$` has besides its own. */
+  /** Members that `$` has besides its own, or in their stead. */
   readonly names: Readonly<Record<string, () => unknown>>;
   /** Whether the text goes to a terminal. */
   readonly isShown: boolean;
@@ -26,8 +27,14 @@ export class Text {
   constructor(readonly value: string) {}
 }
 
-/** A value without {@link Text} around it. */
+/** A number of bytes that is read by people: as text it has a unit, to compare and to reckon with it has none. */
+export class Bytes {
+  constructor(readonly count: number) {}
+}
+
+/** A value without {@link Text} or {@link Bytes} around it. */
 export function bare(value: unknown): unknown {
+  if (value instanceof Bytes) return value.count;
   return value instanceof Text ? value.value : value;
 }
 
@@ -39,6 +46,7 @@ export function say(value: unknown, { isShown }: Scope): string {
 
 /** A value as text, as it is. */
 export function plain(value: unknown): string {
+  if (value instanceof Bytes) return formatSize(value.count);
   const found = bare(value);
   if (found === undefined || found === null) return "";
   return typeof found === "object" ? JSON.stringify(found) : String(found);
@@ -57,10 +65,10 @@ export function member(value: unknown, path: readonly string[], scope: Scope): u
       throw invalid(scope.text, `what has no members has no "${name}"`);
     }
     const isRoot = at === scope.variables.get("")?.value;
-    if (Object.hasOwn(at, name)) {
-      at = (at as Record<string, unknown>)[name];
-    } else if (isRoot && Object.hasOwn(scope.names, name)) {
+    if (isRoot && Object.hasOwn(scope.names, name)) {
       at = scope.names[name]!();
+    } else if (Object.hasOwn(at, name)) {
+      at = (at as Record<string, unknown>)[name];
     } else if (/^[A-Z]\w*$/.test(name)) {
       const names = [...Object.keys(at), ...isRoot ? Object.keys(scope.names) : []];
       throw invalid(scope.text, `there is no member "${name}"`, nearest(name, names));
