@@ -11,7 +11,6 @@ export interface Image {
   readonly disk: string;
 }
 
-const SUITE = "bookworm";
 const MIRROR = "http://deb.debian.org/debian";
 
 /**
@@ -34,31 +33,32 @@ const TIMEOUT = 10;
 /**
  * Makes the image in `folder`, or takes the one that is there if it was made by the same recipe.
  *
+ * @param suite of Debian.
  * @throws {Skipped} when Debian's archive cannot be reached.
  */
-export async function buildImage(folder: string, kind: Kind): Promise<Image> {
+export async function buildImage(folder: string, kind: Kind, suite: string): Promise<Image> {
   const image = {
     kernel: `${folder}/vmlinuz`,
     initrd: `${folder}/initrd`,
     disk: `${folder}/disk.ext4`,
   };
-  const recipe = await makeRecipe(kind);
+  const recipe = await makeRecipe(kind, suite);
   const note = `${folder}/recipe`;
   if (await readIfThere(note) === recipe) return image;
-  await requireMirror();
+  await requireMirror(suite);
   console.log(`Making the virtual machine's disk from ${MIRROR}, once`);
   await Deno.remove(note).catch(ignoreMissing);
-  await bootstrap(image, kind);
+  await bootstrap(image, kind, suite);
   // Written last: half an image is never taken for a whole one.
   await Deno.writeTextFile(note, recipe);
   return image;
 }
 
 /** Everything that the image's content depends on. */
-async function makeRecipe({ packages, size }: Kind): Promise<string> {
+async function makeRecipe({ packages, size }: Kind, suite: string): Promise<string> {
   const files = ["customize.sh", "initrd.sh", "checks.service"];
   const texts = await Promise.all(files.map((name) => Deno.readTextFile(source(name))));
-  return [SUITE, MIRROR, ...PACKAGES, ...packages, ...INITRD_PACKAGES, size, ...texts].join("\n");
+  return [suite, MIRROR, ...PACKAGES, ...packages, ...INITRD_PACKAGES, size, ...texts].join("\n");
 }
 
 function source(name: string): string {
@@ -69,7 +69,11 @@ function source(name: string): string {
  * mmdebstrap needs no root: what its hooks write belongs to a user namespace, and `download` hands
  * it out of there.
  */
-async function bootstrap({ kernel, initrd, disk }: Image, kind: Kind): Promise<void> {
+async function bootstrap(
+  { kernel, initrd, disk }: Image,
+  kind: Kind,
+  suite: string,
+): Promise<void> {
   const packages = [...PACKAGES, ...kind.packages, ...INITRD_PACKAGES];
   const args = [
     "--quiet",
@@ -83,7 +87,7 @@ async function bootstrap({ kernel, initrd, disk }: Image, kind: Kind): Promise<v
     `--customize-hook=download /output/initrd ${initrd}`,
     `--customize-hook=download /output/disk ${disk}`,
     "--format=null",
-    SUITE,
+    suite,
     "/dev/null",
     MIRROR,
   ];
@@ -103,9 +107,9 @@ async function digHoles(disk: string): Promise<void> {
   await new Deno.Command("fallocate", { args, env: { PATH }, stderr: "null" }).output();
 }
 
-async function requireMirror(): Promise<void> {
+async function requireMirror(suite: string): Promise<void> {
   try {
-    const url = `${MIRROR}/dists/${SUITE}/Release`;
+    const url = `${MIRROR}/dists/${suite}/Release`;
     const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(20_000) });
     if (!answer.ok) throw new Skipped(`${url} is not to be had: ${answer.status}`);
   } catch (error) {

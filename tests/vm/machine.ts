@@ -12,7 +12,7 @@ export interface Outcome {
 }
 
 /** Minutes after which the machine is switched off. */
-const TIMEOUT = 8;
+const TIMEOUT = 12;
 
 /**
  * Starts the machine and waits until it switches itself off. Its disk stays as it is: what is

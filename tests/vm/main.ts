@@ -1,7 +1,8 @@
 /**
- * `deno task test:vm [KIND]`: the built binary on a machine with cgroup v2 alone and systemd as init, a
+ * `deno task test:vm [KIND [SUITE]]`: the built binary on a machine with cgroup v2 alone and systemd as init, a
  * virtual one. Closes with `N passed, N failed`. It takes some two minutes without KVM; the image of
- * the machine is made once and kept in `.build/vm`. The kind `engines` has podman, for root and for a user.
+ * the machine is made once and kept in `.build/vm`. The kind `engines` has podman, for root and for a user; the suite
+ * is Debian's, `bookworm` or a later one, with the kernel and the programs of that.
  */
 
 import { buildImage } from "./image.ts";
@@ -23,10 +24,11 @@ async function testInMachine(): Promise<number> {
   const root = Deno.env.get("GOCONTAINER_ROOT") ?? new URL("../..", import.meta.url).pathname;
   const binary = Deno.env.get("GOCONTAINER_BIN") ?? `${root}/gocontainer`;
   const kind = kindNamed(Deno.args[0] ?? KINDS[0]!.name);
-  const folder = `${root}/.build/vm/${kind.name}`;
+  const suite = Deno.args[1] ?? "bookworm";
+  const folder = `${root}/.build/vm/${kind.name}-${suite}`;
   await Deno.mkdir(folder, { recursive: true });
   await requirePrograms();
-  const image = await buildImage(folder, kind);
+  const image = await buildImage(folder, kind, suite);
   const scratch = await Deno.makeTempDir({ prefix: "gocontainer-vm-" });
   try {
     const payload = await makePayload({ root, binary, folder: scratch, scripts: kind.scripts });

@@ -73,7 +73,7 @@ for who in root user; do
     check "$who: update" ours update --memory 32m one
     check "$who: is in force" equal "$(ours exec one cat /sys/fs/cgroup/memory.max)" 33554432
     check "$who: pause" ours pause one
-    check "$who: is told" equal "$(ours ps --all --format '{{.State}}')" Paused
+    check "$who: is told" equal "$(ours ps --all --format '{{.State}}' | tr P p)" paused
     check "$who: unpause" ours unpause one
     check "$who: rm" ours rm --force --time 0 one
     check "$who: stats" equal "$(stats_of /usr/local/bin/gocontainer)" "$(stats_of /usr/bin/crun)"

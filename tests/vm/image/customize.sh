@@ -11,7 +11,7 @@ package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(lin
 apt-get -qq download "$package"
 dpkg-deb -x "$package"_*.deb kernel
 mkdir -p /lib/modules
-mv kernel/lib/modules/* /lib/modules/
+mv kernel/lib/modules/* /lib/modules/ 2>/dev/null || mv kernel/usr/lib/modules/* /lib/modules/
 mv kernel/boot/vmlinuz-* /output/vmlinuz
 rm -r kernel "$package"_*.deb
 
@@ -25,7 +25,10 @@ cd /initrd
 mkdir -p bin dev proc disk modules
 cp /bin/busybox bin/
 chmod 755 init
-modprobe -S "$version" -a --show-depends virtio_pci virtio_blk crc32c_generic ext4 |
+# Some are part of later kernels themselves.
+for module in virtio_pci virtio_blk crc32c_generic ext4; do
+    modprobe -S "$version" -q --show-depends $module || true
+done |
     sed -n 's/^insmod //p' | while read -r module; do
     [ -e "modules/${module##*/}" ] || echo "${module##*/}" >> modules/order
     cp "$module" modules/
