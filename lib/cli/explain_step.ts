@@ -1,3 +1,4 @@
+import { CLONE_NEWIPC } from "../../ffi/constants.ts";
 import {
   MOUNT_ATTR_NOATIME,
   MOUNT_ATTR_NODEV,
@@ -73,7 +74,9 @@ export function explainStep(step: Step): StepExplanation {
     case "join namespace":
       return { call: `setns(fd, ${namespaceFlags(step.flag)})`, check: "ls -l /proc/self/ns" };
     case "unshare":
-      return { call: "unshare(CLONE_NEWCGROUP)", check: "cat /proc/self/cgroup   # shows only /" };
+      return step.flags === CLONE_NEWIPC
+        ? { call: "unshare(CLONE_NEWIPC)", check: "ls -ld /dev/mqueue   # root's" }
+        : { call: "unshare(CLONE_NEWCGROUP)", check: "cat /proc/self/cgroup   # shows only /" };
     case "join session keyring":
       return {
         call: `keyctl(KEYCTL_JOIN_SESSION_KEYRING, "${step.name}")`,

@@ -22,7 +22,7 @@ import type { Linux, Namespace, NamespaceType } from "../oci/spec.ts";
 export interface NamespaceChoice {
   /** CLONE_NEW* bits of those that the process is born into. */
   readonly clone: number;
-  /** CLONE_NEW* bits of those that it makes itself: they begin at what it has joined before. */
+  /** CLONE_NEW* bits of those that it makes itself: they begin at what it has joined, and belong to who it is, then. */
   readonly unshare: number;
   /** Existing ones to join, the mount namespace last, since paths change with it. */
   readonly join: readonly { type: NamespaceType; fd: number; flag: number }[];
@@ -61,13 +61,15 @@ export function chooseNamespaces(
   let unshare = 0;
   let timeOffsets: string | undefined;
   const join: { type: NamespaceType; fd: number; flag: number }[] = [];
+  // The folder of message queues belongs to who makes their namespace, which is to be the root of that one.
+  const hasUser = namespaces.some(({ type }) => type === "user");
   for (const { type, path } of namespaces) {
     const { flag } = NAMESPACES[type];
     if (path !== undefined) {
       join.push({ type, flag, fd: openNamespace(type, path, flag, acquired) });
     } else if (type === "network" && netns !== undefined) {
       join.push({ type, flag, fd: netns });
-    } else if (flag === CLONE_NEWCGROUP) unshare |= flag;
+    } else if (flag === CLONE_NEWCGROUP || flag === CLONE_NEWIPC && hasUser) unshare |= flag;
     else if (flag === CLONE_NEWTIME) timeOffsets = offsetLines(offsets);
     else clone |= flag;
   }

@@ -216,7 +216,7 @@ Deno.test("-read-only: nothing of the root can be changed, what is mounted in it
 
 Deno.test("-userns auto: root is somebody else on the host, and owners are right on both sides", async () => {
   const script = `cat /proc/self/uid_map /proc/self/gid_map; id -u
-    stat -c %u:%g / /bin/busybox /etc/hosts /etc/shadow
+    stat -c %u:%g / /bin/busybox /etc/hosts /dev/mqueue /etc/shadow
     echo x >/new; chown 5:6 /new; chown -R 7:8 /var/empty; stat -c %u:%g /new /var/empty
     stat -c '%u:%g %a' /tmp; hostname changed 2>&1; chroot / true && echo chroot; sleep 1000 & echo $!; wait`;
   const running = workspace.start(
@@ -227,8 +227,8 @@ Deno.test("-userns auto: root is somebody else on the host, and owners are right
   const [, first, size] = users!.trim().split(/\s+/).map(Number);
   assert(first! >= 524_288 && size === 65_536, users);
   assertEquals([groups, id], [users, "0"]);
-  assertEquals(rest.slice(0, 6), ["0:0", "0:0", "0:0", "0:42", "5:6", "7:8"]);
-  assertEquals(rest[6], "0:0 1777");
+  assertEquals(rest.slice(0, 7), ["0:0", "0:0", "0:0", "0:0", "0:42", "5:6", "7:8"]);
+  assertEquals(rest[7], "0:0 1777");
   // On the host the processes are those of the mapping, and what is on disk has the owners of inside.
   const pids = (await host("pgrep", "-U", `${first}`)).trim().split("\n");
   assert(pids.length >= 2, pids.join());

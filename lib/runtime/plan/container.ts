@@ -1,3 +1,4 @@
+import { CLONE_NEWCGROUP, CLONE_NEWIPC } from "../../../ffi/constants.ts";
 import type { CgroupLayout } from "../../cgroup/detect.ts";
 import type { ContainerHooks, Plan, Step } from "../../init/plan.ts";
 import { parseList } from "../../oci/list_format.ts";
@@ -53,6 +54,12 @@ export interface PlanOptions {
   readonly fromOutside: boolean;
 }
 
+/** What it makes itself, once it is the root that it belongs to and in the cgroup that it begins at. */
+const UNSHARED: readonly (readonly [flag: number, label: string])[] = [
+  [CLONE_NEWIPC, "make an IPC namespace, as the root that it belongs to"],
+  [CLONE_NEWCGROUP, "make a cgroup namespace that begins here"],
+];
+
 /**
  * Works out what the container's first process does, in the order that the runtime specification
  * and the kernel together demand. Reads as the list it is; why a step stands where it does is said
@@ -88,12 +95,8 @@ export function buildPlan(spec: Spec, options: PlanOptions): Plan {
   if (!namespaces.needsJoiner) {
     plan.push(...namespaces.join.map(joinStep));
   }
-  if (namespaces.unshare !== 0) {
-    plan.push({
-      do: "unshare",
-      label: "make a cgroup namespace that begins here",
-      flags: namespaces.unshare,
-    });
+  for (const [flags, label] of UNSHARED) {
+    if (namespaces.unshare & flags) plan.push({ do: "unshare", label, flags });
   }
   plan.push(...sessionKeyring(options.keyring));
   if (options.loopback) plan.push({ do: "lo up", label: "set the loopback interface up" });
