@@ -25,6 +25,11 @@ const STDOUT = 1;
 /** As much as a pipe takes at once whenever it takes anything (PIPE_BUF), so that a write never blocks. */
 const CHUNK = 4096;
 const NEWLINE = 0x0a;
+/**
+ * Enters a line of which the end may have been written as zeros: busybox takes up to five bytes behind a zero for the rest
+ * of one character, and forgets at the end of the line those that are none.
+ */
+const ENTER = [0x20, 0x20, 0x20, 0x20, 0x20, 0x0d];
 /** Where the characters stand that take back a line and end the input (termios(3)). */
 const VKILL = 3, VEOF = 4;
 /** After the end of input, how soon and how seldom it is looked whether the program reads in another way, in ms. */
@@ -47,7 +52,7 @@ export class TerminalRelay implements Disposable {
   #input: Uint8Array<ArrayBuffer> = alloc(0);
   #output: Uint8Array<ArrayBuffer> = alloc(0);
   #inputEnded = false;
-  /** How the pty was read when the end of input was last written to it: by lines or not. */
+  /** How the pty is read that the end of input was last written for: by lines or not. */
   #endedByLines?: boolean;
   /** How long to wait, in milliseconds, until that is looked at again. */
   #patience = FIRST_LOOK;
@@ -193,10 +198,7 @@ export class TerminalRelay implements Disposable {
       return this.#typedSignal(bytes);
     }
     this.#inputEnded = true;
-    // End of input is the character for it: the program reads an end of file. Within a line it only
-    // ends what is read at once (termios(3)), so that it takes another one.
-    const end = this.#endOfInput();
-    this.#input = Uint8Array.from(this.#inLine ? [end, end] : [end]);
+    this.#endInput(getTerminal(this.#master));
     return undefined;
   }
 
@@ -211,27 +213,34 @@ export class TerminalRelay implements Disposable {
   }
 
   #writeInput(): void {
-    // Before it is written, for the program may change that at once.
-    const byLines = this.#inputEnded ? isByLines(getTerminal(this.#master)) : undefined;
     this.#input = this.#input.subarray(write(this.#master, this.#input));
-    if (this.#input.length === 0) this.#endedByLines = byLines;
   }
 
   /**
-   * The end of input is one for good. What stands for it where lines are read, and nobody has read it yet, is a zero
-   * for who begins to read single characters, as a shell does at its prompt: so it is written once more, behind the
-   * character that takes back what stands in the line.
+   * The end of input is the character for it: where lines are read the program reads an end of file, and within a line,
+   * where it only ends what is read at once (termios(3)), after another one. Who reads single characters, as a shell
+   * does at its prompt, takes it for the end at the beginning of a line: one that has begun is entered before.
    */
+  #endInput(settings: Termios): void {
+    const [kill, end] = [settings[C_CC + VKILL], settings[C_CC + VEOF]];
+    this.#endedByLines = isByLines(settings);
+    if (this.#endedByLines) {
+      this.#input = Uint8Array.from(this.#inLine ? [end, end] : [end]);
+    } else {
+      // A character for the end that was written for lines, and not read by then, stands in the line as a zero.
+      this.#input = Uint8Array.from([...this.#inLine ? ENTER : [kill], end]);
+      this.#inLine = false;
+    }
+  }
+
+  /** The end of input is one for good: it is written once more where the program begins to read in the other way. */
   #endAgain(): void {
     if (this.#endedByLines === undefined || this.#outputEnded) return;
     this.#patience = Math.min(2 * this.#patience, LAST_LOOK);
     const settings = getTerminal(this.#master);
-    const byLines = isByLines(settings);
-    if (byLines === this.#endedByLines) return;
-    this.#endedByLines = undefined;
+    if (isByLines(settings) === this.#endedByLines) return;
     this.#patience = FIRST_LOOK;
-    const [kill, end] = [settings[C_CC + VKILL], settings[C_CC + VEOF]];
-    this.#input = Uint8Array.from(byLines ? [end] : [kill, end]);
+    this.#endInput(settings);
   }
 
   #readOutput(): void {

@@ -46,6 +46,15 @@ Deno.test("a shell at its prompt ends with its input, whenever that ends", async
     assertEquals(code, round % 2 === 0 ? 0 : 3);
     if (round % 2 === 1) assertMatch(stdout, /^42\r$/m);
   }
+  // A last line that has no end is run all the same, as it is without -t.
+  for (let round = 0; round < 24; round++) {
+    const { stdout, code } = await workspace.run(["-t", "-rm", ...run, "sh"], {
+      stdin: round % 2 === 0 ? "echo $((40 + 2))" : "true\necho $((40 + 2)); cat",
+      through: ["timeout", "-s", "KILL", "20"],
+    });
+    assertEquals(code, 0);
+    assertMatch(stdout, /^42\r$/m);
+  }
   // It may begin to read in another way long after the end, and ends what it runs as well.
   const script = "read line; cat; sleep 0.3; echo $line; exec sh -i";
   const { stdout, code } = await workspace.run(["-t", "-rm", ...sh(script)], {
