@@ -17,7 +17,7 @@ export function stepFailure(failed: Failed): ContainerError {
   return new ContainerError(`${failed.label}: ${reason}`, {
     code: errno === "ENOSYS" ? "Unsupported" : "Failed",
     cause,
-    hint: hintFor(failed.step, errno),
+    hint: hintFor(failed.step, failed.call === "" ? "" : errno),
   });
 }
 
@@ -72,18 +72,27 @@ export function launchFailure({ path, reasons }: Executing, errno: number): Cont
 const LIKE: Readonly<Record<string, string>> = {
   ENOTDIR: "ENOENT",
   EPERM: "EACCES",
+  // A loader that is shorter than the beginning of a program.
+  EIO: "ELIBBAD",
 };
 
 /** Steps that make something in the container's own file system. */
 const MAKES_FILES: readonly string[] = ["root", "mount", "make working folder"];
 
-/** What to do about failures whose cause is known. */
+/**
+ * What to do about failures whose cause is known.
+ *
+ * @param errno the name of the error that a call ended with; empty where it was none.
+ */
 function hintFor(kind: string, errno: string): string | undefined {
   if ((errno === "ENOSPC" || errno === "EDQUOT") && MAKES_FILES.includes(kind)) {
     return "The disk of the containers folder may be full: make room, or give a folder on another one with -c";
   }
   if (kind === "make working folder") {
     return "Give a folder that is there, or one that can be made";
+  }
+  if (errno === "" && kind === "mount") {
+    return "Choose another place in the container for it, or another image";
   }
   if (errno === "EPERM" && (kind === "mount" || kind === "root")) {
     return "Run on the host itself, or in a container that may mount (CAP_SYS_ADMIN, no seccomp filter)";

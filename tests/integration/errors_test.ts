@@ -734,6 +734,22 @@ for (
   );
 }
 
+test({
+  name: "a program whose loader is an empty file",
+  args: ["-v", "p:/p", "-v", "loader:/loader", ...run("/p")],
+  code: 126,
+  error: /run "\/p": its loader "\/loader" cannot be loaded$/,
+  hint: /executable file/,
+  prepare: async () => {
+    const undo = await withProgram(elf(OWN, "/loader"))!();
+    await Deno.writeTextFile(workspace.path("loader"), "", { mode: 0o755 });
+    return async () => {
+      await undo?.();
+      await Deno.remove(workspace.path("loader"));
+    };
+  },
+});
+
 program(
   127,
   "a script whose interpreter is missing",
@@ -1085,6 +1101,7 @@ test({
   hint: /^Give a folder that is there, or one that can be made$/,
 });
 
+const PLACE = /another place/;
 const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, hint?: RegExp])[] =
   [
     ["/etc", 1, /read "-v \/etc": not a volume$/, /SRC:DST/],
@@ -1098,9 +1115,14 @@ const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, 
       /^Give a file/,
     ],
     ["/no/such:/x", 125, /mount "\/no\/such" in the container: there is no such/, /mkdir -p/],
-    ["/etc:/proc/x", 125, /bind "\/etc" on "\/proc\/x": nothing may be mounted over \/proc$/],
-    ["/etc/passwd:/etc", 125, /bind "\/etc\/passwd" on "\/etc": "\/etc" is a folder/],
-    ["/etc:/etc/passwd", 125, /bind "\/etc" on "\/etc\/passwd": "\/etc\/passwd" is not a folder$/],
+    [
+      "/etc:/proc/x",
+      125,
+      /bind "\/etc" on "\/proc\/x": nothing may be mounted over \/proc$/,
+      PLACE,
+    ],
+    ["/etc/passwd:/etc", 125, /bind "\/etc\/passwd" on "\/etc": "\/etc" is a folder/, PLACE],
+    ["/etc:/etc/passwd", 125, /bind .*: "\/etc\/passwd" is not a folder$/, PLACE],
   ];
 
 for (const [volume, code, error, hint] of VOLUMES) {

@@ -72,6 +72,7 @@ function reasonOf(file: Candidate, code: string, isInterpreter: boolean): Why {
     case "ENOTDIR":
       return isSeen ? aboutLoader("missing loader", file) : { reason: "not found" };
     case "ELIBBAD":
+    case "EIO":
       return aboutLoader("unfit loader", file);
     case "ENOEXEC":
       return notForThisMachine(file);
