@@ -85,10 +85,15 @@ export async function withWhatWasMeant(
   const folder = args.text("i");
   // Where that cannot be looked at, the error itself is to be told.
   const isImage = folder !== undefined && await isImageHere("images", folder).catch(() => false);
-  const meant = isImage
-    ? `-i is the folder with images (-i ${folder}); input is always passed, without an option`
-    : commandNear(args.rest[0], commands);
-  return meant === undefined ? error : withHint(error, meant);
+  if (isImage) {
+    const hint =
+      `-i is the folder with images (-i ${folder}); input is always passed, without an option`;
+    return withHint(error, hint);
+  }
+  const meant = commandNear(args.rest[0], commands);
+  if (meant === undefined) return error;
+  // Why it cannot be pulled is nothing to a command; what images there are may have been meant.
+  return withHint(error, error.hint?.includes("There are: ") ? `${meant} ${error.hint}` : meant);
 }
 
 /** The beginning of messages of an image that is not there, or whose name cannot be one. */

@@ -396,6 +396,8 @@ Deno.test("a word that is nearly a command is told as that, where it is no image
   const { code, stderr } = await workspace.run(["pul", "alpine"], { env });
   assertEquals(code, 125);
   assertMatch(stderr, /use image "pul": .*\nDid you mean the command "pull"\?\n$/);
+  const told = await workspace.run(["-pull=never", "pul", "alpine"]);
+  assertMatch(told.stderr, /\nDid you mean the command "pull"\? There are: "alpine"/);
 });
 
 Deno.test("an image by its path is told how it is chosen here", async () => {
