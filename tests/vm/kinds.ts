@@ -1,5 +1,7 @@
 /** The machines that there are. */
 
+import { ToolError } from "../../tools/report.ts";
+
 /** A machine, and what is checked in it. */
 export interface Kind {
   readonly name: string;
@@ -27,11 +29,11 @@ export const KINDS: readonly Kind[] = [
   },
 ];
 
-/** @throws {Error} when there is none of that name. */
+/** @throws {ToolError} when there is none of that name. */
 export function kindNamed(name: string): Kind {
   const kind = KINDS.find((kind) => kind.name === name);
   if (kind !== undefined) return kind;
-  throw new Error(
+  throw new ToolError(
     `start the machine "${name}": there are ${KINDS.map(({ name }) => name).join(", ")}`,
   );
 }

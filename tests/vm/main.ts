@@ -5,6 +5,7 @@
  * is Debian's, `bookworm` or a later one, with the kernel and the programs of that.
  */
 
+import { runTool } from "../../tools/report.ts";
 import { buildImage } from "./image.ts";
 import { kindNamed, KINDS } from "./kinds.ts";
 import { runMachine } from "./machine.ts";
@@ -12,13 +13,16 @@ import { makePayload } from "./payload.ts";
 import { requirePrograms, Skipped } from "./programs.ts";
 import { closingLine, parseResults } from "./results.ts";
 
-try {
-  Deno.exitCode = await testInMachine();
-} catch (error) {
-  if (!(error instanceof Skipped)) throw error;
-  console.log(`SKIPPED test:vm: ${error.message}`);
-  console.log(closingLine({ passed: 0, failed: 0, skipped: 1 }));
-}
+await runTool(async () => {
+  try {
+    return await testInMachine();
+  } catch (error) {
+    if (!(error instanceof Skipped)) throw error;
+    console.log(`SKIPPED test:vm: ${error.message}`);
+    console.log(closingLine({ passed: 0, failed: 0, skipped: 1 }));
+    return 0;
+  }
+});
 
 async function testInMachine(): Promise<number> {
   const root = Deno.env.get("GOCONTAINER_ROOT") ?? new URL("../..", import.meta.url).pathname;
