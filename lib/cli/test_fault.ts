@@ -29,15 +29,20 @@ export class TestFault implements Watcher {
     this.#said.set(said);
   }
 
-  begin(step: { label: string }): void {
-    if (!step.label.startsWith(this.#label)) return;
-    if (this.#kind === "fail") throw new InitError(`${step.label}: failed on purpose`);
-    write(this.#stderr, this.#said);
-    for (;;) poll([]);
+  begin({ label }: { label: string }): void {
+    this.#break(label, `${label}: failed on purpose`);
   }
 
-  fault(step: { label: string }): void {
-    this.begin(step);
+  /** Inside, where whoever tells of a failure begins with the label. */
+  fault({ label }: { label: string }): void {
+    this.#break(label, "failed on purpose");
+  }
+
+  #break(label: string, failure: string): void {
+    if (!label.startsWith(this.#label)) return;
+    if (this.#kind === "fail") throw new InitError(failure);
+    write(this.#stderr, this.#said);
+    for (;;) poll([]);
   }
 
   done(): void {}

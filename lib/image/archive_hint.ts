@@ -12,6 +12,7 @@ const HINTS: readonly (readonly [string, string])[] = [
   ["is hostile", TRUST],
   ["is a", WANTED],
   ["holds no tar archive", WANTED],
+  ["has no image in it", "Save an image into it: gocontainer save -o FILE IMAGE"],
   ["has no file in it", "Make it of a folder with files: tar -C FOLDER -czf FILE.tar.gz ."],
   ["has a name that is too long", "Make it again with shorter names"],
   ['has "', `If you made it, ${MAKE}`],

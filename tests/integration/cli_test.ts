@@ -334,6 +334,11 @@ const DOCKER: readonly (readonly [words: string, error: RegExp, hint: RegExp])[]
     /\(linux\.resources\.cpu\)/,
   ],
   ["run --init alpine true", /"--init": there is none/, /first process itself/],
+  [
+    "--root /run/x gc",
+    /"gc": there is none of that name$/,
+    /such as --root, stand create, start, /,
+  ],
   ["list -a", /"-a": there is none of that name$/, /are listed/],
   ["update --cpus 1 web", /"--cpus": there is none of that name$/, /^Use --cpu-quota, /],
   ["stop web", /^gocontainer: run "stop": there is no such command/, /kill NAME KILL/],

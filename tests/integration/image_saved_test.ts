@@ -503,6 +503,16 @@ test("the archive of a root file system becomes an image", async () => {
   }
 });
 
+test("an archive without images is told with what puts some into it", async () => {
+  const layout = workspace.path(`empty-${++count}`);
+  Deno.mkdirSync(layout);
+  Deno.writeTextFileSync(`${layout}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
+  Deno.writeTextFileSync(`${layout}/index.json`, '{"schemaVersion":2,"manifests":[]}');
+  const { code, stderr } = await workspace.run(["load", layout]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /has no image in it\nSave .*gocontainer save/);
+});
+
 const REFUSED: Readonly<Record<string, readonly [words: string[], reason: RegExp]>> = {
   "a root file system to load": [["load", alpine ?? ""], /holds no image\n.*gocontainer import/s],
   "no such file": [["load", "/no/such/file"], /^gocontainer: read "\/no\/such\/file": .*ENOENT/],

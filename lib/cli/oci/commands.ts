@@ -128,7 +128,9 @@ export function runRuntimeCommand(
   if (!isRuntimeCommand(word)) {
     const near = nearest(word ?? "", Object.keys(COMMANDS));
     throw new UsageError(`run the command "${word ?? ""}": there is none of that name`, {
-      hint: near === undefined ? undefined : `Did you mean ${near}?`,
+      hint: near === undefined
+        ? `Behind options of a runtime, such as --root, stand ${Object.keys(COMMANDS).join(", ")}`
+        : `Did you mean ${near}?`,
     });
   }
   const { options = [], takesWords, run } = COMMANDS[word];
