@@ -4,6 +4,7 @@ import { ROOT } from "../project.ts";
 import { say, ToolError } from "../report.ts";
 import type { Compiler } from "./compiler.ts";
 import { baseLength } from "./embed.ts";
+import { findIp } from "./iproute.ts";
 import { type CachedScript, loaderOfIncluded, loaderOfSpliced, piecesOf } from "./loader.ts";
 import { compile } from "./mod.ts";
 import { asScripts, type BundledModule, closure, ENTRY, FIRST, type Scripts } from "./scripts.ts";
@@ -141,6 +142,17 @@ async function makeCaches(maker: string, stage: string, scripts: readonly string
   }
   const failures = decoder.decode(stdout).trimEnd();
   if (failures !== "") {
-    say(`warning: the program starts slower than it could, because rehearsals failed\n${failures}`);
+    say(`warning: the program starts slower than it could, ${whySlow(failures, findIp())}`);
   }
+}
+
+/**
+ * What to tell of rehearsals that failed.
+ *
+ * @param ip the path of `ip`, which most of them take.
+ */
+export function whySlow(failures: string, ip: string | undefined): string {
+  return ip === undefined
+    ? "because its start is not rehearsed without `ip`: build it anew once that is there"
+    : `because rehearsals failed\n${failures}`;
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { AT_FDCWD, O_CREAT, O_RDONLY, O_WRONLY } from "../../../ffi/constants.ts";
 import { addressOf, cstring } from "../../../ffi/cstring.ts";
 import { exists } from "../../../tools/project.ts";
+import { whySlow } from "../../../tools/build/code_cache.ts";
 import { type Modules, play } from "../../../tools/build/rehearsal/actor.ts";
 import { Props } from "../../../tools/build/rehearsal/props.ts";
 import { type SyscallName, SYSCALLS } from "../../../ffi/syscalls.ts";
@@ -26,6 +27,13 @@ function program(body: (call: (name: SyscallName, ...args: Arg[]) => number) => 
     }],
   };
 }
+
+Deno.test("rehearsals that fail are told, but for ip, of which the build has told", () => {
+  const failures = "embedded true (v2): exit 125\nrun true (v2): exit 125";
+  assertEquals(whySlow(failures, "/usr/sbin/ip"), `because rehearsals failed\n${failures}`);
+  const why = whySlow(failures, undefined);
+  assertEquals([why.includes("without `ip`"), why.includes("\n")], [true, false]);
+});
 
 const ALONE = { words: [], said: [] };
 
