@@ -76,7 +76,10 @@ export interface ExecFailure {
     | "not a program"
     | "empty file"
     | "other";
-  /** The folder, loader or machine that it is about; the shell that is there instead of the one that is not. */
+  /**
+   * The folder, loader or machine that it is about; the shell that is there instead of the one that is not; that what
+   * is no program is no text either.
+   */
   readonly what?: string;
   /** Where not the file itself is at fault: its interpreter, that one's and so on, the last of which is. */
   readonly interpreters?: readonly string[];

@@ -208,7 +208,11 @@ function execFailure(
     case "not a program":
       return notExecutable(
         `${isScript ? `${who("")} is ` : ""}neither a program nor a script with a first line "#!"`,
-        isScript ? FIRST_LINE : `Run it with its interpreter: sh ${shellWord(failure.path)}`,
+        isScript
+          ? FIRST_LINE
+          : failure.what === "binary"
+          ? "It is a binary file of another kind: give a program that is made for Linux, or what runs such files"
+          : `Run it with its interpreter: sh ${shellWord(failure.path)}`,
       );
     case "other":
       return notExecutable(cause.message);

@@ -894,6 +894,14 @@ program(126, "an empty file as command", "", /run "\/p": the file is empty$/, /a
 
 program(
   126,
+  "a program of another system",
+  Uint8Array.from([0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1, 3, 0, 0, 0, 2, 0, 0, 0]),
+  /run "\/p": neither a program nor a script/,
+  /made for Linux/,
+);
+
+program(
+  126,
   "a file that is neither program nor script",
   "echo hi\n",
   /run "\/p": neither a program nor a script/,

@@ -204,7 +204,10 @@ function notForThisMachine({ head }: Candidate): Why {
   const machine = elfMachine(head);
   if (machine === Deno.build.arch) return { reason: "damaged program" };
   if (machine !== undefined) return { reason: "wrong architecture", what: machine };
-  return { reason: "not a program" };
+  // Scripts that carry something do so behind their text.
+  return head.subarray(0, 256).includes(0)
+    ? { reason: "not a program", what: "binary" }
+    : { reason: "not a program" };
 }
 
 /** By e_machine, those of this program as `Deno.build.arch` has them. */
