@@ -66,9 +66,28 @@ export async function imageArchive(arch: string): Promise<ImageArchive> {
     return { name: source.name, path };
   }
   const fallback = await loadFallback(`image "${source.name}"`, answer);
-  const { name, path: made, from } = await fallback.image(`${BUILD_DIR}/images`, arch);
+  const { name, path: made, from } = await insteadOf(source, answer, () => {
+    return fallback.image(`${BUILD_DIR}/images`, arch);
+  });
   say(`Image "${source.name}" was not to be had (${answer}): the binary brings "${name}", ${from}`);
   return { name, path: made };
+}
+
+/** Does what stands in for an image that was not to be had; where that fails as well, both are told. */
+async function insteadOf<T>(
+  { name }: ImageSource,
+  reason: string,
+  standIn: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await standIn();
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ToolError(`get image "${name}": ${reason}; and to ${error.message}`, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    });
+  }
 }
 
 /** The bytes behind a URL, or in a few words why the site cannot be reached. */
