@@ -66,8 +66,8 @@ export class UsageError extends Error {
     message: string,
     options: { hint?: string; allOptions?: boolean; cause?: unknown } = {},
   ) {
-    super(message, { cause: options.cause });
-    this.hint = options.hint;
+    super(oneLine(message), { cause: options.cause });
+    this.hint = options.hint === undefined ? undefined : oneLine(options.hint);
     this.allOptions = options.allOptions ?? false;
   }
 }

@@ -1068,6 +1068,14 @@ test({
 });
 
 test({
+  name: "a hostname of two lines, the second of which moves the cursor",
+  args: ["-hostname", "box\n\x1b[Aother", ...run("true")],
+  code: 1,
+  error: /read "-hostname box\\u000a\\u001b\[Aother": not a hostname$/,
+  hint: /letters/,
+});
+
+test({
   name: "a hostname that is none",
   args: ["-hostname", "two words", ...run("true")],
   code: 1,
