@@ -1,6 +1,6 @@
 /** A tree becomes an archive, and the archive the same tree again: by GNU tar, and by what extracts layers. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat } from "../../ffi/file.ts";
 import { ContainerError } from "../../lib/errors.ts";
@@ -124,4 +124,27 @@ Deno.test({
     const file = trial.file("tree.tar", archiveOf(tree));
     assert(run("tar", ["-tf", file]).split("\n").includes(name), "an archive may have it");
   }
+});
+
+Deno.test({
+  name: "image tree: folders as deep as a path can tell, and no deeper",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    using trial = new TrialFolder();
+    const tree = trial.folder("tree");
+    const deep = "d/".repeat(2000);
+    Deno.mkdirSync(`${tree}/${deep}`, { recursive: true });
+    Deno.writeTextFileSync(`${tree}/${deep}f`, "there");
+    const list = run("tar", ["-tf", trial.file("tree.tar", archiveOf(tree))]).split("\n");
+    assertEquals(list.slice(-2), [`${deep}f`, ""]);
+    assertEquals(list.length, 2 + 2000 + 1);
+
+    // One within the other: a name that no call takes in one piece.
+    Deno.renameSync(`${tree}/d`, `${trial.path}/d`);
+    Deno.mkdirSync(`${tree}/${deep}`, { recursive: true });
+    Deno.renameSync(`${trial.path}/d`, `${tree}/${deep}d`);
+    const error = assertThrows(() => archiveOf(tree), ContainerError);
+    assertMatch(error.message, /^read "d\/d\/.*": its name is too long to be unpacked anywhere$/);
+    assertEquals(error.code, "Unsupported");
+  },
 });

@@ -10,7 +10,7 @@ export interface Place {
 }
 
 /** Bytes in a path that the kernel takes, less the closing NUL (PATH_MAX, limits.h). */
-const PATH_LIMIT = 4095;
+export const PATH_LIMIT = 4095;
 /** Bytes in one part of it (NAME_MAX). */
 const NAME_LIMIT = 255;
 

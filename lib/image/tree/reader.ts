@@ -16,6 +16,7 @@ import {
   specialMember,
   typeOf,
 } from "./member.ts";
+import { PATH_LIMIT } from "./place.ts";
 import { isWhiteout, OPAQUE } from "./writer.ts";
 
 /** Bytes of a file that are read at a time. */
@@ -38,14 +39,14 @@ export interface TreeOptions {
  * What comes and goes meanwhile is in it or is not.
  *
  * @throws {ContainerError} when a file gets shorter while it is read; Unsupported for a layer that cannot
- *   say what is there
+ *   say what is there, and for names that nobody could unpack
  * @throws {SysError}
  */
 export function* treeArchive(
   root: number,
   options: TreeOptions,
 ): Generator<Uint8Array<ArrayBuffer>> {
-  yield* new TreeReader(options).folder(root, "", statx(root));
+  yield* new TreeReader(options).tree(root);
   yield END_MARK;
 }
 
@@ -53,8 +54,19 @@ export function* treeArchive(
 const WHITEOUT_PREFIX = ".wh.";
 const OPAQUE_WHITEOUT = ".wh..wh..opq";
 
+/** A folder of which some names are still to be read. */
+interface OpenFolder {
+  readonly folder: Fd;
+  /** What the paths of its members begin with. */
+  readonly prefix: ByteString;
+  /** The last one first. */
+  names: ByteString[];
+}
+
 class TreeReader {
   readonly #options: TreeOptions;
+  /** From the root to the one that is being read: functions within each other would be too many for deep trees. */
+  readonly #open: OpenFolder[] = [];
   /** The first name of each file of several. */
   readonly #names = new Map<string, ByteString>();
 
@@ -62,16 +74,32 @@ class TreeReader {
     this.#options = options;
   }
 
-  *folder(fd: number, path: ByteString, status: FileStatus): Generator<Uint8Array<ArrayBuffer>> {
-    using folder = new Fd(openat(fd, ".", O_RDONLY | O_DIRECTORY));
+  *tree(root: number): Generator<Uint8Array<ArrayBuffer>> {
+    try {
+      yield* this.#enter(root, "", statx(root));
+      for (let top = this.#open.at(-1); top !== undefined; top = this.#open.at(-1)) {
+        const leaf = top.names.pop();
+        if (leaf === undefined) this.#open.pop()!.folder[Symbol.dispose]();
+        else yield* this.#member(top.folder.number, top.prefix, leaf);
+      }
+    } finally {
+      for (const { folder } of this.#open) folder[Symbol.dispose]();
+    }
+  }
+
+  /** The folder itself; what is in it comes next. */
+  *#enter(fd: number, path: ByteString, status: FileStatus): Generator<Uint8Array<ArrayBuffer>> {
+    const folder = new Fd(openat(fd, ".", O_RDONLY | O_DIRECTORY));
     const name = path === "" ? "./" : `${path}/`;
+    const prefix = path === "" ? "" : name;
+    const opened: OpenFolder = { folder, prefix, names: [] };
+    this.#open.push(opened);
     const xattrs = keptXattrs(folder.number, "folder");
     yield tarHeader({ ...plainMember(name, "folder", status), xattrs });
-    const prefix = path === "" ? "" : name;
     if (this.#options.layer) assertWhole(folder.number, name);
     const opaque = this.#options.layer && fgetxattr(folder.number, OPAQUE) !== undefined;
     if (opaque) yield whiteout(`${prefix}${OPAQUE_WHITEOUT}`);
-    for (const leaf of namesIn(folder.number)) yield* this.#member(folder.number, prefix, leaf);
+    opened.names = namesIn(folder.number).reverse();
   }
 
   *#member(
@@ -86,6 +114,7 @@ class TreeReader {
     const status = statx(place.number);
     const type = typeOf(status);
     if (type === undefined || this.#options.leaveOut?.(path, status)) return;
+    if (path.length > PATH_LIMIT) throw tooLong(path);
     if (this.#options.layer && leaf.startsWith(WHITEOUT_PREFIX)) throw ambiguous(path);
     if (this.#options.layer && isWhiteout(status)) {
       yield whiteout(`${prefix}${WHITEOUT_PREFIX}${leaf}`);
@@ -93,7 +122,7 @@ class TreeReader {
     }
     if (type === "folder") {
       // A descriptor of O_PATH is enough to go in.
-      yield* this.folder(place.number, path, status);
+      yield* this.#enter(place.number, path, status);
       return;
     }
     const first = this.#firstName(path, status);
@@ -135,6 +164,16 @@ function assertWhole(fd: number, path: ByteString): void {
     code: "Unsupported",
     hint: "Load the kernel's module overlay with redirect_dir=off and metacopy=off",
   });
+}
+
+function tooLong(path: ByteString): ContainerError {
+  return new ContainerError(
+    `read ${quoteName(path)}: its name is too long to be unpacked anywhere`,
+    {
+      code: "Unsupported",
+      hint: `Move or remove it first: Linux takes ${PATH_LIMIT} bytes`,
+    },
+  );
 }
 
 function ambiguous(path: ByteString): ContainerError {
