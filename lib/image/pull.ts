@@ -153,9 +153,11 @@ async function fetchParts(
 ): Promise<void> {
   const { store, observe } = download;
   const layers = uniqueParts(manifest.layers);
+  const isImage = isImageConfig(manifest.config.mediaType);
+  if (isImage) assertConfigSize(manifest.config, what);
   observe({ kind: "parts", parts: layers });
   await fetchPart({ ...download, observe: () => {} }, manifest.config);
-  const config = isImageConfig(manifest.config.mediaType)
+  const config = isImage
     ? parseConfig(store.readBlob(manifest.config, CONFIG_LIMIT), manifest, `config of ${what}`)
     : undefined;
   if (config !== undefined && platform !== undefined) assertPlatform(config, platform, what);
@@ -187,6 +189,14 @@ async function fetchParts(
     guarded(() => extract(download, manifest, config, (part) => arrived.get(part.digest)!.promise)),
   ]);
   if (first !== undefined) throw first.error;
+}
+
+/** Before it comes, without a word and for as long as it says. */
+function assertConfigSize({ size }: Descriptor, what: string): void {
+  if (size <= CONFIG_LIMIT) return;
+  throw new ContainerError(`config of ${what}: it has more than ${CONFIG_LIMIT} bytes`, {
+    code: "InvalidArchive",
+  });
 }
 
 /** An image that is not one of several may be for anything. */

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ContainerError } from "../../lib/errors.ts";
-import { OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import type { PullOptions } from "../../lib/image/pull.ts";
 import { parsePlatform } from "../../lib/image/platform.ts";
 import { layerOf, PERSISTENCE, PullTrial, SHORT } from "../integration/registry/pulling.ts";
@@ -230,6 +230,11 @@ test("documents of absurd size and depth", async (all) => {
   await assertRefused(all, /^image .*nested|deep/);
   registry.addManifest("1", OCI_INDEX, new TextEncoder().encode(many));
   await assertRefused(all, /^image /);
+  // A config is not even asked for.
+  const config = registry.addBlob(OCI_CONFIG, new Uint8Array(9 << 20));
+  registry.addImage("1", [], { manifest: { config } });
+  await assertRefused(all, /^config of image ".*": it has more than 8388608 bytes$/);
+  assertEquals(registry.asked.filter((asked) => asked.includes("blobs/")), []);
   // An answer that says what is wrong, and never ends.
   let written = 0;
   registry.hook = ({ path }) =>
