@@ -32,7 +32,7 @@ export function searchUrl(registry: string): URL | undefined {
  * first protocol had and that some, docker.io first of all, still answer.
  *
  * @param limit the most that are wanted
- * @throws {ContainerError} Unsupported when it cannot be searched
+ * @throws {ContainerError} Unsupported when it cannot be searched; NotAllowed
  */
 export async function searchRegistry(
   session: RegistrySession,
@@ -48,6 +48,8 @@ export async function searchRegistry(
       ["NotAllowed", "NotFound", "Unsupported"].includes(error.code);
     if (!isDenied) throw error;
     return await byIndex(session, action, term, limit).catch(() => {
+      // It may be a login that is missing, or credentials that are wrong.
+      if (error.code === "NotAllowed") throw error;
       throw new ContainerError(`${action}: the registry cannot be searched`, {
         code: "Unsupported",
         cause: error,

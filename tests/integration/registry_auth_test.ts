@@ -101,6 +101,22 @@ testWith(NEEDS, "a registry that takes a password: login, push, pull, logout", a
   assertEquals(out.code, 125);
 });
 
+testWith(NEEDS, "a search that takes a login says so", async () => {
+  await using lab = await basicLab();
+  const { host } = lab.registry;
+  const nobody = await lab.run("search", `${host}/private`);
+  assertEquals(nobody.code, 125);
+  assertMatch(
+    nobody.stderr,
+    /^gocontainer: search .*: the registry wants to know who asks\n.*login/,
+  );
+  const wrong = await lab.run("search", "-creds", "somebody:secret", `${host}/private`);
+  assertEquals(wrong.code, 125);
+  assertMatch(wrong.stderr, /: it does not take these credentials\n/);
+  const right = await lab.run("search", "-creds", `somebody:${PASSWORD}`, `${host}/private`);
+  assertEquals(right.code, 0, right.stderr);
+});
+
 testWith(NEEDS, "credentials on the command line", async () => {
   await using lab = await basicLab();
   const { name, pushed } = await push(lab, "-creds", `somebody:${PASSWORD}`);
