@@ -980,6 +980,8 @@ Deno.test({ name: "images: what is typed for docker's commands", ignore }, async
     assertMatch(await list("-q", name), /^sha256:[0-9a-f]{64}\n$/);
     assertMatch(await list("--digests", name), /^IMAGE +DIGEST .*\nregistry.test\/box:1 +sha256:/);
     assertMatch(await list("--no-trunc", name), / sha256:[0-9a-f]{64} /);
+    assertMatch(await list("--format", "{{.ID}}", name), /^[0-9a-f]{12}\n$/);
+    assertMatch(await list("--no-trunc", "--format", "{{.ID}}", name), /^sha256:[0-9a-f]{64}\n$/);
   }
   for (const name of ["registry.test/box:2", "box", "registry.test/bo"]) {
     assertEquals(await list("-q", name), "");

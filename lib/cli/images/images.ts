@@ -78,16 +78,15 @@ export const command: Command = {
       { header: "CREATED", cell: ({ Created }) => Created === null ? "-" : age(Created) },
       { header: "SIZE", cell: ({ Size }) => Size === null ? "-" : formatSize(Size) },
       { header: "SOURCE", cell: sourceOf },
-    ], DOCKERS_NAMES);
+    ], { ...DOCKERS_NAMES, ID: ({ Id }) => Id === null ? NONE : id(Id) });
     return 0;
   },
 };
 
-/** What docker's templates call it. */
+/** What docker's templates call it, besides the id. */
 const DOCKERS_NAMES: OtherNames<Row> = {
   Repository: ({ Name }) => versionless(Name)[0],
   Tag: ({ Name }) => versionless(Name)[1] ?? NONE,
-  ID: ({ Id }) => Id === null ? NONE : shortId(Id),
   CreatedAt: ({ Created }) => Created,
   CreatedSince: ({ Created }) => Created === null ? NONE : age(Created),
   Size: ({ Size }) => readable(Size),
