@@ -60,7 +60,8 @@ test("an image of the store is run by its name, digest, id and a part of the id"
   const full = `docker.io/${name}`;
   const short = row.Id.slice("sha256:".length);
   const pinned = `test/image${count}@${row.Digest}`;
-  for (const one of [name, full, row.Digest, row.Id, pinned, short, short.slice(0, 12)]) {
+  const parts = [short.slice(0, 12), `sha256:${short.slice(0, 12)}`];
+  for (const one of [name, full, row.Digest, row.Id, pinned, short, ...parts]) {
     assertEquals(await says([one]), "hi", one);
   }
 });

@@ -27,8 +27,8 @@ export interface ResolveOptions {
 /** A digest of an algorithm that is in use; others look like a name and a tag. */
 const HASHED = /^sha(?:256|512):/;
 
-/** Digits of an id that may stand for all of it. */
-const SHORT_ID = /^[0-9a-f]{4,64}$/;
+/** Digits of an id that may stand for all of it, also as docker takes them. */
+const SHORT_ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
 
 /**
  * The image that a user means: by reference, by the digest of its manifest or index, by its id, or by
@@ -115,7 +115,8 @@ export async function findTarget(store: ImageStore, name: string): Promise<Targe
   if (reference?.digest !== undefined) {
     return await byPinned(store, entries, reference, reference.digest);
   }
-  if (SHORT_ID.test(name)) return await byId(store, entries, name);
+  const beginning = SHORT_ID.exec(name)?.[1];
+  if (beginning !== undefined) return await byId(store, entries, beginning);
   // Says what is wrong with it.
   if (reference === undefined) parseReference(name);
   return undefined;
