@@ -98,7 +98,7 @@ export class HttpClient implements Disposable {
       if (proxy === undefined) {
         return trust.verify
           ? await secure(url, trust, tcp, connect)
-          : await secureUnverified(url, trust);
+          : await secureUnverified(url, trust, connect);
       }
       if (trust.verify && trust.identity === undefined) {
         return await secure(url, trust, tcp, connect);

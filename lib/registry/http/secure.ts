@@ -1,6 +1,8 @@
+import { isIP } from "node:net";
 import { ContainerError } from "../../errors.ts";
 import { type Connection, DenoConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
+import { ExchangeFault } from "./fault.ts";
 import { handshakeFault } from "./handshake.ts";
 import type { Trust } from "./trust.ts";
 import { UnverifiedConnection } from "./unverified.ts";
@@ -91,7 +93,11 @@ export async function secure(
     (await dial(url.hostname, port, deadline)).close();
     conn = await Deno.connectTls({ hostname, port, caCerts, alpnProtocols, ...trust.identity });
   }
-  const timer = setTimeout(() => conn.close(), deadline);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    conn.close();
+  }, deadline);
   try {
     await conn.handshake();
   } catch (error) {
@@ -100,7 +106,7 @@ export async function secure(
     } catch {
       // It is closed already.
     }
-    throw handshakeFault(url, error);
+    throw isLate ? silent(url, deadline) : handshakeFault(url, error);
   } finally {
     clearTimeout(timer);
   }
@@ -110,20 +116,37 @@ export async function secure(
 /**
  * Connects with TLS, whatever certificate the server has.
  *
+ * @param deadline in milliseconds
  * @throws {ExchangeFault}
  */
-export async function secureUnverified(url: URL, trust: Trust): Promise<Connection> {
+export async function secureUnverified(
+  url: URL,
+  trust: Trust,
+  deadline: number,
+): Promise<Connection> {
   prepareTls();
+  const hostname = bareHost(url);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(silent(url, deadline)), deadline);
   try {
     return await UnverifiedConnection.open({
-      hostname: bareHost(url),
+      hostname,
       port: Number(url.port || "443"),
-      servername: bareHost(url),
+      ...isIP(hostname) === 0 && { servername: hostname },
       ...trust.identity,
-    });
+    }, late.signal);
   } catch (error) {
     throw handshakeFault(url, error);
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+function silent({ host }: URL, deadline: number): ExchangeFault {
+  return new ExchangeFault(
+    "broken",
+    `connect to ${host} with TLS: no answer for ${Math.round(deadline / 1000)} s`,
+  );
 }
 
 function bareHost(url: URL): string {

@@ -7,8 +7,8 @@ import { brokenBy } from "./patience.ts";
 export interface UnverifiedOptions {
   readonly hostname: string;
   readonly port: number;
-  /** The name that the server is asked for (SNI). */
-  readonly servername: string;
+  /** The name that the server is asked for (SNI), which is never an address (RFC 6066, 3). */
+  readonly servername?: string;
   /** What this side shows, PEM. */
   readonly cert?: string;
   readonly key?: string;
@@ -58,9 +58,13 @@ export class UnverifiedConnection implements Connection {
   /**
    * Connects. That the server does not speak TLS shows only when something is written or read.
    *
+   * @param signal ends the waiting; its reason is thrown
    * @throws {Error} what the system said
    */
-  static async open(options: UnverifiedOptions): Promise<UnverifiedConnection> {
+  static async open(
+    options: UnverifiedOptions,
+    signal: AbortSignal,
+  ): Promise<UnverifiedConnection> {
     const { hostname: host, ...rest } = options;
     const socket = connect({
       ...rest,
@@ -74,6 +78,8 @@ export class UnverifiedConnection implements Connection {
     socket.once("secureConnect", ready.resolve);
     socket.once("error", ready.reject);
     socket.once("close", ended);
+    const giveUp = () => ready.reject(signal.reason);
+    signal.addEventListener("abort", giveUp);
     try {
       await ready.promise;
       return connection;
@@ -81,6 +87,7 @@ export class UnverifiedConnection implements Connection {
       socket.destroy();
       throw error;
     } finally {
+      signal.removeEventListener("abort", giveUp);
       socket.off("close", ended);
       socket.off("error", ready.reject);
     }

@@ -243,6 +243,28 @@ Deno.test("a server that says nothing is not waited for", async () => {
   );
 });
 
+Deno.test("a server that never comes to TLS is not waited for, whatever its certificate may be", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const silent: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const conn of listener) silent.push(conn);
+  })();
+  const url = new URL(`https://127.0.0.1:${listener.addr.port}/`);
+  for (const verify of [true, false]) {
+    using http = new HttpClient(() => ({ authorities: [], verify }), {
+      ...DEFAULT_LIMITS,
+      connect: 300,
+    });
+    const fault = await assertRejects(() => textOf(url, http), ExchangeFault);
+    assertEquals(fault.kind, "broken");
+    assertMatch(fault.message, /^connect to 127\.0\.0\.1:\d+ with TLS: no answer for 0 s$/);
+  }
+  assertEquals(silent.length, 2);
+  for (const conn of silent) conn.close();
+  listener.close();
+  await accepting;
+});
+
 Deno.test("a server that sends a byte now and then is not waited for either", async () => {
   const drip: Script = async (_request, conn) => {
     await say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
