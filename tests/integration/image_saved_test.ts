@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { gunzipSync } from "node:zlib";
+import { getrlimit, setrlimit } from "../../ffi/process.ts";
 import { ContainerError } from "../../lib/errors.ts";
 import type { Descriptor } from "../../lib/image/descriptor.ts";
 import { type Digest, digestOf } from "../../lib/image/digest.ts";
@@ -14,6 +15,8 @@ import { loadImages } from "../../lib/image/saved/load.ts";
 import { removeImage } from "../../lib/image/store/remove.ts";
 import { readImage } from "../../lib/image/store/image.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
+import { END_MARK } from "../../lib/image/tar/writer.ts";
+import { RLIMITS } from "../../lib/oci/rlimits.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { concat, type Member, member } from "../unit/image/tar_builder.ts";
 import { run, sh } from "./image_lab.ts";
@@ -47,6 +50,8 @@ async function says(args: readonly string[], stdin?: Uint8Array<ArrayBuffer>): P
 }
 
 let count = 0;
+
+const MEBIBYTE = new Uint8Array(1 << 20);
 
 /** A folder of images with one image, saved as it is asked for. */
 async function saved(
@@ -597,6 +602,21 @@ function namedOften(often: number): CountedFiles {
   docker.add("manifest.json", [{ Config: "config", RepoTags, Layers: ["layer"] }]);
   return docker;
 }
+
+test("an archive of more files than memory and this process's limit hold at first", async () => {
+  using store = ImageStore.open(workspace.path(`images-${++count}`));
+  const { soft, hard } = getrlimit(0, RLIMITS.RLIMIT_NOFILE);
+  setrlimit(0, RLIMITS.RLIMIT_NOFILE, 400n, hard);
+  try {
+    const large = Array.from({ length: 33 }, (_, n) => ({ name: `l${n}`, content: MEBIBYTE }));
+    const more = Array.from({ length: 800 }, (_, n) => ({ name: `s${n}`, content: `${n}` }));
+    const pieces = [...large, ...more].map((one) => new Uint8Array(member(one)));
+    using files = await ArchiveFiles.read(store, [...pieces, END_MARK]);
+    assertEquals(new TextDecoder().decode(files.read("s799", 10)), "799");
+  } finally {
+    setrlimit(0, RLIMITS.RLIMIT_NOFILE, soft, hard);
+  }
+});
 
 test("an image of very many names is loaded, listed and removed in no time", async () => {
   using store = ImageStore.open(workspace.path(`images-${++count}`));

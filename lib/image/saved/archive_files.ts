@@ -1,4 +1,6 @@
 import { utf8 } from "../../../ffi/cstring.ts";
+import { getrlimit, setrlimit } from "../../../ffi/process.ts";
+import { RLIMITS } from "../../oci/rlimits.ts";
 import { Budget } from "../budget.ts";
 import { unpack } from "../compression/decompress.ts";
 import { MAGIC_LENGTH } from "../compression/kind.ts";
@@ -18,8 +20,11 @@ import type { SavedFiles } from "./files.ts";
 const SMALL = 1024 * 1024;
 const ALL_SMALL = 32 * 1024 * 1024;
 
-/** The most large files: as many layers as an image may have, and some more. */
-const LARGE_LIMIT = 700;
+/** The most large files, where this process may have so many open: the layers of a good many images. */
+const LARGE_LIMIT = 10_000;
+
+/** Files that are open besides. */
+const OPEN_BESIDES = 100;
 
 /** How many links may lead to each other. */
 const LINK_LIMIT = 8;
@@ -44,6 +49,8 @@ export class ArchiveFiles implements SavedFiles, TarSink {
   #filled = 0;
   #small = 0;
   #large = 0;
+  /** How many large files there may be. */
+  readonly #room = Math.min(LARGE_LIMIT, raiseOpenFiles() - OPEN_BESIDES);
 
   private constructor(store: ImageStore) {
     this.#store = store;
@@ -163,8 +170,10 @@ export class ArchiveFiles implements SavedFiles, TarSink {
       this.#small += size;
       return new Uint8Array(new ArrayBuffer(size));
     }
-    if (++this.#large > LARGE_LIMIT) {
-      throw new ArchiveFault(`is hostile: it has more than ${LARGE_LIMIT} large files`);
+    if (++this.#large > this.#room) {
+      throw new ArchiveFault(`has more than ${this.#room} large files`, {
+        hint: "Save fewer images in one, or all of them as a layout, which is a folder",
+      });
     }
     return { blob: new BlobWriter(this.#store), beginning: new Uint8Array(0) };
   }
@@ -193,6 +202,13 @@ export class ArchiveFiles implements SavedFiles, TarSink {
     if (file !== undefined) return file;
     throw new ArchiveFault(`is broken: it has no ${quoted(path)}`);
   }
+}
+
+/** Lets this process have as many files open as it may let itself have (getrlimit(2)); how many that is. */
+function raiseOpenFiles(): number {
+  const { soft, hard } = getrlimit(0, RLIMITS.RLIMIT_NOFILE);
+  if (soft < hard) setrlimit(0, RLIMITS.RLIMIT_NOFILE, hard, hard);
+  return Number(hard);
 }
 
 function quoted(path: string): string {
