@@ -1,4 +1,5 @@
 import { resolve } from "@std/path/posix/resolve";
+import { SIGNALS } from "../../ffi/constants.ts";
 import { DEFAULT_PATH } from "../oci/defaults.ts";
 import type { ProcessConfig } from "./config.ts";
 import { expand, invalid, listOfWords, type Lookup, pairs } from "./dockerfile_words.ts";
@@ -32,7 +33,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     }
     config.OnBuild = [...config.OnBuild ?? [], text];
   },
-  STOPSIGNAL: (config, text, lookup) => config.StopSignal = expand(text, lookup),
+  STOPSIGNAL: (config, text, lookup) => config.StopSignal = signalOf(expand(text, lookup)),
   USER: (config, text, lookup) => config.User = expand(text, lookup),
   VOLUME: (config, text, lookup) => {
     for (const path of text.startsWith("[") ? listOfWords(text) : text.split(/\s+/)) {
@@ -45,8 +46,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
 
 /**
  * Changes how an image wants to be run by instructions of a Dockerfile: `CMD ["nginx", "-v"]`,
- * `ENV PATH=$PATH:/opt/bin`. An entrypoint takes away the command that was there before, which was meant
- * for another one.
+ * `ENV PATH=$PATH:/opt/bin`, or as podman's users type them: `CMD=nginx`. An entrypoint takes away the command
+ * that was there before, which was meant for another one.
  *
  * @throws {ContainerError} InvalidArgument
  */
@@ -62,12 +63,14 @@ export function applyChanges(
 }
 
 function readInstruction(instruction: string): { change: Change; text: string } {
-  const match = /^\s*([A-Za-z]+)\s+(\S.*?)\s*$/s.exec(instruction);
+  const match = /^([A-Za-z]+)(?:(?:\s+|=\s*)(.*))?$/s.exec(instruction.trim());
   const name = match?.[1]?.toUpperCase() ?? "";
-  if (match === null || !Object.hasOwn(CHANGES, name)) {
+  if (!Object.hasOwn(CHANGES, name)) {
     throw invalid(instruction, `it begins with none of ${Object.keys(CHANGES).join(", ")}`);
   }
-  return { change: CHANGES[name]!, text: match[2]! };
+  const text = match?.[2] ?? "";
+  if (text === "") throw invalid(instruction, `nothing stands behind ${name}`);
+  return { change: CHANGES[name]!, text };
 }
 
 /** The variables before an instruction; a container whose image has no PATH gets the usual one. */
@@ -83,6 +86,17 @@ function lookupIn(env: readonly string[]): Lookup {
 /** A command: a list in JSON, or a line for the shell. */
 function command({ Shell = ["/bin/sh", "-c"] }: ProcessConfig, text: string): string[] {
   return text.startsWith("[") ? listOfWords(text) : [...Shell, text];
+}
+
+/** Names of signals that others have, too, and real-time ones (signal(7)). */
+const OTHER_SIGNALS = /^(?:CLD|IOT|POLL|RTMIN(?:\+[0-9]{1,2})?|RTMAX(?:-[0-9]{1,2})?)$/;
+
+/** A signal as it was written: its number, or its name with or without SIG. */
+function signalOf(text: string): string {
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  const isNumber = /^[1-9][0-9]?$/.test(text) && Number(text) <= 64;
+  if (isNumber || Object.hasOwn(SIGNALS, `SIG${name}`) || OTHER_SIGNALS.test(name)) return text;
+  throw invalid(text, "it is no signal as TERM, SIGQUIT, 15 or RTMIN+3 are");
 }
 
 /** Each port of `80`, `80/udp` or `8000-8010/tcp`. */

@@ -70,6 +70,24 @@ Deno.test("a relative working folder is one in that of before", () => {
   assertEquals(change({}, "WORKDIR a").WorkingDir, "/a");
 });
 
+Deno.test("instructions as podman's users type them; what is missing is told", () => {
+  assertEquals(change({}, "CMD=/bin/bash").Cmd, ["/bin/sh", "-c", "/bin/bash"]);
+  assertEquals(change({}, "ENV=A=b", "ENV B=C=d").Env, ["A=b", "B=C=d"]);
+  assertEquals(change({}, "LABEL=a=b").Labels, { a: "b" });
+  for (const empty of ["CMD", "USER ", "env=", " ENTRYPOINT\n"]) {
+    assertThrows(() => change({}, empty), ContainerError, "nothing stands behind ");
+  }
+});
+
+Deno.test("a signal to stop by is one", () => {
+  for (const signal of ["TERM", "sigquit", "15", "64", "RTMIN+3", "SIGRTMAX-14", "SIGPOLL"]) {
+    assertEquals(change({}, `STOPSIGNAL ${signal}`).StopSignal, signal);
+  }
+  for (const wrong of ["NOPE", "0", "65", "-1", "RTMIN-1", "SIG", "toString"]) {
+    assertThrows(() => change({}, `STOPSIGNAL ${wrong}`), ContainerError, "it is no signal");
+  }
+});
+
 Deno.test("ports are lower case, ranges all of their ports", () => {
   assertEquals(Object.keys(change({}, "EXPOSE 80/TCP 53/udp 8-9").ExposedPorts!), [
     "80/tcp",
