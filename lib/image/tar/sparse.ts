@@ -92,6 +92,7 @@ function pairs(numbers: readonly number[]): DataRegion[] {
 export function measureRegions(regions: readonly DataRegion[], size: number): number {
   let end = 0;
   let sum = 0;
+  if (size < 0) throw malformed();
   for (const { offset, length } of regions) {
     if (length < 0 || offset < end || offset + length > size) throw malformed();
     end = offset + length;

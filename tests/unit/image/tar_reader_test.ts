@@ -312,6 +312,12 @@ Deno.test("tar: maps of sparse files that cannot be are refused", () => {
     assertThrows(() => readAll(sparse(map, size, content)), ArchiveFault, "malformed", map);
   }
   const noSize = archive([{ name: "s", content: "x", pax: { "GNU.sparse.map": "0,1" } }]);
+  const noRealSize = archive([{
+    name: "s",
+    content: "0\n".padEnd(512, "\0"),
+    pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s" },
+  }]);
+  assertThrows(() => readAll(noRealSize), ArchiveFault, "malformed");
   assertThrows(() => readAll(noSize), ArchiveFault, "malformed");
 });
 
