@@ -1,5 +1,6 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi/file.ts";
+import { fchmodat, Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi/file.ts";
+import { removeDefaultAcl } from "../../ffi/xattr.ts";
 import { ContainerError, isFull, reasonOf, SysError } from "../errors.ts";
 import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
@@ -89,6 +90,9 @@ function makeFolder(path: string): void {
   try {
     making(path, () => {
       mkdirat(AT_FDCWD, path, 0o700);
+      // What is made in it would take over group and access control list of the folder above, up to "/" inside.
+      fchmodat(AT_FDCWD, path, 0o700);
+      removeDefaultAcl(path);
       // 0755: `upper` is what the container sees as "/".
       for (const name of ["rootfs", "upper", "work"]) mkdirat(AT_FDCWD, `${path}/${name}`, 0o755);
     });

@@ -1,6 +1,7 @@
 /** The root of a container: an overlay that only its own mount namespace has. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
+import { setAttribute } from "./image_lab.ts";
 import { assertHostIsAsBefore, lookAtHost } from "./support/host.ts";
 import { exists, host } from "./support/project.ts";
 import { Workspace } from "./support/workspace.ts";
@@ -195,6 +196,22 @@ Deno.test("without -rm the folder stays, and is root's alone", async () => {
   for (const path of ["containers", `containers/${id}`]) {
     assertEquals(Deno.statSync(workspace.path(path)).mode! & 0o777, 0o700);
   }
+});
+
+Deno.test("nothing is taken over from the containers folder: no group, no access control list", async () => {
+  const path = workspace.path("inherited");
+  Deno.mkdirSync(path);
+  Deno.chownSync(path, 0, 4242);
+  Deno.chmodSync(path, 0o2755);
+  // user::rwx, user:4242:rwx, group::rwx, mask::rwx, other::rwx
+  const acl = "02000000" + "01000700ffffffff" + "0200070092100000" + "04000700ffffffff" +
+    "10000700ffffffff" + "20000700ffffffff";
+  setAttribute(path, "system.posix_acl_default", Uint8Array.fromHex(acl));
+  const script = "umask 022; mkdir /d; echo > /f; echo > /d/f; stat -c '%n %a %u:%g' / /d /f /d/f";
+  const { stdout, stderr } = await workspace.run(
+    ["-rm", "-net=none", "-c", path, "alpine", "/bin/sh", "-c", script],
+  );
+  assertEquals([stdout, stderr], ["/ 755 0:0\n/d 755 0:0\n/f 644 0:0\n/d/f 644 0:0\n", ""]);
 });
 
 Deno.test("-i and -c choose the folders, a missing one for containers is made", async () => {
