@@ -271,6 +271,18 @@ test("rmi goes through all of its arguments, and tells of each that is wrong", a
   assertEquals(await names(images), []);
 });
 
+test("inspect tells of those that are there, and which are not", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const { code, stdout, stderr } = await run(images, "inspect", "none:1", "a:1", "none:2");
+  assertEquals(code, 125);
+  const found = JSON.parse(stdout) as { RepoTags: string[] }[];
+  assertEquals(found.map(({ RepoTags }) => RepoTags), [["a:1"]]);
+  assertEquals(stderr.match(/use image "none:[12]": there is no such image/g)?.length, 2);
+  const none = await run(images, "inspect", "none:1");
+  assertEquals([none.code, none.stdout], [125, ""]);
+});
+
 test("an image that a container runs from stays whole", async () => {
   const images = folder();
   await putImage(workspace.path(images), "live:1", [ALPINE, [{ name: "x", content: "x" }]]);

@@ -25,6 +25,13 @@ testWith(NEEDS, "several images at once, and all tags of a repository", async ()
   const pulled = await workspace.run(["pull", "--disable-content-trust", ...images, ...names]);
   assertEquals([pulled.code, pulled.stdout], [0, `${digests.join("\n")}\n`], pulled.stderr);
 
+  // One that there is not does not keep it from the others, with podman either.
+  const some = [`${origin.host}/image:none`, names[0]!, `${origin.host}/image:neither`, names[1]!];
+  const others = await workspace.run(["pull", "-i", `${trial.path}/some`, "-q", ...some]);
+  const first = digests.slice(0, 2).join("\n");
+  assertEquals([others.code, others.stdout], [125, `${first}\n`], others.stderr);
+  assertMatch(others.stderr, /image:none": there is no such tag.*\n.*image:neither": there is no/);
+
   const repository = `${registry.host}/team/app`;
   for (const [i, tag] of ["1", "2"].entries()) {
     await workspace.run(["tag", "-i", `${trial.path}/images`, names[i]!, `${repository}:${tag}`]);

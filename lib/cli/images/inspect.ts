@@ -13,6 +13,7 @@ import { notFound, resolveImage } from "../../image/store/resolve.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import { formatSize } from "../../size.ts";
 import type { Command } from "../command.ts";
+import { assertNone, forEach } from "../each.ts";
 import { formatAge } from "../format/age.ts";
 import { type Column, printableJSON, printRows } from "../format/rows.ts";
 import { rfc3339 } from "../format/time.ts";
@@ -50,20 +51,23 @@ export const command: Command = {
     const plain = listImages(folder);
     using store = ImageStore.find(folder);
     const found: Inspected[] = [];
-    for (const name of args.rest) {
+    const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
+    const errors = await forEach(args.rest, async (name) => {
       const entry = plain.find((one) => one.name === name);
       if (entry !== undefined) {
         found.push(describePlain(entry));
-        continue;
+        return;
       }
-      const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
-      if (store === undefined) return notFound(name);
+      if (store === undefined) notFound(name);
       const image = await resolveImage(store, name, options);
       found.push(describe(store, image, await referencesTo(store, image)));
+    });
+    if (found.length > 0) {
+      const format = args.text("format") ?? "json";
+      if (format === "json") print(printableJSON(found, Deno.stdout.isTerminal()));
+      else printRows(format, found, COLUMNS);
     }
-    const format = args.text("format") ?? "json";
-    if (format === "json") print(printableJSON(found, Deno.stdout.isTerminal()));
-    else printRows(format, found, COLUMNS);
+    assertNone(errors);
     return 0;
   },
 };

@@ -1,8 +1,8 @@
-import { ContainerError } from "../../errors.ts";
 import { notFound } from "../../image/store/resolve.ts";
 import { removeImage } from "../../image/store/remove.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import type { Command } from "../command.ts";
+import { assertNone, forEach } from "../each.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 import { tellSwept } from "./swept.ts";
 
@@ -25,17 +25,11 @@ export const command: Command = {
   async run(args) {
     const force = args.flag("f") ?? false;
     using store = ImageStore.find(imagesFolderOf(args));
-    const errors: ContainerError[] = [];
-    for (const name of args.rest) {
-      try {
-        if (store === undefined) notFound(name);
-        tellSwept(await removeImage(store, name, { force }));
-      } catch (error) {
-        if (!(error instanceof ContainerError)) throw error;
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw new AggregateError(errors);
+    const errors = await forEach(args.rest, async (name) => {
+      if (store === undefined) notFound(name);
+      tellSwept(await removeImage(store, name, { force }));
+    });
+    assertNone(errors);
     return 0;
   },
 };

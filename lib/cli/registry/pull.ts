@@ -4,6 +4,7 @@ import { parseReference, type Reference } from "../../image/reference.ts";
 import { StoreOnDemand } from "../../image/store/on_demand.ts";
 import { showTransfer } from "../../image/transfer/display/mod.ts";
 import type { Command } from "../command.ts";
+import { assertNone, forEach } from "../each.ts";
 import { listTags } from "../../registry/lists.ts";
 import { RegistrySession, type SessionOptions, withRegistry } from "../../registry/session.ts";
 import { quote } from "../../quote.ts";
@@ -44,18 +45,21 @@ export const command: Command = {
     const display = displayOf(args);
     const session = sessionOptionsOf(args);
     using stores = new StoreOnDemand(imagesFolderOf(args));
-    for (const one of named) {
-      for (const reference of isAll ? await tagsOf(one, session) : [one]) {
-        using show = showTransfer(display, reference);
-        const { digest } = await pullImage(stores, reference, {
-          ...session,
-          platform,
-          observe: show.observe,
-        });
-        show[Symbol.dispose]();
-        print(digest);
-      }
-    }
+    const references: Reference[] = [];
+    const unlisted = await forEach(named, async (one) => {
+      references.push(...isAll ? await tagsOf(one, session) : [one]);
+    });
+    const errors = await forEach(references, async (reference) => {
+      using show = showTransfer(display, reference);
+      const { digest } = await pullImage(stores, reference, {
+        ...session,
+        platform,
+        observe: show.observe,
+      });
+      show[Symbol.dispose]();
+      print(digest);
+    });
+    assertNone([...unlisted, ...errors]);
     return 0;
   },
 };
