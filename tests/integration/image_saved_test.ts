@@ -166,6 +166,23 @@ test("an image whose list of layers is null is loaded with the others", async ()
   const [stdout, stderr] = await loadsAs(file);
   assertMatch(stdout, /^sha256:[0-9a-f]{64}\nregistry.test\/box:1\n$/);
   assertEquals(stderr, "");
+
+  // One whose config is wrong is told of, and is there all the same.
+  const wrong = {
+    mediaType: OCI_CONFIG,
+    ...put({ rootfs: { ...rootfs, diff_ids: [] }, config: { Cmd: 1 } }),
+  };
+  index.manifests[0] = {
+    mediaType: OCI_MANIFEST,
+    ...put({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: wrong, layers: [] }),
+  };
+  Deno.writeTextFileSync(`${file}/index.json`, JSON.stringify(index));
+  const [loaded, told] = await loadsAs(file);
+  assertMatch(loaded, /^sha256:[0-9a-f]{64}\nregistry.test\/box:1\n$/);
+  assertMatch(
+    told,
+    /: an image is loaded that cannot be run: config sha256:.*Cmd: expected an array/,
+  );
 });
 
 test("an image in skopeo's dir: is told to be brought into a layout", async () => {

@@ -1,15 +1,19 @@
 import { counted } from "../../count.ts";
+import { ContainerError } from "../../errors.ts";
+import { warn } from "../../trace.ts";
+import { CONFIG_LIMIT, parseConfig } from "../config.ts";
 import { type Descriptor } from "../descriptor.ts";
 import { algorithmOf, hashOf } from "../digest.ts";
 import { ArchiveFault } from "../fault.ts";
 import {
   type ImageIndex,
+  type ImageManifest,
   isImageIndex,
   MANIFEST_LIMIT,
   type ManifestDocument,
   parseManifest,
 } from "../manifest.ts";
-import { isIndex, isManifest, OCI_INDEX } from "../media_type.ts";
+import { isImageConfig, isIndex, isManifest, OCI_INDEX } from "../media_type.ts";
 import type { Reference } from "../reference.ts";
 import { BLOBS, INDEX, REF_NAME } from "../store/layout.ts";
 import type { ImageStore } from "../store/store.ts";
@@ -75,6 +79,7 @@ async function putNew(loading: Loading, descriptor: Descriptor, depth: number): 
   if (!isImageIndex(document)) {
     for (const blob of [document.config, ...document.layers]) await putBlob(store, files, blob);
     await putBlob(store, files, descriptor);
+    tellUnusable(files, document);
     return { isThere: true, config: pathOf(document.config) };
   }
   let isThere = false;
@@ -84,6 +89,19 @@ async function putNew(loading: Loading, descriptor: Descriptor, depth: number): 
   }
   if (isThere) await putBlob(store, files, descriptor);
   return { isThere };
+}
+
+/** What is wrong with a config keeps nobody from the image as it is, nor from others: it is told. */
+function tellUnusable(files: SavedFiles, manifest: ImageManifest): void {
+  const { mediaType, digest } = manifest.config;
+  if (!isImageConfig(mediaType)) return;
+  const bytes = files.read(pathOf(manifest.config), CONFIG_LIMIT);
+  try {
+    parseConfig(bytes, manifest, `config ${digest}`);
+  } catch (error) {
+    if (!(error instanceof ContainerError)) throw error;
+    warn(`an image is loaded that cannot be run: ${error.message}`);
+  }
 }
 
 async function putBlob(
