@@ -132,6 +132,10 @@ const REFUSED: Readonly<Record<string, readonly [readonly Member[], RegExp]>> = 
   ],
   "a blob that is another": [layout({ blob: "{}" }), /is not sha256:|has 2 bytes, not/],
   "a manifest of another size": [layout({ descriptor: { size: 5 } }), /bytes, not 5/],
+  "a layer of another size": [
+    layout({ manifest: { layers: [{ mediaType: OCI_LAYER, digest: digestOf(LAYER), size: 7 }] } }),
+    /bytes, not 7/,
+  ],
   "a digest that is a path": [
     layout({ descriptor: { digest: "sha256:../../../decoy/secret" } }),
     /digest/,

@@ -1,6 +1,7 @@
 import { utf8 } from "../../../ffi/cstring.ts";
 import { getrlimit, setrlimit } from "../../../ffi/process.ts";
 import { RLIMITS } from "../../oci/rlimits.ts";
+import { counted } from "../../count.ts";
 import { Budget } from "../budget.ts";
 import { unpack } from "../compression/decompress.ts";
 import { MAGIC_LENGTH } from "../compression/kind.ts";
@@ -71,13 +72,13 @@ export class ArchiveFiles implements SavedFiles, TarSink {
       const reader = new TarReader(files);
       let compressed = 0;
       let unpacked = 0;
-      const counted = function* () {
+      const read = function* () {
         for (const piece of archive) {
           compressed += piece.length;
           yield piece;
         }
       };
-      for await (const piece of await unpack(counted())) {
+      for await (const piece of await unpack(read())) {
         unpacked += piece.length;
         files.#budget.compare(unpacked, compressed);
         reader.push(piece);
@@ -152,6 +153,12 @@ export class ArchiveFiles implements SavedFiles, TarSink {
     expected?: Pick<Descriptor, "digest" | "size">,
   ): Promise<Descriptor> {
     const file = this.#require(path);
+    const size = file instanceof Uint8Array ? file.length : file.blob.size;
+    if (expected !== undefined && size !== expected.size) {
+      throw new ArchiveFault(
+        `is broken: its ${quoted(path)} has ${counted(size, "byte")}, not ${expected.size}`,
+      );
+    }
     const digest = file instanceof Uint8Array ? digestOf(file) : file.blob.digest();
     if (expected !== undefined && digest !== expected.digest) {
       throw new ArchiveFault(`is broken: its ${quoted(path)} is not ${expected.digest}`);
