@@ -126,7 +126,7 @@ export async function choosePlatform(
   const best = nearestTo(entries, wanted);
   if (best !== undefined) return best;
   const offered = entries.flatMap(({ platform }) =>
-    platform === undefined ? [] : [formatPlatform(normalize(platform))]
+    platform === undefined ? [] : [formatPlatform(offeredAs(platform))]
   );
   throw new ContainerError(`${what}: there is none for ${formatPlatform(wanted)}`, {
     code: "NotFound",
@@ -134,6 +134,12 @@ export async function choosePlatform(
       ? "It lists no image at all"
       : `There are: ${[...new Set(offered)].map((one) => quote(one).slice(1, -1)).join(", ")}`,
   });
+}
+
+/** With the usual variant of arm, for what is wanted may be an older one. */
+function offeredAs(platform: Platform): Platform {
+  const normal = normalize(platform);
+  return normal.architecture === "arm" ? { variant: DEFAULT_VARIANTS.arm, ...normal } : normal;
 }
 
 /**

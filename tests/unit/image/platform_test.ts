@@ -147,6 +147,10 @@ Deno.test("where nothing fits the error tells what there is, and nothing to the 
   );
   const error = await assertRejects(() => choose(index, "linux/amd64"), ContainerError);
   assertEquals(error.hint, "There are: linux/arm64, linux/\\u001b[2jarm");
+  // That of arm is never left out: it says why an older one does not run what there is.
+  const arm = indexOf(entry("linux/arm/v7"), entry("linux/arm"), entry("linux/arm/v8"));
+  const older = await assertRejects(() => choose(arm, "linux/arm/v6"), ContainerError);
+  assertEquals(older.hint, "There are: linux/arm/v7, linux/arm/v8");
 });
 
 Deno.test("indexes in an index are looked into, each once and not too deep", async () => {
