@@ -41,7 +41,11 @@ export async function follow(
     if (next === null) throw refused(url, "nowhere");
     next.hash = "";
     if (!mayVisit(next, url, isInsecureAllowed)) {
-      throw refused(url, `${next.protocol}//${next.host}`);
+      throw refused(
+        url,
+        `${next.protocol}//${next.host}`,
+        mayVisit(next, url, true) ? ALLOW : undefined,
+      );
     }
     const isReading = request.method === "GET" || request.method === "HEAD";
     if (next.origin !== url.origin) {
@@ -52,10 +56,14 @@ export async function follow(
   throw new ExchangeFault("malformed", `follow ${request.url.host}: it leads round in circles`);
 }
 
-function refused(url: URL, target: string): ExchangeFault {
+/** What to do where the user's word would be enough. */
+const ALLOW = "Give -tls-verify=false if both may be spoken to without TLS";
+
+function refused(url: URL, target: string, hint?: string): ExchangeFault {
   return new ExchangeFault(
     "malformed",
     `follow ${url.host}: it leads to ${target}, which is refused`,
+    { hint },
   );
 }
 

@@ -17,7 +17,7 @@ export function handshakeFault(url: URL, cause: unknown): ExchangeFault {
   if (byServer.kind === "not-believed") {
     return new ExchangeFault(byServer.kind, `${where}: ${byServer.message}`, { cause });
   }
-  if (/InvalidContentType|handshake eof|Connection reset/i.test(said)) {
+  if (/InvalidContentType|handshake eof|unexpected end of file|Connection reset/i.test(said)) {
     return new ExchangeFault("not-tls", `${where}: it does not speak TLS`, { cause });
   }
   const [, old] = OLD.find(([pattern]) => pattern.test(said)) ?? [];

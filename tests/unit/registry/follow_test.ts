@@ -58,7 +58,9 @@ Deno.test("what is not followed", async () => {
   await refused({ "https://a/1": "http://127.0.0.1/2" }, "https://a/1", { insecure: true });
   await refused({ "https://a/1": "https://u:p@a/2" }, "https://a/1");
   await refused({ "https://a/1": "/1" }, "https://a/1");
-  await refused({ "http://127.0.0.1/1": "http://a/2" }, "http://127.0.0.1/1");
+  const allowed = await refused({ "http://127.0.0.1/1": "http://a/2" }, "http://127.0.0.1/1");
+  assertEquals(allowed.hint, "Give -tls-verify=false if both may be spoken to without TLS");
+  assertEquals((await refused({ "https://a/1": "http://a/2" }, "https://a/1")).hint, undefined);
   await refused({ "https://a/1": "https://b/2" }, "https://a/1", { method: "PUT" });
   assertEquals(
     (await sent({ "https://a/1": "https://a/2" }, "https://a/1", { method: "PUT" })).length,

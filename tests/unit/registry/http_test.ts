@@ -243,6 +243,25 @@ Deno.test("a server that says nothing is not waited for", async () => {
   );
 });
 
+Deno.test("a server that hangs up when it is spoken to with TLS has none", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    for await (const conn of listener) {
+      await conn.read(new Uint8Array(65536));
+      conn.close();
+    }
+  })();
+  using http = client();
+  const url = new URL(`https://localhost:${listener.addr.port}/`);
+  const fault = await assertRejects(() => textOf(url, http), ExchangeFault);
+  assertEquals([fault.kind, fault.message], [
+    "not-tls",
+    `connect to ${url.host} with TLS: it does not speak TLS`,
+  ]);
+  listener.close();
+  await serving;
+});
+
 Deno.test("a server that never comes to TLS is not waited for, whatever its certificate may be", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const silent: Deno.Conn[] = [];
