@@ -1,5 +1,5 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { Fd, mkdirat, openat, tryOpenInRoot } from "../../ffi/file.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from "../../ffi/constants.ts";
+import { Fd, mkdirat, openat, statx, tryOpenInRoot } from "../../ffi/file.ts";
 import { ContainerError, reasonOf } from "../errors.ts";
 import { copyFolder } from "../init/copy_up.ts";
 import { quote } from "../quote.ts";
@@ -33,7 +33,7 @@ export function makeVolumes(
       if (there !== undefined) copyFolder(there.number, target.number, true);
     } catch (error) {
       throw new ContainerError(`make the image's volume ${quote(path)}: ${reasonOf(error)}`, {
-        hint: hintForFolder(error),
+        hint: error instanceof ContainerError ? error.hint : hintForFolder(error),
         cause: error,
       });
     }
@@ -41,7 +41,14 @@ export function makeVolumes(
   });
 }
 
+/** The folder that the image has there; undefined where it has nothing. */
 function open(root: number, path: string): Fd | undefined {
-  const fd = tryOpenInRoot(root, path, O_PATH | O_DIRECTORY);
-  return fd === undefined ? undefined : new Fd(fd);
+  const fd = tryOpenInRoot(root, path, O_PATH);
+  if (fd === undefined) return undefined;
+  const there = new Fd(fd);
+  if ((statx(there.number).mode & S_IFMT) === S_IFDIR) return there;
+  there[Symbol.dispose]();
+  throw new ContainerError("the image has something there that is no folder", {
+    hint: `Give what is to be there: -v SOURCE:${path}`,
+  });
 }

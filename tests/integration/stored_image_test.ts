@@ -297,7 +297,7 @@ test("what cannot be run is told in a sentence", async () => {
   const noLayers = "test/empty:1";
   await putImage(workspace.path("images"), noLayers, []);
   const other = await image({ Cmd: ["true"] }, [], { architecture: "s390x" });
-  const cases: readonly (readonly [args: string[], pattern: RegExp])[] = [
+  const cases: (readonly [args: string[], pattern: RegExp])[] = [
     [[wrong], /^gocontainer: run image "test\/image\d+:1": it is for windows$/m],
     [[noLayers], /^gocontainer: run image "test\/empty:1": it has no layers, so nothing to run$/m],
     [
@@ -313,6 +313,11 @@ test("what cannot be run is told in a sentence", async () => {
     [["a,b"], /^gocontainer: use image "a,b": the name has "," in it$/m],
     [["a..b"], /^gocontainer: use image "a\.\.b": the name has "\.\." in it$/m],
   ];
+  const overFile = await image({ Cmd: ["true"], Volumes: { "/etc/passwd": {} } });
+  cases.push([
+    [overFile],
+    /: make the image's volume "\/etc\/passwd": the image has something there that is no folder\nGive .*: -v SOURCE:\/etc\/passwd$/m,
+  ]);
   const ids = workspace.ids();
   for (const [args, pattern] of cases) {
     const { code, stdout, stderr } = await run(args);
