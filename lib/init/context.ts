@@ -59,4 +59,9 @@ export function closeMount({ keepsTrees }: InitContext, mount: number, opened?: 
 /** A failure of the child's that is not a system call's, in a sentence. */
 export class InitError extends Error {
   override readonly name = "InitError";
+
+  /** @param errno what the kernel would have refused it with, where engines go by that. */
+  constructor(message: string, readonly errno = 0) {
+    super(message);
+  }
 }

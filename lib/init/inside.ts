@@ -11,6 +11,9 @@ import {
 } from "../../ffi/file.ts";
 import { InitError } from "./context.ts";
 
+/** errno(3): what mount(2) has against a file on a folder and the other way round. */
+const ENOTDIR = 20;
+
 /** How many symbolic links that lead nowhere are followed, as many as the kernel does of others. */
 const MAX_LINKS = 40;
 
@@ -38,7 +41,9 @@ function makeDirectory(root: number, path: string): number {
     let next = openExisting(root, `${done}/${name}`, O_DIRECTORY);
     if (next === undefined && !tryMake(() => mkdirat(current, name, 0o755))) {
       const target = linkTarget(current, name);
-      if (target === undefined) throw new InitError(`${inWords(done, name)} is not a folder`);
+      if (target === undefined) {
+        throw new InitError(`${inWords(done, name)} is not a folder`, ENOTDIR);
+      }
       if (++links > MAX_LINKS) throw new InitError(`${inWords(done, name)} goes round in circles`);
       left.push(...components(target).reverse());
       if (!target.startsWith("/")) continue;
@@ -94,7 +99,7 @@ export function openMountPoint(root: number, path: string, asDirectory: boolean)
   const file = openFile(root, path);
   if (!isDirectory(file)) return file;
   close(file);
-  throw new InitError(`${JSON.stringify(path)} is a folder, which a file cannot cover`);
+  throw new InitError(`${JSON.stringify(path)} is a folder, which a file cannot cover`, ENOTDIR);
 }
 
 function openFile(root: number, path: string, links = 0): number {

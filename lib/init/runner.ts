@@ -207,7 +207,8 @@ export function failureOf(
     const { call, errno, detail } = error;
     return { ...failure, call, errno, detail };
   }
-  return { ...failure, message: error instanceof InitError ? error.message : String(error) };
+  if (!(error instanceof InitError)) return { ...failure, message: String(error) };
+  return { ...failure, errno: error.errno, message: error.message };
 }
 
 /** Tells the parent why a step failed, if it is still there to be told. */

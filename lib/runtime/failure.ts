@@ -9,11 +9,13 @@ import type { DiedEarly } from "./spawn.ts";
 /** The error that a failed step of the container's first process stands for. */
 export function stepFailure(failed: Failed): ContainerError {
   const errno = errnoName(failed.errno);
-  const cause = failed.call ? new SysError(failed.call, failed.errno, failed.detail) : undefined;
+  const cause = failed.errno === 0
+    ? undefined
+    : new SysError(failed.call || failed.step, failed.errno, failed.detail);
   if (failed.exec && cause) {
     return execFailure(failed.exec, failed.searched ?? [], cause);
   }
-  const reason = cause?.message ?? failed.message ?? "unknown reason";
+  const reason = failed.message ?? cause?.message ?? "unknown reason";
   return new ContainerError(`${failed.label}: ${reason}`, {
     code: errno === "ENOSYS" ? "Unsupported" : "Failed",
     cause,

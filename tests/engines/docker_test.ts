@@ -83,6 +83,17 @@ dockerTest("a program that is not there gives 127, one that cannot be run 126", 
   }
 });
 
+dockerTest("a folder on a file, and a file on a folder, are told as what they are", async () => {
+  const [folder, file] = [workspace.path("covering"), workspace.path("covering-file")];
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(file, "");
+  for (const volume of [`${folder}:/etc/passwd`, `${file}:/etc`]) {
+    const told = await docker(...RUN, "--rm", "--volume", volume, IMAGE, "true");
+    assertEquals(told.code, 125);
+    assertMatch(told.stderr, /Are you trying to mount a directory onto a file \(or vice-versa\)\?/);
+  }
+});
+
 dockerTest("exec, stats, top and stop of a running container", async () => {
   await start("--memory", "64m", "--pids-limit", "50");
   const options = ["--user", "1000:1001", "--workdir", "/tmp", "--env", "A=b"];

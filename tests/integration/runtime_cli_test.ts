@@ -640,6 +640,29 @@ Deno.test("exec --process reads all of the process from a file", async () => {
   await runtime.delete("ex");
 });
 
+Deno.test("a mount on what is no folder, or is one, is told in the words that engines know", async () => {
+  const log = workspace.path("mount.log");
+  const [folder, file] = [workspace.path("a-folder"), workspace.path("a-file")];
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(file, "");
+  for (
+    const [source, destination, why] of [
+      [folder, "/etc/passwd", '"/etc/passwd" is not a folder'],
+      [folder, "/etc/passwd/x", '"/etc/passwd" is not a folder'],
+      [file, "/etc", '"/etc" is a folder, which a file cannot cover'],
+    ] as const
+  ) {
+    const mount = { source, destination, type: "bind", options: ["bind"] };
+    const bundle = await runtime.bundle(["true"], { mounts: [mount] });
+    const told = await runtime.run(["--log", log, "run", "--bundle", bundle, "covering"]);
+    assertEquals(told.code, 1, told.stderr);
+    assertStringIncludes(
+      Deno.readTextFileSync(log),
+      JSON.stringify(`${why}: not a directory`).slice(1, -1),
+    );
+  }
+});
+
 Deno.test("exec --detach returns at once and --pid-file tells the process", async () => {
   await runtime.sleeper("ex");
   const file = workspace.path("exec-pid");
