@@ -640,6 +640,42 @@ Deno.test("exec --process reads all of the process from a file", async () => {
   await runtime.delete("ex");
 });
 
+Deno.test("exec --process: of what the file does not tell, the container's own holds", async () => {
+  const capabilities = ["CAP_CHOWN", "CAP_KILL"];
+  await runtime.sleeper("ex", {
+    process: {
+      capabilities: { bounding: capabilities, permitted: capabilities, effective: ["CAP_KILL"] },
+      rlimits: [{ type: "RLIMIT_NOFILE", soft: 77, hard: 99 }],
+      oomScoreAdj: 123,
+      noNewPrivileges: true,
+    },
+  });
+  const file = workspace.path("process.json");
+  const script = `grep -E "^(Cap(Prm|Eff|Bnd)|NoNewPrivs)" /proc/self/status | cut -f 2
+    ulimit -n; cat /proc/self/oom_score_adj`;
+  const exec = async (more: Record<string, unknown>) => {
+    const process = { args: ["/bin/sh", "-c", script], cwd: "/", ...more };
+    await Deno.writeTextFile(file, JSON.stringify(process));
+    return (await runtime.ok("exec", "--process", file, "ex")).split("\n");
+  };
+  const [both, none] = ["0000000000000021", "0".repeat(16)];
+  assertEquals(await exec({}), [both, both, both, "0", "77", "123"]);
+  const own = { capabilities: {}, rlimits: [], oomScoreAdj: 200, noNewPrivileges: true };
+  const [permitted, effective, bounding, ...rest] = await exec(own);
+  assertEquals([permitted, effective, bounding], [none, none, none]);
+  assertEquals([rest[0], rest[2]], ["1", "200"]);
+  await runtime.delete("ex");
+});
+
+Deno.test("exec --additional-gids gives more groups than the container's own user has", async () => {
+  await runtime.sleeper("ex", { process: { user: { uid: 5, gid: 6, additionalGids: [7] } } });
+  const groups = (...options: string[]) =>
+    runtime.ok("exec", ...options, "ex", "grep", "^Groups", "/proc/self/status");
+  assertMatch(await groups(), /^Groups:\t7 *$/);
+  assertMatch(await groups("-g", "55", "-g", "66"), /^Groups:\t7 55 66 *$/);
+  await runtime.delete("ex");
+});
+
 Deno.test("a mount on what is no folder, or is one, is told in the words that engines know", async () => {
   const log = workspace.path("mount.log");
   const [folder, file] = [workspace.path("a-folder"), workspace.path("a-file")];

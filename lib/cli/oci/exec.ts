@@ -103,6 +103,15 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
   return "code" in status ? status.code : 128 + status.signal;
 }
 
+/**
+ * What holds for a process whose file says nothing of it: that of the container's own one. Else it would be less
+ * confined than those beside it, and could do less.
+ */
+function rightsOf(own: Process | undefined): Partial<Process> {
+  const { capabilities, rlimits, oomScoreAdj, apparmorProfile, selinuxLabel } = own ?? {};
+  return { capabilities, rlimits, oomScoreAdj, apparmorProfile, selinuxLabel };
+}
+
 /** The process from its file, or the container's own with what the options change. */
 async function readProcess(
   args: Arguments,
@@ -114,7 +123,7 @@ async function readProcess(
   if (file !== undefined) {
     const { process, warnings } = loadProcess(resolve(file));
     warnings.forEach(warn);
-    return process;
+    return { ...rightsOf(spec.process), ...process };
   }
   if (command.length === 0) {
     throw new UsageError("read the arguments: the command is missing", {

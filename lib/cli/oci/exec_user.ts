@@ -25,7 +25,7 @@ export async function readUser(
   );
   const user = own.user ?? { uid: 0, gid: 0 };
   if (text === undefined) {
-    return { ...user, additionalGids: more.length > 0 ? more : user.additionalGids };
+    return { ...user, additionalGids: [...user.additionalGids ?? [], ...more] };
   }
   if (/^([^:]+|[^:]+:[^:]+)$/.test(text) && /[^0-9:]/.test(text)) {
     const { uid, gid, additionalGids } = await lookUp(text, state);
