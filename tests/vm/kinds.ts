@@ -27,6 +27,12 @@ export const KINDS: readonly Kind[] = [
     size: 2000,
     scripts: ["podman.sh"],
   },
+  {
+    name: "docker",
+    packages: ["docker.io", "docker-cli", "tini", "ca-certificates"],
+    size: 2500,
+    scripts: ["docker.sh"],
+  },
 ];
 
 /** @throws {ToolError} when there is none of that name. */
