@@ -121,9 +121,10 @@ Deno.test({
     V1_MOUNTS.includes(`/sys/fs/cgroup/${name}`)
   ),
 }, async () => {
-  const script = "mount --make-rprivate /; cd /sys/fs/cgroup; umount cpu memory devices; " +
-    '! mountpoint -q unified || umount unified; exec "$@"';
-  const through = ["unshare", "--mount", "--wd=/", "sh", "-c", script, "sh"];
+  const folders = ["cpu", "memory", "devices"].map((name) => `/sys/fs/cgroup/${name}`).join(" ");
+  const script = `mount --make-rprivate /; umount ${folders}; ` +
+    '! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "$@"';
+  const through = ["unshare", "--mount", "sh", "-c", script, "sh"];
   const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
   assertEquals([code, stdout], [0, "hello\n"], stderr);
   assertMatch(
