@@ -127,6 +127,16 @@ export function readRunOptions(args: Arguments): RunOptions {
     return text === undefined ? undefined : read(text);
   };
   const security = readSecurityOptions(args);
+  const network = parseNetwork(args.text("net") ?? "bridge");
+  const containerAddress = args.text("container-addr");
+  if (containerAddress !== undefined && network.mode !== "bridge") {
+    throw new UsageError(
+      `read "-container-addr ${containerAddress}": it is for the bridge's network`,
+      {
+        hint: `Leave it out, or "-net ${args.text("net")}"`,
+      },
+    );
+  }
   return {
     image,
     pull: given("pull", parsePull) ?? "missing",
@@ -138,8 +148,8 @@ export function readRunOptions(args: Arguments): RunOptions {
     imagesFolder: args.text("i") ?? "images",
     containersFolder: args.text("c") ?? "containers",
     bridgeAddress: args.text("bridge-addr") ?? DEFAULT_BRIDGE_ADDRESS,
-    containerAddress: args.text("container-addr"),
-    network: parseNetwork(args.text("net") ?? "bridge"),
+    containerAddress,
+    network,
     cpuShares: given("cpu", parseShares) ?? 0,
     cpus: given("cpus", parseCpus),
     memory: given("mem", parseLimit),

@@ -1039,6 +1039,14 @@ test({
 });
 
 test({
+  name: "-container-addr without the bridge's network",
+  args: ["-net", "none", "-container-addr", "10.10.10.7/24", "alpine", "true"],
+  code: 1,
+  error: /read "-container-addr 10\.10\.10\.7\/24": it is for the bridge's network$/,
+  hint: /Leave it out, or "-net none"/,
+});
+
+test({
   name: "-net with a container that is not running",
   args: ["-net", "container:nobody", "alpine", "true"],
   code: 125,

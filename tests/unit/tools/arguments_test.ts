@@ -5,7 +5,10 @@ import { assertEquals, assertMatch } from "@std/assert";
 const TASKS: readonly (readonly [words: string, said: RegExp])[] = [
   ["tools/build.ts --taget x", /^error: read the arguments "--taget x": only --target TRIPLE is /],
   ["tools/check.ts --fix", /^error: read the arguments "--fix": there are none$/],
-  ["tests/vm/main.ts small", /^error: start the machine "small": there are plain, engines, docker$/],
+  [
+    "tests/vm/main.ts small",
+    /^error: start the machine "small": there are plain, engines, docker$/,
+  ],
 ];
 
 for (const [words, said] of TASKS) {
