@@ -255,6 +255,7 @@ export function getrlimit(pid: number, resource: number): { soft: bigint; hard: 
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;
 export const PR_SET_KEEPCAPS = 8;
+export const PR_SET_NAME = 15;
 export const PR_CAPBSET_READ = 23;
 export const PR_CAPBSET_DROP = 24;
 export const PR_SET_NO_NEW_PRIVS = 38;
@@ -263,7 +264,10 @@ export const PR_CAP_AMBIENT_RAISE = 2;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 /** prctl(2). */
-export function prctl(option: number, ...args: (number | bigint)[]): number {
+export function prctl(
+  option: number,
+  ...args: (number | bigint | Uint8Array<ArrayBuffer>)[]
+): number {
   return syscall("prctl", `option ${option}`, option, ...args);
 }
 

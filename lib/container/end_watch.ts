@@ -1,5 +1,6 @@
-import { AT_FDCWD, O_WRONLY, SIGNALS } from "../../ffi/constants.ts";
-import { Fd, openat, write } from "../../ffi/file.ts";
+import { SIGNALS } from "../../ffi/constants.ts";
+import { cstring } from "../../ffi/cstring.ts";
+import { Fd } from "../../ffi/file.ts";
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import {
   _exit,
@@ -8,13 +9,15 @@ import {
   LAST_FD,
   pidfd_open,
   pidfd_send_signal,
+  PR_SET_NAME,
+  prctl,
   setpgid,
   waitid,
 } from "../../ffi/process.ts";
 import { blockAllSignals } from "../../ffi/signal.ts";
 
 /** What the process is called, so that `pkill -9 gocontainer`, which this is for, does not end it as well. */
-const NAME = new TextEncoder().encode("end-watch");
+const NAME = "end-watch";
 
 /**
  * Makes a process that waits for the end of this one, however it comes, and does something then. Disposing of it ends
@@ -32,8 +35,7 @@ export function atEndOfThisProcess(action: () => void): Disposable {
       // Or what this process has open, such as a lock, would be so until that one has ended.
       close_range(1, self.number - 1, 0);
       close_range(self.number + 1, LAST_FD, 0);
-      using comm = new Fd(openat(AT_FDCWD, "/proc/self/comm", O_WRONLY));
-      write(comm.number, NAME);
+      prctl(PR_SET_NAME, cstring(NAME));
       while (poll([{ fd: self.number, events: POLLIN, revents: 0 }]) === 0);
       action();
     } finally {
