@@ -7,9 +7,9 @@ import { readIfThere, unlessGone, waitUntil, writeFile } from "./cgroupfs.ts";
 import { createFolders } from "./create.ts";
 import { type CgroupLayout, detectCgroups } from "./detect.ts";
 import { type Freezer, freezeWhole, thawTree } from "./freezer.ts";
-import { warnOfLacking } from "./lacking.ts";
 import { applyLimits, limitDevices, type Maker, updateLimits } from "./limits.ts";
 import { controllerHint, type Optional } from "./missing.ts";
+import { warnOfMissing } from "./missing_controllers.ts";
 import type { OomReport } from "./oom.ts";
 import { ownFolder } from "./own.ts";
 import { resolveCgroupsPath } from "./path.ts";
@@ -147,8 +147,8 @@ export class Cgroup {
   }
 
   /** Tells in one warning what the container cannot be limited by. */
-  tellLacking(): void {
-    warnOfLacking(this.#places);
+  tellMissing(): void {
+    warnOfMissing(this.#places);
   }
 
   /**

@@ -25,7 +25,7 @@ import { attachDeviceFilter } from "./v2/devices.ts";
 import { hugetlb as hugetlbV2 } from "./v2/hugetlb.ts";
 import { io } from "./v2/io.ts";
 import { memory as memoryV2 } from "./v2/memory.ts";
-import { enableControllers } from "./v2/subtree.ts";
+import { haveControllers } from "./v2/subtree.ts";
 import { controllerOf, unifiedSettings } from "./v2/unified.ts";
 import { writeSettings } from "./write.ts";
 
@@ -193,12 +193,9 @@ function enabled(
 ): Setting[] {
   const needed = (setting: Setting) =>
     controller === "unified" ? controllerOf([setting.file].flat()[0]!) : controller;
-  const present = new Set(readFile(`${folder}/cgroup.controllers`).trim().split(" "));
-  const absent = [...new Set(settings.map(needed))]
-    .filter((name) => name !== undefined)
-    .filter((name) => !present.has(name));
-  if (absent.length === 0) return [...settings];
-  const refused = enableControllers(hierarchy.mountpoint, folder, absent);
+  const names = [...new Set(settings.map(needed))].filter((name) => name !== undefined);
+  const refused = haveControllers(hierarchy.mountpoint, folder, names);
+  if (refused.size === 0) return [...settings];
   return settings.filter((setting) => {
     const name = needed(setting);
     const refusal = name === undefined ? undefined : refused.get(name);

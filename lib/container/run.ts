@@ -225,7 +225,7 @@ function makeCgroup(spec: Spec, { pids }: RunOptions, undo: DisposableStack): Cg
   // What nobody has asked for is told of by one warning for all of it.
   const unasked = pids === undefined ? ["devices", "pids"] : ["devices"];
   cgroup.apply(resources, new Set(["memory.swap", ...unasked]));
-  cgroup.tellLacking();
+  cgroup.tellMissing();
   return cgroup;
 }
 

@@ -1,8 +1,8 @@
 /**
  * `deno task test:vm [KIND [SUITE]]`: the built binary on a machine with cgroup v2 alone and systemd as init, a
  * virtual one. Closes with `N passed, N failed`. It takes some two minutes without KVM; the image of
- * the machine is made once and kept in `.build/vm`. The kind `engines` has podman, for root and for a user, `docker` has docker;
- * the suite is Debian's, `bookworm` or a later one, with the kernel and the programs of that.
+ * the machine is made once and kept in `.build/vm`. The kind `engines` has podman, for root and for a user,
+ * `docker` has docker; the suite is Debian's, `bookworm` or a later one, with the kernel and the programs of that.
  */
 
 import { runTool } from "../../tools/report.ts";

@@ -1,15 +1,9 @@
 import { SysError } from "../../../ffi/errno.ts";
 import { readFile } from "../../../ffi/file.ts";
 import { readIfThere, writeFile } from "../cgroupfs.ts";
+import type { Obstacle } from "../missing.ts";
 import { ancestors } from "../path.ts";
 import { hasProcesses } from "../processes.ts";
-
-/** What stands against handing a controller down. */
-export interface Refusal {
-  /** The rest of a sentence. */
-  readonly why: string;
-  readonly hint: string;
-}
 
 /**
  * Hands controllers down to a cgroup: each cgroup above it must have them in its
@@ -21,8 +15,8 @@ export function enableControllers(
   mountpoint: string,
   folder: string,
   controllers: readonly string[],
-): Map<string, Refusal> {
-  const refused = new Map<string, Refusal>();
+): Map<string, Obstacle> {
+  const refused = new Map<string, Obstacle>();
   for (const above of [mountpoint, ...ancestors(mountpoint, folder)]) {
     const file = `${above}/cgroup.subtree_control`;
     const enabled = new Set(readFile(file).trim().split(" "));
@@ -47,6 +41,21 @@ export function enableControllers(
 }
 
 /**
+ * Sees to it that a cgroup has controllers, be it that they have to be handed down to it first.
+ *
+ * @returns as {@link enableControllers}.
+ */
+export function haveControllers(
+  mountpoint: string,
+  folder: string,
+  controllers: readonly string[],
+): Map<string, Obstacle> {
+  const present = new Set(readFile(`${folder}/cgroup.controllers`).trim().split(" "));
+  const absent = controllers.filter((name) => !present.has(name));
+  return absent.length === 0 ? new Map() : enableControllers(mountpoint, folder, absent);
+}
+
+/**
  * Whether a cgroup has processes and is not the machine's root, which has no type. Some controllers the kernel would
  * hand down from there all the same, and every cgroup below would be one for threads alone (cgroup-v2.rst, Threads).
  */
@@ -54,7 +63,7 @@ function isBusy(folder: string): boolean {
   return readIfThere(`${folder}/cgroup.type`) !== undefined && hasProcesses(folder);
 }
 
-function busy(folder: string): Refusal {
+function busy(folder: string): Obstacle {
   return {
     why: `processes stand in the cgroup "${folder}"`,
     hint:
@@ -68,7 +77,7 @@ export function handsDown(folder: string): boolean {
   return (readIfThere(`${folder}/cgroup.subtree_control`) ?? "").trim() !== "";
 }
 
-function tryWrite(file: string, controllers: readonly string[]): Refusal | undefined {
+function tryWrite(file: string, controllers: readonly string[]): Obstacle | undefined {
   try {
     writeFile(file, controllers.map((name) => `+${name}`).join(" "));
     return undefined;

@@ -1,4 +1,3 @@
-import { readFile } from "../../ffi/file.ts";
 import { warn } from "../trace.ts";
 import { detectCgroups } from "./detect.ts";
 import {
@@ -9,13 +8,13 @@ import {
   whyMissing,
 } from "./missing.ts";
 import { type Place, v1Place, v2Place } from "./place.ts";
-import { enableControllers } from "./v2/subtree.ts";
+import { haveControllers } from "./v2/subtree.ts";
 
 /** What every container is limited by, or can be. */
 const EVERYDAY = ["cpu", "memory", "pids", "devices"];
 
 /** Tells in one warning what a container with these places cannot be limited by, so that nobody relies on it. */
-export function warnOfLacking(places: readonly Place[]): void {
+export function warnOfMissing(places: readonly Place[]): void {
   const found = detectCgroups().kind === "none" ? [nothingMounted()] : obstacles(places);
   if (found.length === 0) return;
   const whys = found.map(({ why }) => why).join("; ");
@@ -49,10 +48,8 @@ function refusals(places: readonly Place[], controllers: readonly string[]): Obs
   // Beside v1, they are handed down where a limit needs them.
   if (unified === undefined || places.length > 1) return [];
   const { hierarchy, folder } = unified;
-  const present = readFile(`${folder}/cgroup.controllers`).trim().split(" ");
-  const absent = controllers.filter((name) => name !== "devices" && !present.includes(name));
-  if (absent.length === 0) return [];
-  const refused = [...enableControllers(hierarchy.mountpoint, folder, absent)];
+  const wanted = controllers.filter((name) => name !== "devices");
+  const refused = [...haveControllers(hierarchy.mountpoint, folder, wanted)];
   if (refused.length === 0) return [];
   const [, { why, hint }] = refused[0];
   const names = theControllers(refused.map(([name]) => name));
