@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ContainerError } from "../../lib/errors.ts";
 import { extractRootfs } from "../../lib/image/extract.ts";
 import { findRootfs } from "../../lib/image/rootfs.ts";
+import { moduleFlags } from "../../tools/modules.ts";
 import { BINARY } from "./support/project.ts";
 import { difference, manifest, run, setAttribute, sh, TrialFolder } from "./image_lab.ts";
 
@@ -306,10 +307,12 @@ test("access control lists of an archive are kept", async (trial) => {
 });
 
 /** Starts a process that makes the image ready. */
+const MODULES = await moduleFlags();
+
 function spawnChild(images: string, name: string): Deno.ChildProcess {
   const script = new URL("image_extract_child.ts", import.meta.url).pathname;
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-config", "--no-lock", "--no-check", "--quiet", script, images, name],
+    args: ["run", "-A", "--no-check", "--quiet", ...MODULES, script, images, name],
     stdout: "piped",
     stderr: "piped",
   }).spawn();

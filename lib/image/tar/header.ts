@@ -1,8 +1,6 @@
+import * as headers from "tar-stream/headers.js";
 import { ArchiveFault } from "../fault.ts";
-import { type ByteString, toByteString } from "./bytes.ts";
-
-/** Everything in an archive comes in blocks of this many bytes. */
-export const BLOCK = 512;
+import type { ByteString } from "./bytes.ts";
 
 /** A header block as it is, before the extensions of the headers before it are applied. */
 export interface Header {
@@ -21,100 +19,71 @@ export interface Header {
   readonly minor: number;
 }
 
-/** Whether a block is all zeros: two of them end an archive. */
-export function isZeroBlock(block: Uint8Array): boolean {
-  for (let i = 0; i < block.length; i++) if (block[i] !== 0) return false;
-  return true;
+/** What tar-stream's decoder makes of a block; what is no number in it is `null` or NaN. */
+interface DecodedHeader {
+  readonly name: string;
+  readonly mode: number | null;
+  readonly uid: number | null;
+  readonly gid: number | null;
+  readonly size: number | null;
+  readonly mtime: Date;
+  readonly linkname: string | null;
+  readonly devmajor: number | null;
+  readonly devminor: number | null;
 }
+
+/** Its own types say nothing of it. */
+const decode = headers.decode as (
+  block: Uint8Array,
+  filenameEncoding: "latin1",
+  allowUnknownFormat: boolean,
+) => DecodedHeader | null;
 
 /**
  * Reads a header block: the POSIX ustar format (pax(1p), "ustar Interchange Format"), that of GNU tar
  * with its binary numbers, and the old format before both.
  *
- * @throws {ArchiveFault} when the checksum or a number is wrong
+ * @returns undefined for a block of zeros: two of them end an archive
+ * @throws {ArchiveFault} when a number is wrong, or the checksum, for which `unsealed` says what that makes of the archive
  */
-export function parseHeader(block: Uint8Array): Header {
-  if (!hasChecksum(block)) throw new ArchiveFault("is broken: the checksum of a header is wrong");
-  const magic = toByteString(block.subarray(257, 265));
-  const posix = magic.startsWith("ustar\0");
-  // GNU tar and star keep other things where ustar has the first part of a long name.
-  const star = posix && toByteString(block.subarray(508, 512)) === "tar\0";
-  const prefix = posix ? text(block, 345, star ? 131 : 155) : "";
-  const name = text(block, 0, 100);
+export function parseHeader(block: Uint8Array, unsealed: string): Header | undefined {
+  const decoded = decodeBlock(block, unsealed);
+  if (decoded === null) return undefined;
+  const whole = (value: number | null, offset: number) => wholeNumber(value, block[offset]!);
+  const typeflag = block[156] === 0 ? "0" : String.fromCharCode(block[156]!);
+  // In the format before ustar the fields of others may hold anything.
+  const device = typeflag === "3" || typeflag === "4";
   return {
-    name: prefix === "" ? name : `${prefix}/${name}`,
-    mode: number(block, 100, 8) & 0o7777,
-    uid: number(block, 108, 8),
-    gid: number(block, 116, 8),
-    size: number(block, 124, 12),
-    mtime: number(block, 136, 12),
-    typeflag: block[156] === 0 ? "0" : String.fromCharCode(block[156]!),
-    linkname: text(block, 157, 100),
-    major: magic.startsWith("ustar") ? number(block, 329, 8) : 0,
-    minor: magic.startsWith("ustar") ? number(block, 337, 8) : 0,
+    name: decoded.name,
+    mode: whole(decoded.mode, 100) & 0o7777,
+    uid: whole(decoded.uid, 108),
+    gid: whole(decoded.gid, 116),
+    size: whole(decoded.size, 124),
+    mtime: whole(decoded.mtime.getTime() / 1000, 136),
+    typeflag,
+    linkname: decoded.linkname ?? "",
+    major: device ? whole(decoded.devmajor, 329) : 0,
+    minor: device ? whole(decoded.devminor, 337) : 0,
   };
 }
 
-/**
- * Whether a block is a header: the sum of all bytes, the checksum's own read as spaces. Some old programs
- * summed signed bytes.
- */
-export function hasChecksum(block: Uint8Array): boolean {
-  let unsigned = 8 * 32;
-  let signed = 8 * 32;
-  for (let i = 0; i < BLOCK; i++) {
-    if (i >= 148 && i < 156) continue;
-    const byte = block[i]!;
-    unsigned += byte;
-    signed += byte < 128 ? byte : byte - 256;
+/** In Latin-1 each byte of a name is one character, whatever encoding it has. */
+function decodeBlock(block: Uint8Array, unsealed: string): DecodedHeader | null {
+  try {
+    return decode(block, "latin1", true);
+  } catch (cause) {
+    throw new ArchiveFault(unsealed, { cause });
   }
-  const stored = octal(block, 148, 8);
-  return stored === unsigned || stored === signed;
 }
 
-function text(block: Uint8Array, offset: number, length: number): ByteString {
-  let end = offset;
-  while (end < offset + length && block[end] !== 0) end++;
-  return toByteString(block.subarray(offset, end));
-}
-
-/**
- * A number of a header: octal digits between spaces and NULs, or, with the highest bit of the first
- * byte set, a binary one in two's complement, most significant byte first (GNU tar).
- */
-export function number(block: Uint8Array, offset: number, length: number): number {
-  const value = (block[offset]! & 0x80) === 0
-    ? octal(block, offset, length)
-    : binary(block.subarray(offset, offset + length));
-  if (value === undefined || !Number.isSafeInteger(value)) {
-    throw new ArchiveFault("is broken: a header has a number that is none");
-  }
+/** A number as it is meant: what is negative comes out one too large, for its first byte is taken for all of its sign. */
+function wholeNumber(decoded: number | null, firstByte: number): number {
+  const value = decoded !== null && firstByte === 0xff ? decoded - 1 : decoded;
+  if (value === null || !Number.isSafeInteger(value)) throw noNumber();
   return value;
 }
 
-function octal(block: Uint8Array, offset: number, length: number): number | undefined {
-  const end = offset + length;
-  let at = offset;
-  while (at < end && isBlank(block[at]!)) at++;
-  let value = 0;
-  for (; at < end && !isBlank(block[at]!); at++) {
-    const digit = block[at]! - DIGIT_ZERO;
-    if (digit < 0 || digit > 7) return undefined;
-    value = value * 8 + digit;
-  }
-  return value;
-}
-
-const DIGIT_ZERO = 48;
-
-function isBlank(byte: number): boolean {
-  return byte === 0 || byte === 32;
-}
-
-function binary(field: Uint8Array): number {
-  const negative = (field[0]! & 0x40) !== 0;
-  let value = negative ? -1n : 0n;
-  value = (value << 6n) | BigInt(field[0]! & 0x3f);
-  for (const byte of field.subarray(1)) value = (value << 8n) | BigInt(byte);
-  return Number(value);
+/** That something else stands where a header has a number. */
+export function noNumber(): ArchiveFault {
+  return new ArchiveFault("is broken: a header has a number that is none");
 }

@@ -1,11 +1,11 @@
 import { ArchiveFault } from "../fault.ts";
+import { BLOCK, padded } from "./block.ts";
 import { type ByteString, quoteName, toByteString } from "./bytes.ts";
 import type { DataRegion, EntryType, TarEntry, Timestamp } from "./entry.ts";
-import { BLOCK, hasChecksum, type Header, isZeroBlock, parseHeader } from "./header.ts";
+import { type Header, parseHeader } from "./header.ts";
 import { parsePax, PaxAttributes } from "./pax.ts";
 import {
   measureRegions,
-  padded,
   parseOldSparse,
   parseOldSparseBlock,
   parseSparseList,
@@ -51,9 +51,9 @@ type Parser = Generator<Want, void, Uint8Array<ArrayBuffer>>;
  * (pax(1p)), those of GNU tar for long names, and sparse files in GNU tar's four formats. At most
  * {@link EXTENSION_LIMIT} bytes are kept at a time, whatever the archive says.
  *
- * Not a library's work, for those that there are (tar-stream 3.2, tar 7.5, modern-tar 0.8) take the values of pax
- * headers for UTF-8: attributes such as security.capability and names of other bytes come out as others. The one that
- * keeps all bytes (it-tar 6.0) keeps a header of gigabytes as well. And none knows sparse files.
+ * What a header block says is tar-stream's to tell. What stands around the blocks is not, for that library (as tar 7.5
+ * and modern-tar 0.8) takes the values of pax headers for UTF-8, so that attributes such as security.capability and
+ * names of other bytes come out as others, and knows no sparse files.
  */
 export class TarReader {
   readonly #parser: Parser;
@@ -154,6 +154,9 @@ interface Extensions {
   longLink?: ByteString;
 }
 
+const NO_ARCHIVE = "holds no tar archive";
+const UNSEALED = "is broken: the checksum of a header is wrong";
+
 /** Reads extensions up to a member's own header; undefined at the end mark. */
 function* readExtensions(
   into: Extensions,
@@ -163,17 +166,14 @@ function* readExtensions(
   let total = 0;
   for (;;) {
     const block = yield { bytes: BLOCK, mayEnd: mayEnd && total === 0 };
-    if (isZeroBlock(block)) {
+    const header = parseHeader(block, first && total === 0 ? NO_ARCHIVE : UNSEALED);
+    if (header === undefined) {
       // One empty block is not enough by the standard, yet some programs leave it at that.
-      if (!isZeroBlock(yield { bytes: BLOCK, mayEnd: true })) {
+      if ((yield { bytes: BLOCK, mayEnd: true }).some((byte) => byte !== 0)) {
         throw new ArchiveFault("is broken: there is an empty block in its midst");
       }
       return undefined;
     }
-    if (first && total === 0 && !hasChecksum(block)) {
-      throw new ArchiveFault("holds no tar archive");
-    }
-    const header = parseHeader(block);
     const { typeflag, size } = header;
     // Kept, since the piece that the block is part of goes away.
     if (typeflag === "S") return { header, block: block.slice() };

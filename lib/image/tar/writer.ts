@@ -1,7 +1,6 @@
 import { type ByteString, toByteString } from "./bytes.ts";
 import type { DataRegion, EntryType, TarEntry } from "./entry.ts";
-import { BLOCK } from "./header.ts";
-import { padded } from "./sparse.ts";
+import { BLOCK, padded } from "./block.ts";
 
 /** What ends an archive: two empty blocks. */
 export const END_MARK = new Uint8Array(new ArrayBuffer(2 * BLOCK));
