@@ -4,6 +4,7 @@ import { type Command, COMMON_OPTIONS } from "./lib/cli/command.ts";
 import { isDockerWord } from "./lib/cli/docker_words.ts";
 import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { NobodyReads, print } from "./lib/cli/output.ts";
+import type { ToldError } from "./lib/cli/json_messages.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
 import {
   ContainerError,
@@ -47,7 +48,7 @@ async function manage(words: readonly string[]): Promise<number> {
     return await runCommand(name, await COMMANDS[name](), words.slice(length));
   }
   const args = await parseRun(words[0] === "run" ? words.slice(1) : words);
-  isDebug = args.flag("debug") ?? false;
+  await chooseTelling(args);
   if (args.flag("version")) {
     print(versionText());
     return 0;
@@ -104,7 +105,7 @@ async function runCommand(
 ): Promise<number> {
   usage = async () => (await import("./lib/cli/usage.ts")).usageOf(command);
   const args = parseArguments([...command.options, ...COMMON_OPTIONS], words, "anywhere");
-  isDebug = args.flag("debug") ?? false;
+  await chooseTelling(args);
   if (args.flag("h") || args.flag("help")) {
     print(await usage());
     return 0;
@@ -169,18 +170,30 @@ async function report(error: unknown, debug: boolean): Promise<number> {
     for (const one of error.errors) codes.push(await report(one, debug));
     return codes[0]!;
   }
-  // The error comes last, to be in view, for all options take more lines than a terminal has.
-  if (error instanceof UsageError && error.allOptions) tell(`${await usage()}\n`);
-  tell(`gocontainer: ${messageOf(error)}`);
   const { hintOfRights } = await import("./lib/cli/rights.ts");
-  const hint = hintOfRights(error) ?? hintOf(error);
-  if (hint !== undefined) tell(hint);
-  if (debug && error instanceof Error) tell(describeCauses(error));
-  if (error instanceof UsageError) {
-    if (!error.allOptions) tell(`\n${synopsisOf(await usage())}`);
-    return 1;
-  }
+  const told: ToldError = {
+    message: messageOf(error),
+    hint: hintOfRights(error) ?? hintOf(error),
+    stack: debug && error instanceof Error ? describeCauses(error) : undefined,
+  };
+  if (tellInJSON !== undefined) tellInJSON(told);
+  else if (error instanceof UsageError) await tellWithUsage(told, error.allOptions);
+  else tellError(told);
+  if (error instanceof UsageError) return 1;
   return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
+}
+
+/** The error comes last, to be in view, where all options take more lines than a terminal has. */
+async function tellWithUsage(told: ToldError, allOptions: boolean): Promise<void> {
+  if (allOptions) tell(`${await usage()}\n`);
+  tellError(told);
+  if (!allOptions) tell(`\n${synopsisOf(await usage())}`);
+}
+
+function tellError({ message, hint, stack }: ToldError): void {
+  tell(`gocontainer: ${message}`);
+  if (hint !== undefined) tell(hint);
+  if (stack !== undefined) tell(stack);
 }
 
 /** The forms of a command without its options: an error before it stays in view. */
@@ -213,6 +226,18 @@ let usage = async () => (await import("./lib/cli/usage.ts")).usageOfRun();
 
 /** Whether errors show where they come from; the same word among the command's own arguments does not count. */
 let isDebug = false;
+
+/** Tells errors where a program reads what is told. */
+let tellInJSON: ((error: ToldError) => void) | undefined;
+
+/** How errors and warnings are told from now on. */
+async function chooseTelling(args: Arguments): Promise<void> {
+  isDebug = args.flag("debug") ?? false;
+  if (args.text("progress") !== "json" || args.flag("q")) return;
+  const { tellErrorInJSON, warnInJSON } = await import("./lib/cli/json_messages.ts");
+  tellInJSON = tellErrorInJSON;
+  sendWarnings(warnInJSON);
+}
 
 let exitCode: number;
 try {

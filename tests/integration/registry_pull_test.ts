@@ -267,6 +267,34 @@ testWith(NEEDS, "progress goes to standard error, in the form that is asked for"
   assertMatch(wrong.stderr, /read "-progress pie": not bars, lines, json, none/);
 });
 
+testWith({}, "who reads events gets warnings and errors as such lines too", async () => {
+  const read = async (...words: string[]) => {
+    const { code, stderr } = await workspace.run(words);
+    return [code, ...stderr.trim().split("\n").map((line) => JSON.parse(line))];
+  };
+  const images = ["-i", workspace.path("json")];
+  const [failed, first, second] = await read(
+    ...["pull", ...images, "-progress", "json", "127.0.0.1:1/one", "127.0.0.1:1/two"],
+  );
+  assertEquals([failed, first.event, second.event], [125, "error", "error"]);
+  assertMatch(first.message, /^pull "127.0.0.1:1\/one:latest": /);
+  assertMatch(second.message, /^pull "127.0.0.1:1\/two:latest": /);
+  const [wrong, usage] = await read("pull", "-progress=json", "-a", "127.0.0.1:1/one:1");
+  assertEquals([wrong, usage.event], [1, "error"]);
+  assertMatch(usage.hint, /^Leave /);
+
+  const run = ["run", "-progress=json", "-pull=always", "-rm", "-net=none"];
+  const [code, warning, nobody] = await read(...run, "-u", "nobody-here", "alpine", "true");
+  assertEquals([code, warning], [125, {
+    event: "warning",
+    message: 'image "alpine" is one of the images folder: it is not pulled',
+  }]);
+  assertEquals(nobody.event, "error");
+  assertMatch(nobody.message, /nobody-here/);
+  const quiet = await workspace.run(["pull", ...images, "-q", "-progress=json", "127.0.0.1:1/one"]);
+  assertMatch(quiet.stderr, /^gocontainer: pull /);
+});
+
 testWith(NEEDS, "tags and repositories are listed", async () => {
   await using registry = await DockerRegistry.start();
   using trial = new TrialFolder();

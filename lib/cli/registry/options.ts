@@ -25,7 +25,7 @@ export const REGISTRY_OPTIONS: readonly OptionSpec[] = [
 export const PROGRESS_OPTION: OptionSpec = {
   name: "progress",
   value: "KIND",
-  help: "bars, lines, json or none (default bars on a terminal, else lines)",
+  help: "bars, lines, json (errors too) or none (default bars on a terminal, else lines)",
 };
 
 /** The option for no progress at all, as docker's and podman's commands have it. */
