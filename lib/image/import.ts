@@ -23,7 +23,7 @@ const MEDIA_TYPES: Readonly<Record<Compression, string>> = {
 };
 
 /**
- * Makes an image of one layer of the archive of a root file system, which is stored as it is.
+ * Makes an image of one layer of the archive of a root file system, which is stored as it is, up to its end.
  *
  * @param options.config how the image wants to be run
  * @param options.comment what its history says of the layer
@@ -54,11 +54,11 @@ async function storeLayer(
   const first = pieces.next().value ?? new Uint8Array(0);
   const compression = compressionOf(first.subarray(0, MAGIC_LENGTH));
   const asItIs = compression !== "xz";
+  const keep = (bytes: Uint8Array<ArrayBuffer>) => blob.write(bytes);
   let compressed = 0;
   const read = function* () {
     for (let piece = first; piece !== undefined; piece = pieces.next().value!) {
       compressed += piece.length;
-      if (asItIs) blob.write(piece);
       yield piece;
     }
   };
@@ -66,14 +66,14 @@ async function storeLayer(
   const verifier = new Verifier();
   const reader = rootfsReader(new Budget(store.root));
   let unpacked = 0;
-  for await (const piece of await decompress(source, compression)) {
+  for await (const piece of await decompress(source, compression, asItIs ? keep : undefined)) {
     unpacked += piece.length;
     reader.budget.compare(unpacked, compressed);
     verifier.update(piece);
-    if (!asItIs) blob.write(piece);
+    if (!asItIs) keep(piece);
     reader.tar.push(piece);
   }
-  // What stands behind the compressed data belongs to the blob as well.
+  // Who writes it into a pipe gets rid of all of it.
   while (!source.next().done);
   reader.tar.finish();
   reader.assertRootfs();

@@ -525,6 +525,25 @@ test("the archive of a root file system becomes an image", async () => {
   }
 });
 
+test("what fills up a tape behind an archive's end is no part of the layer", async () => {
+  const folder = workspace.path(`padded-${++count}`);
+  sh(
+    `mkdir ${folder}; cat ${alpine} > ${folder}/a.tar.gz; head -c 1024 /dev/zero >> ${folder}/a.tar.gz`,
+  );
+  const images = `${folder}/images`;
+  await says(["import", "-i", images, `${folder}/a.tar.gz`, "registry.test/padded:1"]);
+  const blobs = entriesOf(`${images}/.store/blobs/sha256`).map(({ name }) => name);
+  const [digest] = sh(`sha256sum ${alpine}`).split(" ");
+  assert(blobs.includes(digest!), "the layer is not the archive");
+  if (!hasProgram("skopeo")) return;
+  await says(["save", "-i", images, "-o", `${folder}/saved`, "registry.test/padded:1"]);
+  // Made another of, it is read to its end.
+  run("skopeo", [
+    ...["copy", "-q", "--dest-compress-format", "zstd"],
+    ...[`docker-archive:${folder}/saved`, `oci:${folder}/layout`],
+  ]);
+});
+
 test("an archive without images is told with what puts some into it", async () => {
   const layout = workspace.path(`empty-${++count}`);
   Deno.mkdirSync(layout);

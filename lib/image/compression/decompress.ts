@@ -9,21 +9,33 @@ export type Pieces = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Arra
  * Undoes a compression piece by piece: what is kept in memory does not grow with the archive, nor
  * with what it unpacks to. The decoders are loaded when they are needed.
  *
+ * @param taken is told of what was read, in its order, without the zeros that fill up a tape behind gzip's end
  * @throws {ArchiveFault} while it is read, when the data is broken or ends early
  */
 export async function decompress(
   compressed: Iterable<Uint8Array<ArrayBuffer>>,
   compression: Compression,
+  taken: (bytes: Uint8Array<ArrayBuffer>) => void = () => {},
 ): Promise<Pieces> {
   switch (compression) {
     case "none":
-      return compressed;
+      return told(compressed, taken);
     case "gzip":
-      return (await import("./gzip.ts")).gunzip(compressed);
+      return (await import("./gzip.ts")).gunzip(compressed, taken);
     case "xz":
-      return (await import("./xz.ts")).unxz(compressed);
+      return (await import("./xz.ts")).unxz(told(compressed, taken));
     case "zstd":
-      return await (await import("./zstd.ts")).unzstd(compressed);
+      return await (await import("./zstd.ts")).unzstd(told(compressed, taken));
+  }
+}
+
+function* told(
+  pieces: Iterable<Uint8Array<ArrayBuffer>>,
+  taken: (bytes: Uint8Array<ArrayBuffer>) => void,
+): Generator<Uint8Array<ArrayBuffer>> {
+  for (const piece of pieces) {
+    taken(piece);
+    yield piece;
   }
 }
 

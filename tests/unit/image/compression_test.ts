@@ -1,4 +1,4 @@
-import { crc32 as crc32Of } from "node:zlib";
+import { crc32 as crc32Of, gzipSync } from "node:zlib";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decompress, unpack } from "../../../lib/image/compression/decompress.ts";
 import { type Compression, compressionOf } from "../../../lib/image/compression/kind.ts";
@@ -89,6 +89,23 @@ for (const compression of ["gzip", "xz", "zstd"] as const) {
     for await (const _ of await decompress([sample(compression)], compression)) break;
   });
 }
+
+Deno.test("gzip: zeros behind its end are none of it", async () => {
+  const text = crypto.getRandomValues(new Uint8Array(60_000));
+  const parts = [new Uint8Array(gzipSync(text)), sample("gzip")];
+  const bytes = concat(parts);
+  const padding = new Uint8Array(700);
+  for (const size of [1, 7, bytes.length - 1, bytes.length, bytes.length + 1, 100_000]) {
+    const padded = concat([bytes, padding]);
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let at = 0; at < padded.length; at += size) pieces.push(padded.slice(at, at + size));
+    const [out, taken]: [Uint8Array[], Uint8Array[]] = [[], []];
+    const keep = (piece: Uint8Array) => taken.push(piece.slice());
+    for await (const piece of await decompress(pieces, "gzip", keep)) out.push(piece.slice());
+    assertEquals(concat(out), concat([text, new TextEncoder().encode(TEXT)]), `${size}`);
+    assertEquals(concat(taken), bytes, `${size}`);
+  }
+});
 
 Deno.test("what cannot be read is named", () => {
   const kinds: Record<string, string> = {
