@@ -4,7 +4,7 @@ import { headManifest } from "../registry/manifests.ts";
 import { type SessionOptions, withRegistry } from "../registry/session.ts";
 import { CONFIG_LIMIT, type ImageConfig, parseConfig } from "./config.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { ensureLayer } from "./layer/ensure.ts";
+import { assertLayerCount, ensureLayer } from "./layer/ensure.ts";
 import {
   type ImageIndex,
   type ImageManifest,
@@ -154,7 +154,10 @@ async function fetchParts(
   const { store, observe } = download;
   const layers = uniqueParts(manifest.layers);
   const isImage = isImageConfig(manifest.config.mediaType);
-  if (isImage) assertConfigSize(manifest.config, what);
+  if (isImage) {
+    assertConfigSize(manifest.config, what);
+    assertLayerCount(manifest);
+  }
   observe({ kind: "parts", parts: layers });
   await fetchPart({ ...download, observe: () => {} }, manifest.config);
   const config = isImage

@@ -1,6 +1,7 @@
 /** Layers: what an image of several looks like when they lie on each other, beside what umoci makes of it. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ContainerError } from "../../lib/errors.ts";
 import type { Member } from "../unit/image/tar_builder.ts";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, TrialFolder } from "./image_lab.ts";
@@ -466,3 +467,14 @@ for (const [name, [layers, expected]] of Object.entries(OTHERWISE)) {
     for (const [path, pattern] of Object.entries(expected)) assertMatch(found.get(path)!, pattern);
   });
 }
+
+Deno.test({
+  name: "image layers: too many are refused before the first is extracted",
+  ignore: Deno.uid() !== 0,
+}, async () => {
+  using trial = new TrialFolder();
+  const images = trial.folder("images");
+  await putImage(images, "i", Array.from({ length: 501 }, () => [ROOT]));
+  await assertRejects(() => extract(images, "i"), ContainerError, "has more than 500 layers");
+  assertEquals([...Deno.readDirSync(`${images}/.store/layers`)], []);
+});

@@ -161,6 +161,15 @@ test("a config that does not go with its manifest stops it before the layers", a
   assertEquals(registry.log.filter(({ path }) => path.includes("/blobs/")).length, 1);
 });
 
+test("more layers than can lie over each other are refused before any part comes", async (all) => {
+  const { registry } = all;
+  registry.addImage("1", Array.from({ length: 501 }, () => layerOf("a", 10)));
+  const message = /^extract layer sha256:[0-9a-f]{64}: the image has more than 500 layers$/;
+  const error = await assertRefused(all, message, "Unsupported");
+  assertEquals(error.hint, "overlayfs cannot lay more over each other");
+  assertEquals(registry.log.filter(({ path }) => path.includes("/blobs/")), []);
+});
+
 test("a layer that unpacks to something else than its config says", async (all) => {
   const { registry, trial } = all;
   const diffIds = [`sha256:${"0".repeat(64)}`];

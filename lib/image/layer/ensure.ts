@@ -7,6 +7,7 @@ import { chainIds } from "../config.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf } from "../digest.ts";
 import { extractionError } from "../extraction_error.ts";
+import type { ImageManifest } from "../manifest.ts";
 import { piecesOf } from "../pieces.ts";
 import { PartialFolder, removePartials } from "../partial.ts";
 import type { StoredImage } from "../store/image.ts";
@@ -44,6 +45,20 @@ export function findLayers(
 }
 
 /**
+ * Makes sure that an image has no more layers than can lie over each other, before the first of them is worked on.
+ *
+ * @throws {ContainerError} Unsupported
+ */
+export function assertLayerCount({ layers }: Pick<ImageManifest, "layers">): void {
+  const beyond = layers[LAYER_LIMIT];
+  if (beyond === undefined) return;
+  throw new ContainerError(
+    `extract layer ${beyond.digest}: the image has more than ${LAYER_LIMIT} layers`,
+    { code: "Unsupported", hint: "overlayfs cannot lay more over each other" },
+  );
+}
+
+/**
  * As {@link findLayers}, but extracts what is missing. The image's blobs have to be there.
  *
  * @throws {ContainerError} InvalidArchive, Unsupported; nothing of the layer that failed is left then
@@ -53,6 +68,7 @@ export async function ensureLayers(
   image: LayeredImage,
   progress: LayerProgress = {},
 ): Promise<string[]> {
+  assertLayerCount(image.manifest);
   for (const index of image.manifest.layers.keys()) {
     await ensureLayer(store, image, index, progress);
   }
@@ -61,12 +77,13 @@ export async function ensureLayers(
 
 /**
  * Extracts one layer, the first being 0, where that is not done yet. Its blob and the layers below
- * have to be there; so layers can be extracted while the blobs of others are still received.
+ * have to be there; so layers can be extracted while the blobs of others are still received. There
+ * are not to be too many of them ({@link assertLayerCount}).
  *
  * It happens under a temporary name; the folder gets its own when it is whole. Other processes that
  * want the same layer wait for it.
  *
- * @throws {ContainerError} InvalidArchive, Unsupported; nothing of the layer is left then
+ * @throws {ContainerError} InvalidArchive; nothing of the layer is left then
  */
 export async function ensureLayer(
   store: ImageStore,
@@ -76,12 +93,6 @@ export async function ensureLayer(
 ): Promise<void> {
   const layer = manifest.layers[index]!;
   const diffIds = config.rootfs.diff_ids.slice(0, index + 1);
-  if (diffIds.length > LAYER_LIMIT) {
-    throw new ContainerError(
-      `extract layer ${layer.digest}: the image has more than ${LAYER_LIMIT} layers`,
-      { code: "Unsupported", hint: "overlayfs cannot lay more over each other" },
-    );
-  }
   const chain = chainIds(diffIds);
   const chainId = chain.at(-1)!;
   const isComplete = () => areWhole(store, [chainId]);
