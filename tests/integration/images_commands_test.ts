@@ -258,6 +258,25 @@ test("rmi by id wants force where there are several names", async () => {
   assertEquals([await names(images), blobs(images)], [[], []]);
 });
 
+test("rmi by a repository's digest leaves the names of other repositories, as docker's does", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  for (const name of ["a:2", "b:1", "b:2"]) await says(images, "tag", "a:1", name);
+  const [row] = await json<Row[]>(images, "images");
+  const refused = await run(images, "rmi", `a@${row!.Digest}`);
+  assertMatch(refused.stderr, /: it has 2 names\nGive one of them, or -f for all: a:1, a:2\n$/);
+  assertEquals(
+    await says(images, "rmi", "-f", `a@${row!.Digest}`),
+    "Untagged: a:1\nUntagged: a:2\n",
+  );
+  assertEquals(await names(images), ["b:1", "b:2"]);
+  await says(images, "rmi", "b:1");
+  assertEquals(
+    await says(images, "rmi", `b@${row!.Digest}`),
+    `Untagged: b:2\nDeleted: ${row!.Digest}\n`,
+  );
+});
+
 test("rmi goes through all of its arguments, and tells of each that is wrong", async () => {
   const images = folder();
   await put(images, "a:1", "a");

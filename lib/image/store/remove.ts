@@ -1,16 +1,17 @@
 import { ContainerError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Digest } from "../digest.ts";
+import { tryReference } from "../reference.ts";
 import { imageInWords, manifestsOrNone } from "./image.ts";
 import { nameOf } from "./listing.ts";
 import type { ReferenceEntry } from "./references.ts";
-import { findEntry, requireTarget } from "./resolve.ts";
+import { entriesOf, findEntry, requireTarget } from "./resolve.ts";
 import type { ImageStore } from "./store.ts";
 import { sweep, type Swept, type Users } from "./sweep.ts";
 
 /**
- * Removes an image: the name that is given, or all names where it is meant by its id or digest; then
- * what nothing leads to any more.
+ * Removes an image: the name that is given, or all names where it is meant by its id or digest, or all
+ * of a repository where that stands before the digest; then what nothing leads to any more.
  *
  * @param options.force also when it has several names and is meant by none of them, and when something
  *   works with it; what is in use stays until `prune`
@@ -53,8 +54,10 @@ async function chooseEntries(store: ImageStore, name: string): Promise<Reference
   const named = findEntry(entries, name);
   if (named !== undefined) return [named];
   const { digest } = (await requireTarget(store, name)).descriptor;
+  const reference = tryReference(name);
+  const meant = reference?.digest === undefined ? entries : entriesOf(entries, reference);
   const chosen: ReferenceEntry[] = [];
-  for (const entry of entries) {
+  for (const entry of meant) {
     if ((await digestsOf(store, [entry])).has(digest)) chosen.push(entry);
   }
   return chosen;

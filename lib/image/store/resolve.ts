@@ -113,7 +113,8 @@ export async function findTarget(store: ImageStore, name: string): Promise<Targe
   if (named !== undefined) return named;
   const reference = tryReference(name);
   if (reference?.digest !== undefined) {
-    return await byPinned(store, entries, reference, reference.digest);
+    // Pulled by tag, named by digest: the digest alone says what is in it.
+    return await byDigest(store, entriesOf(entries, reference), reference.digest, reference);
   }
   const beginning = SHORT_ID.exec(name)?.[1];
   if (beginning !== undefined) return await byId(store, entries, beginning);
@@ -133,18 +134,14 @@ export function findEntry(
     entries.find((entry) => entry.name === name);
 }
 
-/** Pulled by tag, named by digest: the digest alone says what is in it. */
-async function byPinned(
-  store: ImageStore,
+/** The entries of a reference's repository, whatever their tags. */
+export function entriesOf(
   entries: readonly ReferenceEntry[],
-  reference: Reference,
-  digest: Digest,
-): Promise<Target | undefined> {
-  const same = entries.filter((entry) =>
-    entry.reference?.repository === reference.repository &&
-    entry.reference.registry === reference.registry
+  { registry, repository }: Reference,
+): ReferenceEntry[] {
+  return entries.filter(({ reference }) =>
+    reference?.registry === registry && reference.repository === repository
   );
-  return await byDigest(store, same, digest, reference);
 }
 
 async function byDigest(
