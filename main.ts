@@ -122,6 +122,8 @@ async function runCommand(
   requireRoot(`run "${name}"`);
   const { expectChildren } = await import("./lib/children.ts");
   expectChildren();
+  const { surviveFileSizeLimit } = await import("./lib/file_size.ts");
+  using _ = surviveFileSizeLimit();
   const { collectLeftovers } = await import("./lib/cli/leftovers.ts");
   if (name !== "gc") await collectLeftovers();
   return await command.run(args);

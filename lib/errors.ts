@@ -1,4 +1,5 @@
 import { SysError } from "../ffi/errno.ts";
+import { fileSizeLimit } from "./file_size.ts";
 import { escaped, escapeHidden } from "./quote.ts";
 
 export { SysError };
@@ -84,6 +85,11 @@ export function hintOf(error: unknown): string | undefined {
       return `The kernel has no ${at.call}(2): use Linux 5.12 or later`;
     } else if (at instanceof SysError && at.code === "EMFILE") {
       return "This process may have no more files open: raise the limit (ulimit -n)";
+    } else if (at instanceof SysError && at.code === "EFBIG") {
+      const limit = fileSizeLimit();
+      return limit === undefined
+        ? undefined
+        : `This process may write no file of more than ${limit} bytes: raise the limit (ulimit -f)`;
     }
   }
   return undefined;

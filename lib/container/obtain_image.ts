@@ -1,4 +1,5 @@
 import { ContainerError } from "../errors.ts";
+import { surviveFileSizeLimit } from "../file_size.ts";
 import { findSafeFolder } from "../folder.ts";
 import { extractRootfs } from "../image/extract.ts";
 import { noSuchImage } from "../image/missing.ts";
@@ -25,6 +26,7 @@ import { storedImage } from "./stored_image.ts";
  */
 export async function extractOrPull(options: RunOptions): Promise<ReadyImage> {
   const { image: name, imagesFolder, pull } = options;
+  using _ = surviveFileSizeLimit();
   const source = isImageName(name) ? findSource(findSafeFolder(imagesFolder), name) : undefined;
   // The one in the binary is there for who cannot pull; those of the images folder are the user's own.
   if (source !== undefined && (source.kind !== "embedded" || pull !== "always")) {

@@ -1,6 +1,7 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from "../../ffi/constants.ts";
 import { Fd, mkdirat, openat, statx, tryOpenInRoot } from "../../ffi/file.ts";
-import { ContainerError, reasonOf } from "../errors.ts";
+import { ContainerError, hintOf, reasonOf } from "../errors.ts";
+import { surviveFileSizeLimit } from "../file_size.ts";
 import { copyFolder } from "../init/copy_up.ts";
 import { quote } from "../quote.ts";
 import { type ContainerFolder, hintForFolder } from "./folder.ts";
@@ -23,6 +24,7 @@ export function makeVolumes(
   paths: readonly string[],
 ): (readonly [string, string])[] {
   if (paths.length === 0) return [];
+  using _ = surviveFileSizeLimit();
   const volumes = folder.addFolder("volumes");
   return paths.map((path, index) => {
     const volume = `${volumes}/${index}`;
@@ -33,7 +35,8 @@ export function makeVolumes(
       if (there !== undefined) copyFolder(there.number, target.number, true);
     } catch (error) {
       throw new ContainerError(`make the image's volume ${quote(path)}: ${reasonOf(error)}`, {
-        hint: error instanceof ContainerError ? error.hint : hintForFolder(error),
+        hint: hintOf(error) ??
+          (error instanceof ContainerError ? undefined : hintForFolder(error)),
         cause: error,
       });
     }

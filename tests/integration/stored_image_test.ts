@@ -410,3 +410,32 @@ test("a layer hides and links more files than a process may have open", async ()
     "",
   );
 });
+
+test("a limit of file sizes is told where an image is written, and ends programs inside as ever", async () => {
+  const content = new Uint8Array(1 << 20);
+  const big = [{ name: "v/", type: "5", mode: 0o755 }, { name: "v/big", content, mode: 0o644 }];
+  const name = await image(
+    { Cmd: ["grep", "SigIgn", "/proc/self/status"], Volumes: { "/v": {} } },
+    [
+      big,
+    ],
+  );
+  const limited = (kilobytes: number) => ({
+    through: ["/bin/bash", "-c", `ulimit -f ${kilobytes}; exec "$@"`, "bash"],
+  });
+  const hint = /This process may write no file of more than 512000 bytes: raise .*\(ulimit -f\)\n$/;
+  const layer = await run(["-rm", name], limited(500));
+  assertEquals([layer.code, layer.stdout], [125, ""], layer.stderr);
+  assertMatch(layer.stderr, /^gocontainer: extract layer sha256:.*: EFBIG \(File too large\)\n/);
+  assertMatch(layer.stderr, hint);
+  const { stdout } = await run(["-rm", name], limited(100_000));
+  assertMatch(stdout, /^SigIgn:\s0{16}\n$/);
+  const before = workspace.ids();
+  const volume = await run(["-rm", name], limited(500));
+  assertEquals(workspace.ids(), before);
+  assertMatch(volume.stderr, /^gocontainer: make the image's volume "\/v": .*: EFBIG /);
+  assertMatch(volume.stderr, hint);
+  const saved = await workspace.run(["save", "-o", workspace.path("big"), name], limited(500));
+  assertMatch(saved.stderr, /^gocontainer: write ".*\/big": .*: EFBIG /);
+  assertMatch(saved.stderr, hint);
+});
