@@ -7,7 +7,13 @@ import { ContainerError } from "../../lib/errors.ts";
 import type { Descriptor } from "../../lib/image/descriptor.ts";
 import { type Digest, digestOf } from "../../lib/image/digest.ts";
 import { importRootfs } from "../../lib/image/import.ts";
-import { OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import {
+  OCI_CONFIG,
+  OCI_EMPTY,
+  OCI_INDEX,
+  OCI_LAYER_GZIP,
+  OCI_MANIFEST,
+} from "../../lib/image/media_type.ts";
 import { ArchiveFiles } from "../../lib/image/saved/archive_files.ts";
 import type { SavedFiles } from "../../lib/image/saved/files.ts";
 import { parseReference } from "../../lib/image/reference.ts";
@@ -441,6 +447,47 @@ testWith(skopeo, "image saved: skopeo reads what is saved", async () => {
     const { Env, Layers, Os } = JSON.parse(run("skopeo", ["inspect", source]));
     assertEquals([Env, Layers.length, Os], [["A=b c"], 2, "linux"], source);
   }
+});
+
+test("an artifact is saved where its manifest is kept, and loaded, the very same", async () => {
+  const images = workspace.path(`images-${++count}`);
+  const made: Descriptor[] = [];
+  {
+    using store = ImageStore.open(images);
+    const json = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+    const config = await store.addBlob(OCI_EMPTY, json({}));
+    const layers = [await store.addBlob("text/plain", new TextEncoder().encode("hello"))];
+    const artifactType = "application/vnd.test.sbom";
+    const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, artifactType, config, layers };
+    const descriptor = await store.addBlob(OCI_MANIFEST, json(manifest));
+    store.setReference(parseReference("registry.test/sbom:1"), descriptor);
+    made.push(config, ...layers, descriptor);
+  }
+  const blobsOf = (folder: string) => entriesOf(`${folder}/blobs/sha256`).map(({ name }) => name);
+  const expected = made.map(({ digest }) => digest.slice("sha256:".length)).sort();
+  const save = (format: string) => {
+    const file = workspace.path(`artifact-${count}-${format}`);
+    return { file, words: ["save", "-i", images, "-format", format, "-o", file] };
+  };
+  for (const format of ["oci", "layout"]) {
+    const { file, words } = save(format);
+    await says([...words, "registry.test/sbom:1"]);
+    const other = workspace.path(`loaded-${++count}`);
+    assertEquals(await says(["load", "-i", other, file]), "registry.test/sbom:1");
+    assertEquals(blobsOf(`${other}/.store`).sort(), expected);
+    if (!hasProgram("skopeo")) continue;
+    const source = format === "oci" ? `oci-archive:${file}` : `oci:${file}`;
+    run("skopeo", ["copy", "-q", source, `oci:${other}/by-skopeo`]);
+    assertEquals(blobsOf(`${other}/by-skopeo`).sort(), expected);
+  }
+  const { file, words } = save("docker");
+  const refused = await workspace.run([...words, "registry.test/sbom:1"]);
+  assertEquals([refused.code, refused.stderr], [
+    125,
+    'gocontainer: save "registry.test/sbom:1": docker\'s format is for images, and this is an artifact of ' +
+    'type "application/vnd.test.sbom"\nGive -format oci, or -format layout\n',
+  ]);
+  await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
 });
 
 testWith(skopeo, "image saved: what skopeo copies is loaded", async () => {

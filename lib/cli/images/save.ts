@@ -3,6 +3,7 @@ import type { Descriptor } from "../../image/descriptor.ts";
 import { isManifest } from "../../image/media_type.ts";
 import { formatPlatform, parsePlatform } from "../../image/platform.ts";
 import type { Reference } from "../../image/reference.ts";
+import { findArtifact } from "../../image/saved/artifact.ts";
 import { savedArchive, savedFiles, type SavedImage } from "../../image/saved/save.ts";
 import { saveLayout } from "../../image/saved/save_layout.ts";
 import { presentBelow } from "../../image/saved/whole.ts";
@@ -36,7 +37,8 @@ export const command: Command = {
     "Writes images of the store to an archive that gocontainer, docker, podman and skopeo load,\n" +
     "with the names that were given. Without -o it goes to standard output. Of an image of several\n" +
     "platforms one is written, this machine's if it is there, unless -all is given. Where the store\n" +
-    "has one alone, docker's format keeps its index, and with that its digest and attestations.",
+    "has one alone, docker's format keeps its index, and with that its digest and attestations.\n" +
+    "What is no image but an artifact goes into the other formats.",
   options: [
     IMAGES_OPTION,
     PLATFORM_OPTION,
@@ -118,14 +120,27 @@ async function imagesOf(
   const { platform } = wishes;
   const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
   for (const name of names) {
-    const { reference, ...image } = await resolveImage(store, name, options);
-    const whole = await wholeOf(store, name, image, wishes);
-    const { digest } = whole === undefined ? image.descriptor : image.target;
+    const artifact = await artifactOf(store, name, wishes);
+    const { reference, ...image } = artifact ?? await resolveImage(store, name, options);
+    const whole = "target" in image ? await wholeOf(store, name, image, wishes) : undefined;
+    const { digest } = whole?.[0] ?? image.descriptor;
     const saved = images.get(digest) ?? { image, ...whole && { whole }, references: [] };
     if (reference?.tag !== undefined) saved.references.push({ ...reference, digest: undefined });
     images.set(digest, saved);
   }
   return [...images.values()];
+}
+
+/** What a name leads to where that is no image, which docker's format has no place for. */
+async function artifactOf(store: ImageStore, name: string, { docker }: Wishes) {
+  const artifact = await findArtifact(store, name);
+  if (artifact === undefined || !docker) return artifact;
+  throw new ContainerError(
+    `save ${quote(name)}: docker's format is for images, and this is an artifact of type ${
+      quote(artifact.type)
+    }`,
+    { code: "Unsupported", hint: "Give -format oci, or -format layout" },
+  );
 }
 
 /**
