@@ -664,6 +664,33 @@ test("a lost index.json is made again of what is there, without the names", asyn
   }
 });
 
+test("a store that has lost one of its two files is one still, and says so", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const store = workspace.path(`${images}/.store`);
+  await Deno.remove(`${store}/oci-layout`);
+  assertEquals(await names(images), ["a:1"]);
+  assertMatch((await run(images, "images check")).stdout, /^oci-layout +does not say/m);
+  assertEquals((await run(images, "images check", "--repair")).code, 0);
+  assertMatch(await says(images, "images check"), /^Sound: 1 image/);
+
+  await Deno.remove(`${store}/index.json`);
+  // Without the names none of it would seem to be needed.
+  for (const command of ["images", "prune"]) {
+    const { code, stderr } = await run(images, command);
+    assertEquals(code, 125);
+    assertMatch(
+      stderr,
+      /index\.json: it is not there\nRun gocontainer images check --repair\n$/,
+    );
+  }
+  const { code, stdout } = await run(images, "images check");
+  assertEquals(code, 2);
+  assertMatch(stdout, /^index\.json +cannot be read: .*: it is not there +-$/m);
+  assertEquals((await run(images, "images check", "--repair")).code, 0);
+  assertEquals(await names(images), [null]);
+});
+
 test("the store is its owner's alone, and so is used only then", async () => {
   const images = folder();
   await put(images, "a:1", "a");

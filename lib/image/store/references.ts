@@ -23,16 +23,25 @@ export interface ReferenceEntry {
 /** The most bytes of `index.json`: some 100,000 references. */
 const INDEX_LIMIT = 32 * 1024 * 1024;
 
+const REPAIR_HINT = "Run gocontainer images check --repair";
+
 /**
  * The references of a store, in the order in which they were made.
  *
  * @param root the open store
  * @param folder its path, for messages
- * @throws {ContainerError} InvalidArchive when the file is damaged
+ * @throws {ContainerError} InvalidArchive when the file is damaged, or lost
  */
 export function readReferences(root: number, folder: string): ReferenceEntry[] {
-  const bytes = tryReadFile(root, INDEX, INDEX_LIMIT);
-  return bytes === undefined ? [] : parseReferences(bytes, `${folder}/${INDEX}`);
+  const [bytes, what] = [tryReadFile(root, INDEX, INDEX_LIMIT), `${folder}/${INDEX}`];
+  // A store has one from its beginning.
+  if (bytes === undefined) {
+    throw new ContainerError(`${what}: it is not there`, {
+      code: "InvalidArchive",
+      hint: REPAIR_HINT,
+    });
+  }
+  return parseReferences(bytes, what);
 }
 
 /**
@@ -50,7 +59,7 @@ export function parseReferences(bytes: Uint8Array, what: string): ReferenceEntry
     if (!(error instanceof ContainerError)) throw error;
     throw new ContainerError(error.message, {
       code: error.code,
-      hint: "Run gocontainer images check --repair",
+      hint: REPAIR_HINT,
       cause: error,
     });
   }

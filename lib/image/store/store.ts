@@ -90,9 +90,11 @@ export class ImageStore implements Disposable {
     const folder = findSafeFolder(imagesFolder);
     if (folder === undefined) return undefined;
     const path = `${folder}/${STORE}`;
-    if (tryStatx(AT_FDCWD, `${path}/${OCI_LAYOUT}`, AT_SYMLINK_NOFOLLOW) === undefined) {
-      return undefined;
-    }
+    // What another program made has no leases; what has some may have lost the other one.
+    const isThere = [OCI_LAYOUT, LEASES].some((name) =>
+      tryStatx(AT_FDCWD, `${path}/${name}`, AT_SYMLINK_NOFOLLOW) !== undefined
+    );
+    if (!isThere) return undefined;
     return new ImageStore(path, withLayout(openFolder(path)));
   }
 

@@ -1,4 +1,4 @@
-import { renameat2 } from "../../../../ffi/file.ts";
+import { renameat2, tryStatx } from "../../../../ffi/file.ts";
 import { counted } from "../../../count.ts";
 import { ContainerError } from "../../../errors.ts";
 import { parseJSON } from "../../../json.ts";
@@ -60,11 +60,13 @@ function isLayout(store: ImageStore): boolean {
   }
 }
 
-/** Keeps the damaged file for people to look at. */
+/** Keeps the damaged file, where there is one, for people to look at. */
 function rebuild(store: ImageStore): number {
   const entries = rebuildReferences(store);
   using _lock = lockStore(store.root, "exclusive");
-  renameat2(store.root, INDEX, store.root, DAMAGED);
+  if (tryStatx(store.root, INDEX) !== undefined) {
+    renameat2(store.root, INDEX, store.root, DAMAGED);
+  }
   writeReferences(store.root, entries);
   return entries.length;
 }
