@@ -276,6 +276,25 @@ test("a folder that has something in it is not saved to", async () => {
   assertEquals([code, Deno.readTextFileSync(`${folder}/index.json`)], [125, "mine"], stderr);
 });
 
+test("what is saved to a full disk leaves nothing, and says what to do", async () => {
+  const { images } = await saved("docker");
+  const disk = workspace.path("full-disk");
+  Deno.mkdirSync(disk);
+  sh(`mount -t tmpfs -o size=64k tmpfs ${disk}`);
+  try {
+    for (const format of ["oci", "layout"]) {
+      const { code, stderr } = await workspace.run(
+        ["save", "-i", images, "-o", `${disk}/saved`, "-format", format, "registry.test/box:1"],
+      );
+      assertEquals(code, 125);
+      assertMatch(stderr, /ENOSPC .*\nMake room, or give a place on another disk with -o\n$/);
+      assertEquals(entriesOf(disk), []);
+    }
+  } finally {
+    sh(`umount ${disk}`);
+  }
+});
+
 test("several images share their layers in one archive", async () => {
   const { images } = await saved("docker");
   await putImage(images, "registry.test/base:2", [ALPINE], { form: GZIP, config: CONFIG });

@@ -22,7 +22,7 @@ import {
   unlinkat,
   writeAll,
 } from "../../../ffi/file.ts";
-import { ContainerError, reasonOf, SysError, UsageError } from "../../errors.ts";
+import { ContainerError, isFull, reasonOf, SysError, UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import { randomUUID } from "../../uuid.ts";
 import { writeToStdout } from "../output.ts";
@@ -99,8 +99,16 @@ export function writeOutput(
     } else writeWhole(path, content);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new ContainerError(`write ${quote(path)}: ${reasonOf(error)}`, { cause: error });
+    throw outputError(quote(path), error);
   }
+}
+
+/** The error of writing what a command gives. */
+export function outputError(name: string, error: unknown): ContainerError {
+  return new ContainerError(`write ${name}: ${reasonOf(error)}`, {
+    hint: isFull(error) ? "Make room, or give a place on another disk with -o" : undefined,
+    cause: error,
+  });
 }
 
 /** Whether there is something that is written to, not replaced: a device, a fifo. */
@@ -148,7 +156,7 @@ function writeAllTo(
     try {
       writeAll(fd, piece);
     } catch (error) {
-      throw new ContainerError(`write ${name}: ${reasonOf(error)}`, { cause: error });
+      throw outputError(name, error);
     }
   }
 }

@@ -18,7 +18,7 @@ import { ImageStore } from "../../image/store/store.ts";
 import { printable, quote } from "../../quote.ts";
 import { warn } from "../../trace.ts";
 import type { Command } from "../command.ts";
-import { writeOutput } from "./files.ts";
+import { outputError, writeOutput } from "./files.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
 const FORMATS = ["docker", "oci", "layout"];
@@ -93,10 +93,10 @@ function save(store: ImageStore, files: ReturnType<typeof savedFiles>, folder: s
     saveLayout(store, files, folder);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new ContainerError(`write the folder ${quote(folder)}: ${reasonOf(error)}`, {
-      hint: error.code === "EEXIST"
-        ? "Give a folder that is empty, or that is not there yet"
-        : undefined,
+    const name = `the folder ${quote(folder)}`;
+    if (error.code !== "EEXIST") throw outputError(name, error);
+    throw new ContainerError(`write ${name}: ${reasonOf(error)}`, {
+      hint: "Give a folder that is empty, or that is not there yet",
       cause: error,
     });
   }
