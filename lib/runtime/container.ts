@@ -170,7 +170,7 @@ export function deleteContainer(state: ContainerState, force = false): void {
     requireHere(state, "delete");
     endContainer(state);
   }
-  const spec = readConfig(state);
+  const spec = tryConfigOf(state);
   cgroup.kill();
   if (record.hostRoot !== undefined) detachRoot(record.hostRoot);
   removeRdtGroups(record.resctrl ?? []);
@@ -216,8 +216,8 @@ function notEnding(id: string, pids: readonly number[]): ContainerError {
   );
 }
 
-/** The config for the last hooks; a container that never came to have one has none. */
-function readConfig(state: ContainerState): Spec | undefined {
+/** As {@link configOf}; undefined for a container that never came to have one. */
+export function tryConfigOf(state: ContainerState): Spec | undefined {
   try {
     return configOf(state);
   } catch (error) {

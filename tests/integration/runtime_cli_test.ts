@@ -291,6 +291,18 @@ Deno.test("kill takes names, numbers, real-time signals and --all", async () => 
     await says(bundle, /caught/);
     await runtime.delete("sig");
   }
+  // Without one it is what the image says, as far as there is such a signal.
+  for (
+    const [told, signal] of [["SIGUSR1", "USR1"], ["36", "36"], ["FOO", "TERM"], ["0", "TERM"]]
+  ) {
+    const annotations = { "org.opencontainers.image.stopSignal": told! };
+    const bundle = await runtime.create("sig", caught(signal!), { annotations });
+    await runtime.ok("start", "sig");
+    await says(bundle, /ready/);
+    await runtime.ok("kill", "sig");
+    await says(bundle, /caught/);
+    await runtime.delete("sig");
+  }
   await runtime.sleeper("sig");
   await runtime.fails(/there is none of that name\nGive its name or number/, "kill", "sig", "NOPE");
   for (const option of ["-9", "-KILL", "-SIGTERM"]) {

@@ -292,6 +292,17 @@ test("labels become annotations, which change nothing", async () => {
   });
 });
 
+test("kill asks a container to end by the signal that its image names", async () => {
+  const name = await image({
+    Cmd: ["sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.05; done"],
+    StopSignal: "SIGUSR1",
+  });
+  const started = workspace.start(["run", "-net", "none", "-rm", "-name", "asked", name]);
+  await started.says(/ready/);
+  assertEquals((await workspace.run(["kill", "asked"])).code, 0);
+  assertEquals((await started.end()).code, 7);
+});
+
 test("what cannot be run is told in a sentence", async () => {
   const wrong = await image({ Cmd: ["true"] }, [], { os: "windows" });
   const noLayers = "test/empty:1";

@@ -59,7 +59,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: stateCommand,
   },
   kill: {
-    usage: "kill [--all] ID [SIGNAL]     send a signal (default TERM)",
+    usage:
+      "kill [--all] ID [SIGNAL]     send a signal (default the image's for its end, else TERM)",
     options: KILL_OPTIONS,
     run: killCommand,
   },

@@ -9,9 +9,10 @@ import {
   signalAll,
   signalContainer,
   statusOf,
+  tryConfigOf,
   waitsForStart,
 } from "../../runtime/container.ts";
-import type { StateRoot } from "../../runtime/state.ts";
+import type { ContainerState, StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { describe } from "./describe.ts";
 import { type GlobalOptions, openRoot } from "./global.ts";
@@ -50,15 +51,23 @@ export function killCommand(args: Arguments, global: GlobalOptions): number {
   const id = firstId(args);
   const [, positional, ...more] = args.rest;
   if (more.length > 0) throw new UsageError(`read the arguments: "${more.join(" ")}" is too many`);
-  const signal = parseSignal(args.text("signal") ?? positional ?? "SIGTERM");
+  const given = args.text("signal") ?? positional;
+  const wanted = given === undefined ? undefined : parseSignal(given);
   const root = openRoot(global);
   let state = getContainer(root, id);
+  const signal = wanted ?? stopSignalOf(state);
   // A start meanwhile would have the program get what is for who waits for it.
   using lock = waitsForStart(state) ? state.lock() : undefined;
   if (lock !== undefined) state = getContainer(root, id);
   if (args.flag("all")) signalAll(state, signal);
   else signalContainer(state, signal);
   return 0;
+}
+
+/** What asks a container to end: the signal that its image names for that (image-spec, conversion.md), else SIGTERM. */
+function stopSignalOf(state: ContainerState): number {
+  const named = tryConfigOf(state)?.annotations?.["org.opencontainers.image.stopSignal"];
+  return named !== undefined && signalOf(named) || SIGNALS.SIGTERM;
 }
 
 /** `delete [--force] ID...` */
@@ -115,24 +124,33 @@ function requireStatus(
   });
 }
 
-/** A signal by number, by name with or without SIG, or as RTMIN+n and RTMAX-n (signal(7)). */
+/** A signal as {@link signalOf} reads it. */
 export function parseSignal(text: string): number {
-  const LAST = 64;
-  const RTMIN = 34;
-  if (/^[0-9]{1,2}$/.test(text) && Number(text) <= LAST) return Number(text);
-  const name = text.toUpperCase().replace(/^SIG/, "");
-  const known = (SIGNALS as Readonly<Record<string, number>>)[`SIG${name}`];
-  if (known !== undefined) return known;
-  const realTime = name.match(/^RT(MIN|MAX)(?:([+-])([0-9]{1,2}))?$/);
-  if (realTime !== null) {
-    const [, end, sign, offset = "0"] = realTime;
-    const number = (end === "MIN" ? RTMIN : LAST) + (sign === "-" ? -1 : 1) * Number(offset);
-    if (number >= RTMIN && number <= LAST) return number;
-  }
-  const near = nearest(name, Object.keys(SIGNALS).map((signal) => signal.slice(3)));
+  const signal = signalOf(text);
+  if (signal !== undefined) return signal;
+  const near = nearest(nameOf(text), Object.keys(SIGNALS).map((signal) => signal.slice(3)));
   throw new UsageError(`read the signal "${text}": there is none of that name`, {
     hint: near === undefined
       ? "Give its name or number, as in TERM or 15: signal(7) lists them"
       : `Did you mean ${near}?`,
   });
+}
+
+/** A signal by number, by name with or without SIG, or as RTMIN+n and RTMAX-n (signal(7)); undefined for none. */
+function signalOf(text: string): number | undefined {
+  const LAST = 64;
+  const RTMIN = 34;
+  if (/^[0-9]{1,2}$/.test(text) && Number(text) <= LAST) return Number(text);
+  const name = nameOf(text);
+  const known = (SIGNALS as Readonly<Record<string, number>>)[`SIG${name}`];
+  if (known !== undefined) return known;
+  const realTime = name.match(/^RT(MIN|MAX)(?:([+-])([0-9]{1,2}))?$/);
+  if (realTime === null) return undefined;
+  const [, end, sign, offset = "0"] = realTime;
+  const number = (end === "MIN" ? RTMIN : LAST) + (sign === "-" ? -1 : 1) * Number(offset);
+  return number >= RTMIN && number <= LAST ? number : undefined;
+}
+
+function nameOf(signal: string): string {
+  return signal.toUpperCase().replace(/^SIG/, "");
 }
