@@ -2,6 +2,7 @@ import { gzip } from "./compression/gzip.ts";
 import type { HistoryEntry, ImageConfig } from "./config.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, Verifier } from "./digest.ts";
+import { inOCI } from "./manifest_form.ts";
 import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from "./media_type.ts";
 import { hostPlatform } from "./platform.ts";
 import type { ImageStore } from "./store/store.ts";
@@ -63,7 +64,11 @@ export async function addImage(
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     config: await store.addBlob(OCI_CONFIG, json(config)),
-    layers: layers.map(({ descriptor }) => descriptor),
+    // Those below may be an image's of docker's form; umoci and podman take a manifest of one form alone.
+    layers: layers.map(({ descriptor }) => ({
+      ...descriptor,
+      mediaType: inOCI(descriptor.mediaType),
+    })),
   };
   return await store.addBlob(OCI_MANIFEST, json(manifest));
 }

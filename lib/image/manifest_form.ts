@@ -48,6 +48,11 @@ const NAMES: readonly (readonly [oci: string, docker: string])[] = [
   ],
 ];
 
+/** What a type is called in OCI's form; the same where that has no name for it. */
+export function inOCI(mediaType: string): string {
+  return NAMES.find(([, docker]) => docker === mediaType)?.[0] ?? mediaType;
+}
+
 /** Which form a manifest or index is of. */
 export function formOf({ mediaType }: Pick<Descriptor, "mediaType">): Form {
   return mediaType === DOCKER_MANIFEST || mediaType === DOCKER_INDEX ? "docker" : "OCI";

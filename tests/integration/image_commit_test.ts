@@ -4,10 +4,15 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import { testWith } from "../engines/support/skip.ts";
 import { difference, manifest, run, TrialFolder } from "./image_lab.ts";
-import { OCI_EMPTY, OCI_MANIFEST } from "../../lib/image/media_type.ts";
+import {
+  DOCKER_LAYER_GZIP,
+  OCI_EMPTY,
+  OCI_LAYER_GZIP,
+  OCI_MANIFEST,
+} from "../../lib/image/media_type.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
-import { hasProgram, putImage, type TestLayer, unpackByUmoci } from "./layer_lab.ts";
+import { GZIP, hasProgram, PLAIN, putImage, type TestLayer, unpackByUmoci } from "./layer_lab.ts";
 import { DockerRegistry } from "./registry/docker_registry.ts";
 import { PodmanStore } from "./support/podman_store.ts";
 import { alpineArchive } from "./support/project.ts";
@@ -117,18 +122,30 @@ testWith(
   { umoci: hasProgram("umoci"), alpine: !ignore },
   "image commit: umoci unpacks what the container had",
   async () => {
-    using trial = new TrialFolder();
     const images = workspace.path("images");
-    await putImage(images, "test/base:1", [ALPINE]);
-    const id = await ended("test/base:1", CHANGES);
-    await says(["commit", id, "test/byumoci:1"]);
-    const found = await manifest(unpackByUmoci(trial, images, "byumoci"));
-    const own = await exported(trial, id);
-    // What files were mounted on in the container is no change.
-    own.delete("./etc/resolv.conf");
-    assertEquals(difference(own, found), []);
+    // A manifest with types of both forms is no image to it.
+    for (const form of [PLAIN, { ...GZIP, mediaType: DOCKER_LAYER_GZIP }]) {
+      using trial = new TrialFolder();
+      await putImage(images, "test/base:1", [ALPINE], { form });
+      const id = await ended("test/base:1", CHANGES);
+      await says(["commit", id, "test/byumoci:1"]);
+      const found = await manifest(unpackByUmoci(trial, images, "byumoci"));
+      const own = await exported(trial, id);
+      // What files were mounted on in the container is no change.
+      own.delete("./etc/resolv.conf");
+      assertEquals(difference(own, found), []);
+    }
   },
 );
+
+test("on an image of docker's form one of OCI's is made", async () => {
+  const form = { ...GZIP, mediaType: DOCKER_LAYER_GZIP };
+  await putImage(workspace.path("images"), "test/docker:1", [ALPINE], { form });
+  await says(["commit", await ended("test/docker:1", "echo > /x"), "test/made:1"]);
+  const [made] = JSON.parse(await says(["inspect", "test/made:1"]));
+  const types = made.Layers.map(({ MediaType }: { MediaType: string }) => MediaType);
+  assertEquals([made.MediaType, types], [OCI_MANIFEST, [OCI_LAYER_GZIP, OCI_LAYER_GZIP]]);
+});
 
 /** What can be told of the changes in whatever a root file system lies on. */
 const TELL = "cat /hello /opt/x /media; stat -c '%a %u:%g' /opt /bin/busybox; " +
