@@ -1,6 +1,6 @@
 import * as headers from "tar-stream/headers.js";
 import { ArchiveFault } from "../fault.ts";
-import type { ByteString } from "./bytes.ts";
+import { type ByteString, toByteString } from "./bytes.ts";
 
 /** A header block as it is, before the extensions of the headers before it are applied. */
 export interface Header {
@@ -49,7 +49,8 @@ const decode = headers.decode as (
 export function parseHeader(block: Uint8Array, unsealed: string): Header | undefined {
   const decoded = decodeBlock(block, unsealed);
   if (decoded === null) return undefined;
-  const whole = (value: number | null, offset: number) => wholeNumber(value, block[offset]!);
+  const whole = (value: number | null, offset: number, length = 8) =>
+    wholeNumber(value, block.subarray(offset, offset + length));
   const typeflag = block[156] === 0 ? "0" : String.fromCharCode(block[156]!);
   // In the format before ustar the fields of others may hold anything.
   const device = typeflag === "3" || typeflag === "4";
@@ -58,8 +59,8 @@ export function parseHeader(block: Uint8Array, unsealed: string): Header | undef
     mode: whole(decoded.mode, 100) & 0o7777,
     uid: whole(decoded.uid, 108),
     gid: whole(decoded.gid, 116),
-    size: whole(decoded.size, 124),
-    mtime: whole(decoded.mtime.getTime() / 1000, 136),
+    size: whole(decoded.size, 124, 12),
+    mtime: whole(decoded.mtime.getTime() / 1000, 136, 12),
     typeflag,
     linkname: decoded.linkname ?? "",
     major: device ? whole(decoded.devmajor, 329) : 0,
@@ -72,15 +73,57 @@ function decodeBlock(block: Uint8Array, unsealed: string): DecodedHeader | null 
   try {
     return decode(block, "latin1", true);
   } catch (cause) {
-    throw new ArchiveFault(unsealed, { cause });
+    const resealed = withoutSigns(block);
+    if (resealed === undefined) throw new ArchiveFault(unsealed, { cause });
+    return decode(resealed, "latin1", true);
   }
 }
 
-/** A number as it is meant: what is negative comes out one too large, for its first byte is taken for all of its sign. */
-function wholeNumber(decoded: number | null, firstByte: number): number {
-  const value = decoded !== null && firstByte === 0xff ? decoded - 1 : decoded;
-  if (value === null || !Number.isSafeInteger(value)) throw noNumber();
+/** A block with the checksum that tar-stream knows; undefined where it has not that of signed bytes, as some old programs sum them. */
+function withoutSigns(block: Uint8Array): Uint8Array | undefined {
+  const sum = (valueOf: (byte: number) => number) =>
+    block.reduce((sum, byte, at) => sum + (isChecksum(at) ? BLANK : valueOf(byte)), 0);
+  const stored = parseInt(toByteString(block.subarray(CHECKSUM, CHECKSUM_END)).trim(), 8);
+  if (stored !== sum((byte) => byte < 0x80 ? byte : byte - 0x100)) return undefined;
+  const digits = sum((byte) => byte).toString(8).padStart(CHECKSUM_END - CHECKSUM, "0");
+  const changed = block.slice();
+  changed.set(new TextEncoder().encode(digits), CHECKSUM);
+  return changed;
+}
+
+const CHECKSUM = 148;
+const CHECKSUM_END = 156;
+
+function isChecksum(at: number): boolean {
+  return at >= CHECKSUM && at < CHECKSUM_END;
+}
+
+/**
+ * A number as it is meant. What is negative comes out one too large, for its first byte is taken for all of its sign;
+ * and digits are read as far as they are some, whatever stands behind them.
+ */
+function wholeNumber(decoded: number | null, field: Uint8Array): number {
+  const value = decoded !== null && field[0] === 0xff ? decoded - 1 : decoded;
+  if (value === null || !Number.isSafeInteger(value) || !isNumber(field)) throw noNumber();
   return value;
+}
+
+/** Whether a field holds a binary number, or octal digits between spaces and NULs. */
+function isNumber(field: Uint8Array): boolean {
+  if ((field[0]! & 0x80) !== 0) return true;
+  let at = 0;
+  while (at < field.length && isBlank(field[at]!)) at++;
+  while (at < field.length && field[at]! >= DIGIT_ZERO && field[at]! < DIGIT_ZERO + 8) at++;
+  return at === field.length || isBlank(field[at]!);
+}
+
+export const DIGIT_ZERO = 48;
+
+const BLANK = 32;
+
+/** Whether a byte is one of those that may stand around digits. */
+export function isBlank(byte: number): boolean {
+  return byte === 0 || byte === BLANK;
 }
 
 /** That something else stands where a header has a number. */

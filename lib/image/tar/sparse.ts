@@ -1,6 +1,6 @@
 import { ArchiveFault } from "../fault.ts";
 import type { DataRegion } from "./entry.ts";
-import { noNumber } from "./header.ts";
+import { DIGIT_ZERO, isBlank, noNumber } from "./header.ts";
 
 /** The map of a sparse file in GNU tar's old format: in the header itself and blocks behind it. */
 export interface OldSparseHeader {
@@ -58,12 +58,6 @@ function octal(block: Uint8Array, offset: number, length: number): number | unde
     value = value * 8 + digit;
   }
   return value;
-}
-
-const DIGIT_ZERO = 48;
-
-function isBlank(byte: number): boolean {
-  return byte === 0 || byte === 32;
 }
 
 function binary(field: Uint8Array): number {

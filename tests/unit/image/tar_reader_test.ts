@@ -172,6 +172,16 @@ Deno.test("tar: old and GNU headers", () => {
   const times = header({ name: "f", format: "gnu" });
   times.set(new TextEncoder().encode("14537465346\x0014537465346\0"), 345);
   assertEquals(only(archive([sealed(times)])).entry.name, "f");
+  // Some old programs summed signed bytes.
+  const signed = header({ name: "\u00e9" });
+  const sum = [...signed].reduce(
+    (sum, byte, at) => sum + (at >= 148 && at < 156 ? 32 : byte < 128 ? byte : byte - 256),
+    0,
+  );
+  signed.set(new TextEncoder().encode(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
+  assertEquals(only(archive([signed])).entry.name, "\u00c3\u00a9");
+  signed[148 + 5]! ^= 1;
+  assertThrows(() => readAll(archive([signed])), ArchiveFault, "holds no tar archive");
   const label = readAll(archive([{ name: "label", type: "V", format: "gnu" }, { name: "f" }]));
   assertEquals(label.map(({ entry }) => entry.name), ["f"]);
 });
@@ -189,7 +199,9 @@ Deno.test("tar: numbers in octal digits and in binary", () => {
   assertEquals(only(withField(108, "0000000000000000")).entry.uid, 0);
   assertEquals(only(withField(108, "3737373737373737")).entry.uid, 0o77777777);
   const fault = "a header has a number that is none";
-  assertThrows(() => readAll(withField(108, "3838383838383800")), ArchiveFault, fault);
+  for (const uid of ["3838383838383800", "3030303737383200", "303078373720", "2d31202020202020"]) {
+    assertThrows(() => readAll(withField(108, uid)), ArchiveFault, fault, uid);
+  }
   assertThrows(() => readAll(withField(124, "8000000000ffffffffffffff")), ArchiveFault, fault);
   assertThrows(
     () => readAll(withField(124, "ffffffffffffffffffffff00")),
