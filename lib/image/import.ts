@@ -8,7 +8,7 @@ import { ArchiveFault } from "./fault.ts";
 import { addImage, type MadeLayer } from "./make.ts";
 import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from "./media_type.ts";
 import { withBeginning } from "./pieces.ts";
-import type { Platform } from "./platform.ts";
+import { explicitly, type Platform } from "./platform.ts";
 import { BlobWriter } from "./store/blob_writer.ts";
 import type { ImageStore } from "./store/store.ts";
 import { TarReader } from "./tar/reader.ts";
@@ -39,7 +39,7 @@ export async function importRootfs(
   const created = new Date().toISOString();
   return await addImage(store, [layer], {
     created,
-    ...options.platform,
+    ...options.platform && explicitly(options.platform),
     config: options.config,
     history: [{ created, created_by: "gocontainer import", comment: options.comment }],
   });

@@ -126,7 +126,7 @@ export async function choosePlatform(
   const best = nearestTo(entries, wanted);
   if (best !== undefined) return best;
   const offered = entries.flatMap(({ platform }) =>
-    platform === undefined ? [] : [formatPlatform(offeredAs(platform))]
+    platform === undefined ? [] : [formatPlatform(explicitly(platform))]
   );
   throw new ContainerError(`${what}: there is none for ${formatPlatform(wanted)}`, {
     code: "NotFound",
@@ -136,8 +136,8 @@ export async function choosePlatform(
   });
 }
 
-/** With the usual variant of arm, for what is wanted may be an older one. */
-function offeredAs(platform: Platform): Platform {
+/** With the usual variant of arm, for an older one is as usual: it is said wherever others read the platform. */
+export function explicitly(platform: Platform): Platform {
   const normal = normalize(platform);
   return normal.architecture === "arm" ? { variant: DEFAULT_VARIANTS.arm, ...normal } : normal;
 }

@@ -562,6 +562,10 @@ test("an archive is imported as docker's users type it, or it is told what to do
   const format = "{{.Os}}/{{.Architecture}}/{{.Variant}} {{index .Config.Cmd 0}}";
   assertEquals(await says(["inspect", ...images, "-f", format, "a:1"]), "linux/arm/v6 /f");
   assertEquals(await says(["history", ...images, "-format", "{{.Comment}}", "a:1"]), "mine");
+  // Others do not guess the variant of arm.
+  const id = await says(["import", ...images, "--platform", "linux/arm/v7", `${folder}.tar`]);
+  const config = `${images[1]}/.store/blobs/${id.replace(":", "/")}`;
+  assertEquals(JSON.parse(Deno.readTextFileSync(config)).variant, "v7");
   const refused = async (path: string) => (await workspace.run(["import", ...images, path])).stderr;
   assertMatch(await refused(folder), /it is a folder, not an archive\ntar -C .* makes one, /);
   assertMatch(await refused("https://h/x.tar"), /not got from the network\nGet it by another/);
