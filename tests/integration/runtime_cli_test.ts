@@ -455,6 +455,22 @@ Deno.test("list: a table, ids, and the JSON that engines read", async () => {
   assertEquals(await runtime.ok("list", "-f", "json"), "[]");
 });
 
+Deno.test("run --keep: what has ended stays, and its id is taken, until it is deleted", async () => {
+  // In the state folder where the remains of others are taken back.
+  const id = `kept-${Deno.pid}`;
+  const command = ["run", "--keep", "--bundle", await runtime.bundle(["true"]), id];
+  assertEquals((await workspace.run(command)).code, 0);
+  try {
+    const listed = await workspace.run(["list", "--quiet"]);
+    assertEquals(listed.stdout.split("\n").includes(id), true);
+    const again = await workspace.run(command);
+    assertEquals(again.code, 1);
+    assertMatch(again.stderr, /the id is in use/);
+  } finally {
+    assertEquals((await workspace.run(["delete", id])).code, 0);
+  }
+});
+
 Deno.test("ps: the host's ps cut down to the container", async () => {
   await runtime.sleeper("busy");
   await runtime.detached("exec", "-d", "busy", "sleep", "2000");

@@ -87,6 +87,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
   await tidyUp(global);
   const fds = passedFds(args);
   const detached = later || args.flag("detach") === true;
+  const isKept = detached || args.flag("keep") === true;
   return await createFromBundle({
     root: openRoot(global),
     id: onlyId(args, BUNDLE_HINT),
@@ -96,7 +97,7 @@ async function make(args: Arguments, global: GlobalOptions, later: boolean) {
     env: fds.env,
     noPivot: args.flag("no-pivot") ?? false,
     keepKeyring: args.flag("no-new-keyring") ?? false,
-    owner: detached ? undefined : identify(Deno.pid),
+    owner: isKept ? undefined : identify(Deno.pid),
     cgroupManager: global.cgroupManager,
     startedLater: later,
     detached,
