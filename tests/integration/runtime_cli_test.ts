@@ -471,6 +471,13 @@ Deno.test("run --keep: what has ended stays, and its id is taken, until it is de
   }
 });
 
+Deno.test("no folder for the state, or no command, is told as that", async () => {
+  const nowhere = await workspace.run(["--root", "", "list"]);
+  assertEquals(nowhere.code, 1);
+  assertMatch(nowhere.stderr, /^gocontainer: read "--root ": name a folder/);
+  await runtime.fails(/^gocontainer: read the arguments: the command is missing/);
+});
+
 Deno.test("ps: the host's ps cut down to the container", async () => {
   await runtime.sleeper("busy");
   await runtime.detached("exec", "-d", "busy", "sleep", "2000");

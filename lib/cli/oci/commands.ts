@@ -126,9 +126,10 @@ export function runRuntimeCommand(
   global: GlobalOptions,
 ): number | Promise<number> {
   const [word, ...rest] = words;
+  if (word === undefined) throw new UsageError("read the arguments: the command is missing");
   if (!isRuntimeCommand(word)) {
-    const near = nearest(word ?? "", Object.keys(COMMANDS));
-    throw new UsageError(`run the command "${word ?? ""}": there is none of that name`, {
+    const near = nearest(word, Object.keys(COMMANDS));
+    throw new UsageError(`run the command "${word}": there is none of that name`, {
       hint: near === undefined
         ? `Behind options of a runtime, such as --root, stand ${Object.keys(COMMANDS).join(", ")}`
         : `Did you mean ${near}?`,

@@ -56,6 +56,7 @@ export function readGlobalOptions(
   if (logFormat !== "text" && logFormat !== "json") {
     throw new UsageError(`read "--log-format ${logFormat}": it is text or json`);
   }
+  if (args.text("root") === "") throw new UsageError('read "--root ": name a folder');
   return {
     options: {
       rootPath: args.text("root"),
