@@ -496,6 +496,12 @@ Deno.test("ps: the host's ps cut down to the container", async () => {
       /PID COMMAND\n *\d+ sleep\n *\d+ sleep$/,
     );
   }
+  if (isInstalled("ps")) {
+    const log = workspace.path("ps.log");
+    const command = ["--log", log, "ps", "busy", "-o", "nonsense"];
+    assertEquals((await runtime.run(command)).code, 1);
+    assertMatch(Deno.readTextFileSync(log), /level=error msg="list the processes .*\\"nonsense\\"/);
+  }
   // Of what lies there now nothing may be run: as if there were none.
   const hide = "for ps in /usr/bin/ps /bin/ps; do [ ! -e $ps ] || mount --bind /dev/null $ps; done";
   const through = ["unshare", "--mount", "sh", "-c", `${hide}; exec "$@"`, "sh"];

@@ -71,9 +71,13 @@ export function psCommand(args: Arguments, global: GlobalOptions): number {
   const ps = new Deno.Command(program, {
     args: psOptions.length > 0 ? psOptions : ["-ef"],
     clearEnv: true,
-    stderr: "inherit",
   }).outputSync();
-  if (!ps.success) return ps.code;
+  if (!ps.success) {
+    const [why] = new TextDecoder().decode(ps.stderr).split("\n");
+    throw new ContainerError(`list the processes of "${id}": ps: ${why}`, {
+      hint: "What follows the container are the options of the host's ps, as in -o pid,args",
+    });
+  }
   const [header, ...lines] = new TextDecoder().decode(ps.stdout).trimEnd().split("\n");
   const column = header.trim().split(/\s+/).indexOf("PID");
   if (column < 0) throw new UsageError("read the output of ps: there is no column PID");
