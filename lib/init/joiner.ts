@@ -44,6 +44,7 @@ export function joinAll(joins: Joins, told: (label: string) => void): void {
   if (joins.timeOffsets !== undefined) {
     told("make a time namespace");
     unshare(CLONE_NEWTIME);
+    told("set linux.timeOffsets");
     writeTimeOffsets(joins.timeOffsets);
   }
 }

@@ -304,6 +304,21 @@ Deno.test("a time namespace has its offsets, and can be joined", async () => {
   });
 });
 
+Deno.test("what the kernel refuses of time offsets and parameters is told with the field", async () => {
+  const cases: [string, (spec: FilledSpec) => void][] = [
+    ["linux.timeOffsets", (spec) => {
+      setNamespace(spec, "time");
+      spec.linux.timeOffsets = { boottime: { secs: -1_000_000_000 } };
+    }],
+    ["linux.sysctl", (spec) => spec.linux.sysctl = { "net.no_such_parameter": "1" }],
+  ];
+  for (const [field, change] of cases) {
+    const { code, stderr } = await bundles.run("true", change);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `set ${field}: `);
+  }
+});
+
 Deno.test("kernel parameters of the container's own namespaces are set", async () => {
   const files = ["net/ipv4/ip_forward", "kernel/shm_rmid_forced", "net/ipv4/conf/lo/forwarding"];
   const said = await bundles.says(`cd /proc/sys; cat ${files.join(" ")}`, (spec) => {

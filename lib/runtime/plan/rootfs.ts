@@ -86,7 +86,7 @@ export function rootfs(spec: Spec, options: PlanOptions): Step[] {
   if (linux.sysctl && Object.keys(linux.sysctl).length > 0) {
     const values = Object.entries(linux.sysctl)
       .map(([key, value]) => [sysctlPath(key), value] as const);
-    plan.push({ do: "sysctl", label: "set kernel parameters", values });
+    plan.push({ do: "sysctl", label: "set linux.sysctl", values });
   }
   if (spec.process) {
     const path = spec.process.cwd;
