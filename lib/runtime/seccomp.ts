@@ -69,17 +69,14 @@ export function sendListener(
   record: ContainerRecord,
 ): void {
   const { listenerPath, listenerMetadata } = spec.linux!.seccomp!;
+  const first = record.init?.pid ?? pid;
   const state = {
     ociVersion: record.ociVersion,
     fds: ["seccompFd"],
     pid,
     ...(listenerMetadata === undefined ? {} : { metadata: listenerMetadata }),
-    state: hookState(
-      record,
-      spec,
-      record.started ? "running" : "creating",
-      record.init?.pid ?? pid,
-    ),
+    // Of its first process a listener hears as runc's and crun's do, before there is a program.
+    state: hookState(record, spec, pid === first ? "creating" : "running", first),
   };
   const text = new TextEncoder().encode(JSON.stringify(state));
   const bytes = alloc(text.length);

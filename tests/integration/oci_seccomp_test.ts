@@ -149,7 +149,7 @@ Deno.test("a listener gets what it is asked about, with the container's state", 
     assertEquals(code, 0, stderr);
     assertStringIncludes(stdout, "No message of desired type");
     assertMatch(agent.stdout, /"fds":\["seccompFd"\].*"metadata":"mine"/);
-    assertStringIncludes(agent.stdout, `"id":"${id}"`);
+    assertStringIncludes(agent.stdout, `"id":"${id}","status":"creating"`);
     assertStringIncludes(agent.stdout, "anon_inode:seccomp notify");
   }
 });
