@@ -121,6 +121,16 @@ Deno.test("tmpcopyup copies into what is read-only afterwards", async () => {
   );
 });
 
+Deno.test("a tmpfs that is too small for what is copied into it is told as that", async () => {
+  const { code, stderr } = await bundles.run("true", (spec) => {
+    const options = ["tmpcopyup", "size=4k"];
+    spec.mounts.push({ destination: "/etc/apk", type: "tmpfs", options });
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, 'mount tmpfs on "/etc/apk": tmpcopyup: it is too small');
+  assertEquals(stderr.includes("containers folder"), false, stderr);
+});
+
 Deno.test("a mount shows its owners by its own mapping, or by that of the container", async () => {
   const source = workspace.path("mapped");
   Deno.mkdirSync(source);

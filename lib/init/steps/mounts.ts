@@ -250,9 +250,19 @@ export function newMount(
     const { userns, recursive } = step.idmap;
     mount_setattr(fd, { set: MOUNT_ATTR_IDMAP, userns }, recursive);
   }
-  if (copies) copyFolder(target, fd, step.inheritMode === true);
+  if (copies) copyUp(target, fd, step);
   if (readOnly) mount_setattr(fd, { set: readOnly });
   return fd;
+}
+
+/** What lies at the place of a new file system gets into it. */
+function copyUp(target: number, fd: number, step: MountStep): void {
+  try {
+    copyFolder(target, fd, step.inheritMode === true);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOSPC")) throw error;
+    throw new InitError("tmpcopyup: it is too small for what lies there", error.errno);
+  }
 }
 
 /** The file system by mount(2), on the very file that is open: the host's /proc, still there, names it. */
