@@ -848,6 +848,10 @@ Deno.test("create, run and exec send the terminal over --console-socket", async 
   const second = listener.receive();
   assertEquals((await started).code, 0);
   await readUntil(second.master, /\/dev\/pts\/1\r\n/);
+  await runtime.fails(
+    /there is none for --console-socket\nGive --tty/,
+    ...["exec", "--console-socket", listener.path, "tty", "true"],
+  );
   close(second.master);
   close(master);
   await runtime.delete("tty");

@@ -71,6 +71,11 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
       hint: "Give --console-socket",
     });
   }
+  if (!process.terminal && socket !== undefined) {
+    throw new UsageError("run without a terminal: there is none for --console-socket", {
+      hint: "Give --tty as well",
+    });
+  }
   const seccomp = await containerFilter(spec.linux?.seccomp);
   using signals = holdSignals();
   if (!process.terminal) leaveTerminalToFront();
