@@ -7,6 +7,7 @@ import { digestOf } from "../../lib/image/digest.ts";
 import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from "../../lib/image/media_type.ts";
 import { parseReference } from "../../lib/image/reference.ts";
 import { checkStore } from "../../lib/image/store/check/mod.ts";
+import { BlobWriter } from "../../lib/image/store/blob_writer.ts";
 import { ImageStore } from "../../lib/image/store/store.ts";
 import { sweep } from "../../lib/image/store/sweep.ts";
 import { hasProgram, putImage } from "./layer_lab.ts";
@@ -238,6 +239,13 @@ test("blobs are added whose digest becomes known at the end", async ({ store, pa
   };
   await assertRejects(() => store.addBlob(OCI_LAYER, broken()), Error, "cut");
   assertEquals([blobs().length, partials()], [1, []]);
+  // It has no name before it is whole: that of a killed process is gone.
+  using writer = new BlobWriter(store);
+  writer.write(bytesOf(14, 1000));
+  assertEquals(partials(), []);
+  const { digest } = writer.commit(OCI_LAYER);
+  assertEquals(digest, digestOf(bytesOf(14, 1000)));
+  assertEquals([blobs().length, partials()], [2, []]);
 });
 
 test("a full disk is told before and while it fills up, and keeps nothing", async ({ trial }) => {

@@ -1,28 +1,15 @@
 import {
   AT_FDCWD,
-  AT_SYMLINK_FOLLOW,
-  O_CREAT,
-  O_EXCL,
   O_NOCTTY,
-  O_NOFOLLOW,
   O_RDONLY,
-  O_TMPFILE,
   O_WRONLY,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
 } from "../../../ffi/constants.ts";
-import {
-  Fd,
-  linkat,
-  openat,
-  renameat2,
-  statx,
-  tryStatx,
-  unlinkat,
-  writeAll,
-} from "../../../ffi/file.ts";
+import { Fd, openat, renameat2, statx, tryStatx, writeAll } from "../../../ffi/file.ts";
 import { ContainerError, isFull, reasonOf, SysError, UsageError } from "../../errors.ts";
+import { UnnamedFile } from "../../image/unnamed_file.ts";
 import { quote } from "../../quote.ts";
 import { randomUUID } from "../../uuid.ts";
 import { writeToStdout } from "../output.ts";
@@ -118,33 +105,9 @@ function isSpecial(path: string): boolean {
 }
 
 function writeWhole(path: string, content: Iterable<Uint8Array<ArrayBuffer>>): void {
-  const partial = `${path}.${randomUUID()}.partial`;
-  const unnamed = tryOpenUnnamed(path.slice(0, path.lastIndexOf("/") + 1) || ".");
-  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  using file = unnamed ?? new Fd(openat(AT_FDCWD, partial, flags, 0o600));
-  let isNamed = unnamed === undefined;
-  try {
-    writeAllTo(file.number, quote(path), content);
-    if (!isNamed) {
-      linkat(AT_FDCWD, `/proc/self/fd/${file.number}`, AT_FDCWD, partial, AT_SYMLINK_FOLLOW);
-      isNamed = true;
-    }
-    renameat2(AT_FDCWD, partial, AT_FDCWD, path);
-  } catch (error) {
-    if (isNamed) unlinkat(AT_FDCWD, partial);
-    throw error;
-  }
-}
-
-/** A file that goes with this process, however that ends; undefined on a file system that has none such. */
-function tryOpenUnnamed(folder: string): Fd | undefined {
-  try {
-    return new Fd(openat(AT_FDCWD, folder, O_TMPFILE | O_WRONLY, 0o600));
-  } catch (error) {
-    const lacks = error instanceof SysError && ["EOPNOTSUPP", "EISDIR"].includes(error.code);
-    if (lacks) return undefined;
-    throw error;
-  }
+  using file = new UnnamedFile(AT_FDCWD, `${path}.${randomUUID()}.partial`);
+  writeAllTo(file.number, quote(path), content);
+  file.place((partial) => renameat2(AT_FDCWD, partial, AT_FDCWD, path));
 }
 
 function writeAllTo(

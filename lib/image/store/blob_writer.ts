@@ -1,19 +1,9 @@
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../../ffi/constants.ts";
-import {
-  Fd,
-  flock,
-  fsync,
-  LOCK_EX,
-  lseekToStart,
-  openat,
-  unlinkat,
-  writeAll,
-} from "../../../ffi/file.ts";
-import { SysError } from "../../errors.ts";
+import { flock, fsync, LOCK_EX, lseekToStart, writeAll } from "../../../ffi/file.ts";
 import { randomUUID } from "../../uuid.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, Verifier } from "../digest.ts";
 import { readUpTo } from "../pieces.ts";
+import { UnnamedFile } from "../unnamed_file.ts";
 import { placeBlob } from "./blobs.ts";
 import { PARTIAL } from "./layout.ts";
 import { lockStore } from "./lock.ts";
@@ -23,20 +13,17 @@ import type { ImageStore } from "./store.ts";
 /** Writes content of which only in the end the digest is known; it becomes a blob when it is committed. */
 export class BlobWriter implements Disposable {
   readonly #store: ImageStore;
-  readonly #path = `${PARTIAL}/${randomUUID()}`;
-  readonly #file: Fd;
+  readonly #file: UnnamedFile;
   readonly #verifier = new Verifier();
   #size = 0;
   #digest: Digest | undefined;
-  #isGone = false;
 
   /** @param store stays open until this is disposed of */
   constructor(store: ImageStore) {
     this.#store = store;
     // Under the store's lock, so that nobody finds the file without its own.
     using _lock = lockStore(store.root, "shared");
-    const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-    this.#file = new Fd(openat(store.root, this.#path, flags, 0o600));
+    this.#file = new UnnamedFile(store.root, `${PARTIAL}/${randomUUID()}`);
     flock(this.#file.number, LOCK_EX);
   }
 
@@ -72,20 +59,12 @@ export class BlobWriter implements Disposable {
     const descriptor = { mediaType, digest: this.digest(), size: this.#size };
     if (this.#store.hasBlob(descriptor)) return descriptor;
     fsync(this.#file.number);
-    placeBlob(this.#store.root, this.#path, descriptor.digest);
-    this.#isGone = true;
+    this.#file.place((path) => placeBlob(this.#store.root, path, descriptor.digest));
     return descriptor;
   }
 
   /** Removes what was not committed. */
   [Symbol.dispose](): void {
-    if (this.#file.number < 0) return;
-    try {
-      if (!this.#isGone) unlinkat(this.#store.root, this.#path);
-    } catch (error) {
-      if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
-    } finally {
-      this.#file[Symbol.dispose]();
-    }
+    this.#file[Symbol.dispose]();
   }
 }
