@@ -19,7 +19,7 @@ export function stepFailure(failed: Failed): ContainerError {
   return new ContainerError(`${failed.label}: ${reason}`, {
     code: errno === "ENOSYS" ? "Unsupported" : "Failed",
     cause,
-    hint: hintFor(failed.step, failed.call === "" ? "" : errno),
+    hint: failed.call === "" ? ownHint(failed.step, errno) : hintFor(failed.step, errno),
   });
 }
 
@@ -81,10 +81,18 @@ const LIKE: Readonly<Record<string, string>> = {
 /** Steps that make something in the container's own file system. */
 const MAKES_FILES: readonly string[] = ["root", "mount", "make working folder"];
 
+/** What to do about what a step itself refuses. */
+function ownHint(kind: string, errno: string): string | undefined {
+  if (kind !== "mount") return hintFor(kind, "");
+  return errno === "ENOSPC"
+    ? "Give it more room by its option size="
+    : "Choose another place in the container for it, or another image";
+}
+
 /**
  * What to do about failures whose cause is known.
  *
- * @param errno the name of the error that a call ended with; empty where it was none.
+ * @param errno the name of the error that a call ended with; empty where it was none
  */
 function hintFor(kind: string, errno: string): string | undefined {
   if ((errno === "ENOSPC" || errno === "EDQUOT") && MAKES_FILES.includes(kind)) {
@@ -92,9 +100,6 @@ function hintFor(kind: string, errno: string): string | undefined {
   }
   if (kind === "make working folder") {
     return "Give a folder that is there, or one that can be made";
-  }
-  if (errno === "" && kind === "mount") {
-    return "Choose another place in the container for it, or another image";
   }
   if (errno === "EPERM" && (kind === "mount" || kind === "root")) {
     return "Run on the host itself, or in a container that may mount (CAP_SYS_ADMIN, no seccomp filter)";

@@ -128,6 +128,7 @@ Deno.test("a tmpfs that is too small for what is copied into it is told as that"
   });
   assertEquals(code, 1);
   assertStringIncludes(stderr, 'mount tmpfs on "/etc/apk": tmpcopyup: it is too small');
+  assertStringIncludes(stderr, "Give it more room by its option size=");
   assertEquals(stderr.includes("containers folder"), false, stderr);
 });
 
