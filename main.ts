@@ -135,7 +135,9 @@ async function runtime(words: readonly string[]): Promise<number> {
   try {
     const { options, args } = oci.readGlobalOptions(words);
     // Where there is a log, stderr is the container's own, as engines keep it.
-    if (options.log !== undefined) sendWarnings((message) => oci.log(options, "warning", message));
+    if (options.log !== undefined || oci.logsToStderr(options)) {
+      sendWarnings((message) => oci.log(options, "warning", message));
+    }
     if (args.flag("version")) print(versionText());
     else if (args.flag("help")) print(oci.runtimeUsage());
     else return await oci.runRuntimeCommand(args.rest, options);
@@ -146,12 +148,12 @@ async function runtime(words: readonly string[]): Promise<number> {
     if (first instanceof NobodyReads) throw first;
     const message = oci.engineMessage(first);
     oci.log(options, "error", message);
-    tell(`gocontainer: ${message}`);
-    const hint = hintOf(first);
-    if (hint !== undefined) tell(hint);
-    if (options.debug && first instanceof Error) tell(describeCauses(first));
     const [command] = args.rest;
-    if (command === undefined) tell(`\n${synopsisOf(oci.runtimeUsage())}`);
+    if (!oci.logsToStderr(options)) {
+      const stack = options.debug && first instanceof Error ? describeCauses(first) : undefined;
+      tellError({ message, hint: hintOf(first), stack });
+      if (command === undefined) tell(`\n${synopsisOf(oci.runtimeUsage())}`);
+    }
     return command === "exec" ? 255 : 1;
   }
 }

@@ -762,7 +762,11 @@ Deno.test("descriptors: --preserve-fds and LISTEN_FDS pass them on, none otherwi
   assertMatch((await run(["--preserve-fds", "1"])).stdout, /from descriptor 3$/);
   assertMatch((await run([], { LISTEN_FDS: "1" })).stdout, /from descriptor 3$/);
   const tooMany = await run([], { LISTEN_FDS: "40000000000" });
-  assertMatch(tooMany.stderr, /: descriptor [0-9]+ is to be passed on, but not open\n$/);
+  assertMatch(tooMany.stderr, /pass on descriptor 4, as LISTEN_FDS says: it is not open\n/);
+  assertMatch(
+    (await run(["--preserve-fds", "2"])).stderr,
+    /pass on descriptor 4, as --preserve-fds says: it is not open\n/,
+  );
   // Those of another process are nobody's here.
   assertMatch((await run([], { LISTEN_FDS: "1", LISTEN_PID: "1" })).stdout, /none$|^0 1 2 3 $/m);
   const telling = await runtime.bundle(["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID $$; cat <&3"]);
@@ -1108,6 +1112,22 @@ Deno.test("--log writes errors as JSON or text", async () => {
   await runtime.run(["--log", log, "--log-format=text", ...failing]);
   assertMatch(await Deno.readTextFile(log), /^time="[^"]+" level=error msg=".*does not exist"\n$/);
   await runtime.fails(/text or json/, "--log-format", "xml", "list");
+});
+
+Deno.test("--log-format json without --log: stderr has the records", async () => {
+  const { code, stdout, stderr } = await runtime.run(["--log-format", "json", "state", "no-such"]);
+  assertEquals([code, stdout], [1, ""]);
+  const { level, msg } = JSON.parse(stderr);
+  assertEquals(level, "error");
+  assertMatch(msg, /"no-such": container does not exist/);
+});
+
+Deno.test("help is what --help is, of one command as well", async () => {
+  for (const [words, options] of [[["help"], ["--help"]], [["help", "kill"], ["kill", "--help"]]]) {
+    const help = await runtime.run(words);
+    assertEquals(help, await runtime.run(options));
+    assertEquals([help.code, help.stderr], [0, ""]);
+  }
 });
 
 Deno.test("with --log warnings go there alone: stderr is the container's own", async () => {

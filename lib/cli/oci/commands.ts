@@ -127,6 +127,12 @@ export function runRuntimeCommand(
 ): number | Promise<number> {
   const [word, ...rest] = words;
   if (word === undefined) throw new UsageError("read the arguments: the command is missing");
+  if (word === "help") {
+    const [command] = rest;
+    if (command !== undefined) return runRuntimeCommand([command, "--help"], global);
+    print(runtimeUsage());
+    return 0;
+  }
   if (!isRuntimeCommand(word)) {
     const near = nearest(word, Object.keys(COMMANDS));
     throw new UsageError(`run the command "${word}": there is none of that name`, {

@@ -127,13 +127,19 @@ function isUser(): boolean {
     limitedUser() !== undefined;
 }
 
-/** Writes a line to the log file, if there is one; what cannot be logged is not an error of its own. */
+/** Whether what is told on stderr are records of the log: where JSON goes without a file, as other runtimes' does. */
+export function logsToStderr({ log, logFormat }: GlobalOptions): boolean {
+  return log === undefined && logFormat === "json";
+}
+
+/** Writes a line to the log, if there is one; what cannot be logged is not an error of its own. */
 export function log(options: GlobalOptions, level: "error" | "warning", message: string): void {
-  if (options.log === undefined) return;
+  if (options.log === undefined && !logsToStderr(options)) return;
   const time = new Date().toISOString();
   const line = options.logFormat === "json"
     ? JSON.stringify({ level, msg: message, time })
     : `time="${time}" level=${level} msg=${JSON.stringify(message)}`;
+  if (options.log === undefined) return tell(line);
   try {
     Deno.writeTextFileSync(options.log, line + "\n", { append: true, mode: 0o600 });
   } catch (error) {
