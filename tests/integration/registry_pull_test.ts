@@ -255,6 +255,8 @@ testWith(NEEDS, "progress goes to standard error, in the form that is asked for"
   assertMatch(await pull("lines"), /^gocontainer: pulling .*\n([0-9a-f]{12}: .*\n)+$/);
   const events = (await pull("json")).trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(events[0].event, "parts");
+  const lines = events.map((event) => JSON.stringify(event));
+  assertEquals(lines, [...new Set(lines)]);
   for (const { digest, size } of events[0].parts) {
     const own = events.filter((event) => event.digest === digest);
     assert(own.every((event) => event.size === size));

@@ -33,9 +33,10 @@ export class AuthFile {
     const file = readSafeFile(path);
     // An empty file is what `touch` makes, and podman takes.
     if (file === undefined || file.bytes.length === 0) return new AuthFile(path, {}, true);
-    const value = parseJSON(file.bytes, { what: path, code: "InvalidArgument" });
+    const what = `read the credentials in ${quote(path)}`;
+    const value = parseJSON(file.bytes, { what, code: "InvalidArgument" });
     if (!isObject(value)) {
-      throw new ContainerError(`${path}: expected an object`, { code: "InvalidArgument" });
+      throw new ContainerError(`${what}: expected an object`, { code: "InvalidArgument" });
     }
     return new AuthFile(path, value, file.isPrivate);
   }
@@ -182,10 +183,13 @@ function credentialsOf(entry: unknown, path: string): Credentials | undefined {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(auth));
   } catch (cause) {
-    throw new ContainerError(`${path}: a member "auth" is not base64`, {
-      code: "InvalidArgument",
-      cause,
-    });
+    throw new ContainerError(
+      `read the credentials in ${quote(path)}: a member "auth" is not base64`,
+      {
+        code: "InvalidArgument",
+        cause,
+      },
+    );
   }
   const colon = text.indexOf(":");
   // Docker once padded the text with NULs.

@@ -9,7 +9,7 @@ const INTERVAL = 200;
  * in bytes.
  */
 export class JsonLines implements Disposable {
-  readonly #next = new Map<string, number>();
+  readonly #told = new Map<string, { readonly at: number; readonly bytes: number }>();
 
   observe = (event: TransferEvent): void => {
     if (event.kind === "parts") {
@@ -18,16 +18,20 @@ export class JsonLines implements Disposable {
     }
     const { digest, size } = event.part;
     const bytes = event.kind === "moved" || event.kind === "extracted" ? event.bytes : undefined;
-    if (bytes !== undefined && bytes < size && !this.#isDue(`${event.kind} ${digest}`)) return;
+    if (bytes !== undefined && !this.#isDue(`${event.kind} ${digest}`, bytes, size)) return;
     tell(JSON.stringify({ event: event.kind, digest, size, bytes }));
   };
 
   [Symbol.dispose](): void {}
 
-  #isDue(key: string): boolean {
-    const now = performance.now();
-    if (now < (this.#next.get(key) ?? 0)) return false;
-    this.#next.set(key, now + INTERVAL);
+  /** Now and then, and at the end; the same is not told again. */
+  #isDue(key: string, bytes: number, size: number): boolean {
+    const at = performance.now();
+    const last = this.#told.get(key);
+    if (last !== undefined && (bytes === last.bytes || bytes < size && at < last.at + INTERVAL)) {
+      return false;
+    }
+    this.#told.set(key, { at, bytes });
     return true;
   }
 }
