@@ -122,7 +122,7 @@ async function runCommand(
   requireRoot(`run "${name}"`);
   const { expectChildren } = await import("./lib/children.ts");
   expectChildren();
-  const { surviveFileSizeLimit } = await import("./lib/file_size.ts");
+  const { surviveFileSizeLimit } = await import("./lib/file_size_limit.ts");
   using _ = surviveFileSizeLimit();
   const { collectLeftovers } = await import("./lib/cli/leftovers.ts");
   if (name !== "gc") await collectLeftovers();

@@ -86,3 +86,6 @@ export const SIGNALS = {
   SIGPWR: 30,
   SIGSYS: 31,
 } as const;
+
+/** No limit at all, getrlimit(2). */
+export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;

@@ -72,10 +72,6 @@ export function resetSignals(): void {
 /** SIG_DFL, no flags, empty mask. */
 const BY_DEFAULT = alloc(32);
 
-/** SIG_IGN. */
-const IGNORED = alloc(32);
-IGNORED[0] = 1;
-
 /** Puts a signal back to its default action (sigaction(2) SIG_DFL). */
 export function resetSignal(signal: number): void {
   syscall("rt_sigaction", "", signal, BY_DEFAULT, 0, 8);
@@ -84,7 +80,9 @@ export function resetSignal(signal: number): void {
 /** Ignores a signal (sigaction(2) SIG_IGN); disposing of it puts back the action that it had. */
 export function ignoreSignal(signal: number): Disposable {
   const before = alloc(32);
-  syscall("rt_sigaction", "", signal, IGNORED, before, 8);
+  const ignored = alloc(32);
+  ignored[0] = 1;
+  syscall("rt_sigaction", "", signal, ignored, before, 8);
   return {
     [Symbol.dispose]: () => {
       syscall("rt_sigaction", "", signal, before, 0, 8);

@@ -1,5 +1,5 @@
 import { SysError } from "../ffi/errno.ts";
-import { fileSizeLimit } from "./file_size.ts";
+import { fileSizeLimit } from "./file_size_limit.ts";
 import { escaped, escapeHidden } from "./quote.ts";
 
 export { SysError };

@@ -1,5 +1,5 @@
 import { ContainerError } from "../errors.ts";
-import { surviveFileSizeLimit } from "../file_size.ts";
+import { surviveFileSizeLimit } from "../file_size_limit.ts";
 import { findSafeFolder } from "../folder.ts";
 import { extractRootfs } from "../image/extract.ts";
 import { noSuchImage } from "../image/missing.ts";

@@ -1,7 +1,7 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from "../../ffi/constants.ts";
 import { Fd, mkdirat, openat, statx, tryOpenInRoot } from "../../ffi/file.ts";
 import { ContainerError, hintOf, reasonOf } from "../errors.ts";
-import { surviveFileSizeLimit } from "../file_size.ts";
+import { surviveFileSizeLimit } from "../file_size_limit.ts";
 import { copyFolder } from "../init/copy_up.ts";
 import { quote } from "../quote.ts";
 import { type ContainerFolder, hintForFolder } from "./folder.ts";

@@ -20,6 +20,3 @@ export const RLIMITS = {
 
 /** The name of a resource limit, `RLIMIT_` in front. */
 export type RlimitType = keyof typeof RLIMITS;
-
-/** No limit at all, getrlimit(2). */
-export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;

@@ -1,4 +1,4 @@
-import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from "../../../ffi/constants.ts";
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY, RLIM_INFINITY } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
 import { Fd, openat } from "../../../ffi/file.ts";
 import {
@@ -13,7 +13,7 @@ import {
   BPF_PROG_TYPE_CGROUP_DEVICE,
 } from "../../../ffi/bpf.ts";
 import { getrlimit, setrlimit } from "../../../ffi/process.ts";
-import { RLIM_INFINITY, RLIMITS } from "../../oci/rlimits.ts";
+import { RLIMITS } from "../../oci/rlimits.ts";
 import { ContainerError } from "../../errors.ts";
 
 /**

@@ -1,6 +1,7 @@
 import * as headers from "tar-stream/headers.js";
 import { ArchiveFault } from "../fault.ts";
 import { type ByteString, toByteString } from "./bytes.ts";
+import { isNumber, noNumber } from "./number.ts";
 
 /** A header block as it is, before the extensions of the headers before it are applied. */
 export interface Header {
@@ -93,6 +94,7 @@ function withoutSigns(block: Uint8Array): Uint8Array | undefined {
 
 const CHECKSUM = 148;
 const CHECKSUM_END = 156;
+const BLANK = 32;
 
 function isChecksum(at: number): boolean {
   return at >= CHECKSUM && at < CHECKSUM_END;
@@ -106,27 +108,4 @@ function wholeNumber(decoded: number | null, field: Uint8Array): number {
   const value = decoded !== null && field[0] === 0xff ? decoded - 1 : decoded;
   if (value === null || !Number.isSafeInteger(value) || !isNumber(field)) throw noNumber();
   return value;
-}
-
-/** Whether a field holds a binary number, or octal digits between spaces and NULs. */
-function isNumber(field: Uint8Array): boolean {
-  if ((field[0]! & 0x80) !== 0) return true;
-  let at = 0;
-  while (at < field.length && isBlank(field[at]!)) at++;
-  while (at < field.length && field[at]! >= DIGIT_ZERO && field[at]! < DIGIT_ZERO + 8) at++;
-  return at === field.length || isBlank(field[at]!);
-}
-
-export const DIGIT_ZERO = 48;
-
-const BLANK = 32;
-
-/** Whether a byte is one of those that may stand around digits. */
-export function isBlank(byte: number): boolean {
-  return byte === 0 || byte === BLANK;
-}
-
-/** That something else stands where a header has a number. */
-export function noNumber(): ArchiveFault {
-  return new ArchiveFault("is broken: a header has a number that is none");
 }

@@ -1,6 +1,6 @@
 import { ArchiveFault } from "../fault.ts";
 import type { DataRegion } from "./entry.ts";
-import { DIGIT_ZERO, isBlank, noNumber } from "./header.ts";
+import { number } from "./number.ts";
 
 /** The map of a sparse file in GNU tar's old format: in the header itself and blocks behind it. */
 export interface OldSparseHeader {
@@ -33,39 +33,6 @@ function regionsAt(block: Uint8Array, offset: number, count: number): DataRegion
     regions.push({ offset: number(block, at, 12), length: number(block, at + 12, 12) });
   }
   return regions;
-}
-
-/**
- * A number of the map in a header: octal digits between spaces and NULs, or, with the highest bit of the first
- * byte set, a binary one in two's complement, most significant byte first (GNU tar).
- */
-function number(block: Uint8Array, offset: number, length: number): number {
-  const value = (block[offset]! & 0x80) === 0
-    ? octal(block, offset, length)
-    : binary(block.subarray(offset, offset + length));
-  if (value === undefined || !Number.isSafeInteger(value)) throw noNumber();
-  return value;
-}
-
-function octal(block: Uint8Array, offset: number, length: number): number | undefined {
-  const end = offset + length;
-  let at = offset;
-  while (at < end && isBlank(block[at]!)) at++;
-  let value = 0;
-  for (; at < end && !isBlank(block[at]!); at++) {
-    const digit = block[at]! - DIGIT_ZERO;
-    if (digit < 0 || digit > 7) return undefined;
-    value = value * 8 + digit;
-  }
-  return value;
-}
-
-function binary(field: Uint8Array): number {
-  const negative = (field[0]! & 0x40) !== 0;
-  let value = negative ? -1n : 0n;
-  value = (value << 6n) | BigInt(field[0]! & 0x3f);
-  for (const byte of field.subarray(1)) value = (value << 8n) | BigInt(byte);
-  return Number(value);
 }
 
 /** Reads the map of GNU tar's sparse formats 0.0 and 0.1: `OFFSET,LENGTH,OFFSET,LENGTH…`. */

@@ -1,11 +1,12 @@
 /** The tables of names and numbers, held against the kernel's own headers and against each other. */
 import { assert, assertEquals } from "@std/assert";
+import { RLIM_INFINITY } from "../../../ffi/constants.ts";
 import * as mountFlags from "../../../ffi/mount_flags.ts";
 import { CAPABILITIES, isCapability } from "../../../lib/oci/capabilities.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../../../lib/oci/memory_policy.ts";
 import { NAMESPACES } from "../../../lib/oci/namespaces.ts";
 import { PERSONALITY_DOMAINS } from "../../../lib/oci/personality.ts";
-import { RLIM_INFINITY, RLIMITS } from "../../../lib/oci/rlimits.ts";
+import { RLIMITS } from "../../../lib/oci/rlimits.ts";
 import {
   IO_PRIORITY_CLASSES,
   SCHEDULER_FLAGS,

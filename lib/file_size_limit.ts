@@ -1,9 +1,8 @@
-import { SIGNALS } from "../ffi/constants.ts";
+import { RLIM_INFINITY, SIGNALS } from "../ffi/constants.ts";
 import { getrlimit } from "../ffi/process.ts";
 import { ignoreSignal } from "../ffi/signal.ts";
 
 const RLIMIT_FSIZE = 1;
-const RLIM_INFINITY = 2n ** 64n - 1n;
 
 /** The most bytes that a file written by this process may have (getrlimit(2), `ulimit -f`); undefined without a limit. */
 export function fileSizeLimit(): bigint | undefined {
