@@ -22,18 +22,25 @@ const MEDIA_TYPES: Readonly<Record<Compression, string>> = {
   xz: OCI_LAYER,
 };
 
+/** What {@link importRootfs} makes besides the layer. */
+export interface ImportOptions {
+  /** How the image wants to be run. */
+  readonly config: ProcessConfig;
+  /** What its history says of the layer. */
+  readonly comment: string;
+  /** What it is for; this machine's unless told. */
+  readonly platform?: Platform;
+}
+
 /**
  * Makes an image of one layer of the archive of a root file system, which is stored as it is, up to its end.
  *
- * @param options.config how the image wants to be run
- * @param options.comment what its history says of the layer
- * @param options.platform what it is for; this machine's unless told
  * @throws {ArchiveFault} when it is broken, or holds an image instead
  */
 export async function importRootfs(
   store: ImageStore,
   archive: Iterable<Uint8Array<ArrayBuffer>>,
-  options: { config: ProcessConfig; comment: string; platform?: Platform },
+  options: ImportOptions,
 ): Promise<Descriptor> {
   const layer = await storeLayer(store, archive);
   const created = new Date().toISOString();

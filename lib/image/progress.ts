@@ -1,3 +1,4 @@
+import { formatSize } from "../size.ts";
 import { draw } from "../trace.ts";
 
 /** How long something may take before it is spoken of, and how often then, in ms. */
@@ -18,9 +19,12 @@ export class ProgressLine implements Disposable {
 
   /** Tells of the share done, 0 to 1, where anybody has waited long enough for that. */
   update(share: number): void {
-    if (!this.#visible || performance.now() < this.#next) return;
-    this.#next = performance.now() + INTERVAL;
-    this.#show(`${this.#what}: ${Math.floor(share * 100)} %`);
+    if (this.#isDue()) this.#show(`${this.#what}: ${Math.floor(share * 100)} %`);
+  }
+
+  /** The same of the bytes done, where nobody knows how many there are. */
+  count(bytes: number): void {
+    if (this.#isDue()) this.#show(`${this.#what}: ${formatSize(bytes)}`);
   }
 
   /** Says something now. */
@@ -32,6 +36,12 @@ export class ProgressLine implements Disposable {
   [Symbol.dispose](): void {
     if (this.#shown) draw("\r\x1b[K");
     this.#shown = false;
+  }
+
+  #isDue(): boolean {
+    if (!this.#visible || performance.now() < this.#next) return false;
+    this.#next = performance.now() + INTERVAL;
+    return true;
   }
 
   #show(text: string): void {

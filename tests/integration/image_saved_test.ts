@@ -27,8 +27,10 @@ import { testWith } from "../engines/support/skip.ts";
 import { concat, type Member, member } from "../unit/image/tar_builder.ts";
 import { run, sh } from "./image_lab.ts";
 import { GZIP, hasProgram, PLAIN, putImage, type TestLayer } from "./layer_lab.ts";
-import { alpineArchive, entriesOf } from "./support/project.ts";
+import { alpineArchive, BINARY, entriesOf } from "./support/project.ts";
 import { PodmanStore } from "./support/podman_store.ts";
+import { Terminal } from "./support/terminal.ts";
+import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -790,3 +792,45 @@ test("what is listed any number of times is loaded once", async () => {
   assertEquals((await loadImages(store, docker)).length, 1);
   assertEquals(docker.uses, 3);
 });
+
+test("whoever waits at a terminal sees how far import and load are", async () => {
+  const images = workspace.path(`images-${++count}`);
+  const rootfs = Deno.readFileSync(alpine!);
+  const imported = await seenWhileRead(["import", "-i", images, "-", "far:1"], rootfs);
+  assertMatch(imported, /^gocontainer: import a root file system: \d.* MB$/);
+  const { stdout } = await new Deno.Command(BINARY, { args: ["save", "-i", images, "far:1"] })
+    .output();
+  const loaded = await seenWhileRead(["load", "-i", images, "-"], stdout);
+  assertMatch(loaded, /^gocontainer: load images: \d.* MB$/);
+});
+
+/** The line that a command shows of what it reads slowly. It is gone in the end. */
+async function seenWhileRead(
+  args: readonly string[],
+  archive: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  const pipe = workspace.path(`pipe-${++count}`);
+  await sh(`mkfifo ${pipe}`);
+  using terminal = new Terminal();
+  const running = terminal.start(workspace, args, { redirect: `<${pipe}` });
+  using writer = await Deno.open(pipe, { write: true });
+  let at = archive.length - 20_000;
+  writeAll(writer, archive.subarray(0, at));
+  const line = await until("a line tells of it", () => {
+    writeAll(writer, archive.subarray(at, ++at));
+    return terminal.shown.split(ERASE)[1];
+  });
+  writeAll(writer, archive.subarray(at));
+  writer.close();
+  assertEquals((await running.end()).code, 0);
+  const left = terminal.shown.split("\n").map((text) => text.split(ERASE).at(-1));
+  assert(left.every((text) => !text!.includes("gocontainer: ")), JSON.stringify(terminal.shown));
+  return line;
+}
+
+/** What takes a line back that was drawn. */
+const ERASE = "\r\x1b[K";
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}

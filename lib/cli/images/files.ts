@@ -9,6 +9,8 @@ import {
 } from "../../../ffi/constants.ts";
 import { Fd, openat, renameat2, statx, tryStatx, writeAll } from "../../../ffi/file.ts";
 import { ContainerError, isFull, reasonOf, SysError, UsageError } from "../../errors.ts";
+import { piecesOf } from "../../image/pieces.ts";
+import type { ProgressLine } from "../../image/progress.ts";
 import { UnnamedFile } from "../../image/unnamed_file.ts";
 import { quote } from "../../quote.ts";
 import { randomUUID } from "../../uuid.ts";
@@ -50,6 +52,22 @@ export function openInput(path: string | undefined): Input {
       hint: isMissing ? "Give a file that is there, or - for standard input" : undefined,
       cause: error,
     });
+  }
+}
+
+/** What is left of an input in pieces, as {@link piecesOf} gives them; the line tells how far that is. */
+export function* piecesOfInput(
+  { fd }: Input,
+  progress: ProgressLine,
+): Generator<Uint8Array<ArrayBuffer>> {
+  const { mode, size } = statx(fd);
+  const isFile = (mode & S_IFMT) === S_IFREG;
+  let done = 0;
+  for (const piece of piecesOf(fd)) {
+    done += piece.length;
+    if (isFile) progress.update(done / size);
+    else progress.count(done);
+    yield piece;
   }
 }
 

@@ -1,14 +1,15 @@
 import { ContainerError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
+import type { Descriptor } from "../../image/descriptor.ts";
 import { applyChanges } from "../../image/change.ts";
 import { extractionError } from "../../image/extraction_error.ts";
-import { importRootfs } from "../../image/import.ts";
-import { piecesOf } from "../../image/pieces.ts";
+import { type ImportOptions, importRootfs } from "../../image/import.ts";
 import { parsePlatform } from "../../image/platform.ts";
+import { ProgressLine } from "../../image/progress.ts";
 import { parseReference } from "../../image/reference.ts";
 import { ImageStore } from "../../image/store/store.ts";
 import type { Command } from "../command.ts";
-import { openInput } from "./files.ts";
+import { type Input, openInput, piecesOfInput } from "./files.ts";
 import { CHANGE_OPTION, nameImage } from "./made.ts";
 import { IMAGES_OPTION, imagesFolderOf, PLATFORM_OPTION } from "./options.ts";
 
@@ -39,7 +40,7 @@ export const command: Command = {
     using store = ImageStore.open(imagesFolderOf(args));
     const comment = args.text("m") ?? `imported from ${input.fd === 0 ? "-" : path}`;
     try {
-      const descriptor = await importRootfs(store, piecesOf(input.fd), {
+      const descriptor = await importArchive(store, input, {
         config,
         comment,
         ...platform && { platform },
@@ -54,6 +55,15 @@ export const command: Command = {
     return 0;
   },
 };
+
+async function importArchive(
+  store: ImageStore,
+  input: Input,
+  options: ImportOptions,
+): Promise<Descriptor> {
+  using progress = new ProgressLine("import a root file system");
+  return await importRootfs(store, piecesOfInput(input, progress), options);
+}
 
 /** docker's import gets archives by itself. */
 function assertNoUrl(path: string): void {

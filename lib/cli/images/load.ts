@@ -1,5 +1,5 @@
 import { extractionError } from "../../image/extraction_error.ts";
-import { piecesOf } from "../../image/pieces.ts";
+import { ProgressLine } from "../../image/progress.ts";
 import { familiarReference } from "../../image/reference.ts";
 import { ARCHIVE_ENDINGS } from "../../image/source.ts";
 import { ArchiveFiles } from "../../image/saved/archive_files.ts";
@@ -10,7 +10,7 @@ import { ImageStore } from "../../image/store/store.ts";
 import { UsageError } from "../../errors.ts";
 import { quote } from "../../quote.ts";
 import type { Command } from "../command.ts";
-import { openInput } from "./files.ts";
+import { openInput, piecesOfInput } from "./files.ts";
 import { IMAGES_OPTION, imagesFolderOf } from "./options.ts";
 import { print } from "../output.ts";
 
@@ -49,10 +49,11 @@ async function load(imagesFolder: string, path: string | undefined): Promise<Loa
   const name = isFolder ? quote(path) : undefined;
   using input = isFolder ? undefined : openInput(path);
   using store = ImageStore.open(imagesFolder);
+  using progress = new ProgressLine("load images");
   try {
     using files: SavedFiles = isFolder
       ? new FolderFiles(path)
-      : await ArchiveFiles.read(store, piecesOf(input!.fd));
+      : await ArchiveFiles.read(store, piecesOfInput(input!, progress));
     return await loadImages(store, files);
   } catch (error) {
     throw loadError(error, name ?? input!.name);
