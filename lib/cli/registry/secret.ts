@@ -86,8 +86,13 @@ function readLine(terminal: Fd, interrupted: () => void): string {
     if (byte === INTERRUPT) interrupted();
     else if (byte === END && bytes.length === 0) break;
     else if (byte === KILL) bytes = [];
-    else if (byte === BACKSPACE || byte === DELETE) bytes.pop();
+    else if (byte === BACKSPACE || byte === DELETE) takeBack(bytes);
     else bytes.push(byte);
   }
   return new TextDecoder().decode(Uint8Array.from(bytes));
+}
+
+/** Takes back the last character: of several bytes all but the first begin with the bits 10 (RFC 3629). */
+function takeBack(bytes: number[]): void {
+  for (let byte = bytes.pop(); byte !== undefined && (byte & 0xc0) === 0x80;) byte = bytes.pop();
 }
