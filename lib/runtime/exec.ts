@@ -1,5 +1,5 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../ffi/constants.ts";
-import { Fd, openat, statx } from "../../ffi/file.ts";
+import { Fd, openat, statx, tryStatx } from "../../ffi/file.ts";
 import { openCgroup } from "../cgroup/cgroup.ts";
 import { waitUntil } from "../cgroup/cgroupfs.ts";
 import { ContainerError, SysError } from "../errors.ts";
@@ -164,9 +164,11 @@ function namespacesOf(
 ): NamespaceChoice & { readonly cgroupNamespace?: number } {
   const join: { type: NamespaceType; fd: number; flag: number }[] = [];
   for (const [type, { flag, file }] of Object.entries(NAMESPACES)) {
+    const ours = tryStatx(AT_FDCWD, `/proc/self/ns/${file}`);
+    // The kernel was built without this kind.
+    if (ours === undefined) continue;
     const theirs = acquired.use(new Fd(openNamespace(`/proc/${init.pid}/ns/${file}`)));
-    using ours = new Fd(openat(AT_FDCWD, `/proc/self/ns/${file}`, O_RDONLY));
-    if (statx(theirs.number).ino === statx(ours.number).ino) continue;
+    if (statx(theirs.number).ino === ours.ino) continue;
     join.push({ type: type as NamespaceType, fd: theirs.number, flag });
   }
   // Only now is it certain that what was opened belongs to that very process.

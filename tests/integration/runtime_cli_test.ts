@@ -582,6 +582,23 @@ Deno.test("exec into a container that ends meanwhile says that it has ended, or 
   }
 });
 
+Deno.test({
+  name: "exec works on a kernel that has not every kind of namespaces",
+  ignore: !isInstalled("strace"),
+  async fn() {
+    await runtime.sleeper("kinds");
+    const { pid } = await runtime.state("kinds");
+    const files = ["self", pid].flatMap((process) => ["-P", `/proc/${process}/ns/time`]);
+    const strace = ["strace", "-f", "-qqq", "-o", "/dev/null"];
+    const through = [...strace, ...files, "-einject=openat,statx:error=ENOENT"];
+    const { code, stdout, stderr } = await runtime.run(["exec", "kinds", "echo", "in"], {
+      through,
+    });
+    assertEquals({ code, stdout, stderr }, { code: 0, stdout: "in\n", stderr: "" });
+    await runtime.delete("kinds");
+  },
+});
+
 Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, privileges", async () => {
   await runtime.sleeper("ex", {
     process: { cwd: "/", env: ["PATH=/bin:/usr/bin", "FROM=config"] },
