@@ -89,5 +89,5 @@ function others(memory: MemoryResources, current: Current): Setting[] {
   return settings;
 }
 
-/** What memory.limit_in_bytes shows for no limit: the largest number of whole pages. */
-export const UNLIMITED = 9223372036854771712n;
+/** From here on memory.limit_in_bytes shows no limit: the largest number of whole pages, of 64 KiB at most. */
+export const UNLIMITED = 2n ** 63n - 65536n;
