@@ -26,7 +26,6 @@ export interface ExecOptions {
   /** Cgroups below the container's to be born in, see {@link existingSubFolders}. */
   readonly cgroups: readonly string[];
   readonly ignorePaused: boolean;
-  readonly dieWithParent: boolean;
   readonly passedFds: number;
   /** The container's config: its filter, personality and memory policy hold for every process in it. */
   readonly spec: Spec;
@@ -106,7 +105,6 @@ export function execInContainer(options: ExecOptions): Spawned {
     cgroupNamespace,
     keyring: record.keepsKeyring ? undefined : record.id,
     cgroupFiles: joined.tasks,
-    dieWithParent: options.dieWithParent,
     passedFds: options.passedFds,
     root,
     inUserNamespace,

@@ -85,7 +85,6 @@ export async function execCommand(args: Arguments, global: GlobalOptions): Promi
       process,
       cgroups: args.texts("cgroup"),
       ignorePaused: args.flag("ignore-paused") ?? false,
-      dieWithParent: false,
       spec,
       seccomp,
       passedFds: fds.count,

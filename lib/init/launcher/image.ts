@@ -40,8 +40,6 @@ export interface Launch {
   readonly sibling?: {
     /** Whether standard input is to be its controlling terminal. */
     readonly terminal: boolean;
-    /** Whether it ends with its parent. */
-    readonly dieWithParent: boolean;
   };
 }
 

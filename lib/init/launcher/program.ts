@@ -1,4 +1,3 @@
-import { PR_SET_PDEATHSIG } from "../../../ffi/process.ts";
 import { type SyscallName, syscallsOf } from "../../../ffi/syscalls.ts";
 import { TIOCSCTTY } from "../../../ffi/tty.ts";
 import { CLONE_PARENT, O_CLOEXEC, SIGNALS } from "../../../ffi/constants.ts";
@@ -104,14 +103,13 @@ export class Program {
    *
    * @param terminal whether standard input is to be its controlling terminal.
    */
-  becomeSibling(options: { terminal: boolean; dieWithParent: boolean }): void {
+  becomeSibling({ terminal }: { terminal: boolean }): void {
     this.call("clone", CLONE_PARENT, 0, 0, 0, 0);
     this.#jump(ALL_BITS, 0, this.#after(3));
     this.tell(MESSAGES.born);
     this.attempt("exit_group", 0);
     this.attempt("setsid");
-    if (options.terminal) this.call("ioctl", 0, TIOCSCTTY, 0);
-    if (options.dieWithParent) this.call("prctl", PR_SET_PDEATHSIG, SIGNALS.SIGKILL, 0, 0, 0);
+    if (terminal) this.call("ioctl", 0, TIOCSCTTY, 0);
   }
 
   /**

@@ -4,7 +4,6 @@ import { NAMESPACES } from "../../oci/namespaces.ts";
 import type { Linux, Process } from "../../oci/spec.ts";
 import {
   becomeRoot,
-  dieWithParent,
   joinCgroups,
   personalityStep,
   READY,
@@ -21,7 +20,6 @@ export interface ExecPlanOptions {
   /** The name of the container's session keyring; without, the process has the caller's. */
   readonly keyring?: string;
   readonly cgroupFiles: readonly number[];
-  readonly dieWithParent: boolean;
   readonly passedFds: number;
   /** The container's root, where it has no mount namespace of its own to have it in. */
   readonly root?: number;
@@ -71,8 +69,7 @@ export function buildExecPlan(process: Process, options: ExecPlanOptions): Plan 
   const launcher = launcherStep(process, options);
   if (options.fromOutside) plan.push(launcher);
   else {
-    plan.push(...dieWithParent(options.dieWithParent), READY, launcher);
-    plan.push({ do: "wait for start", label: "wait for start" });
+    plan.push(READY, launcher, { do: "wait for start", label: "wait for start" });
   }
   plan.push(...program(process, options));
   return plan;

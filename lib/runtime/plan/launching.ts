@@ -33,7 +33,7 @@ export function canCreateFromOutside(
   if (!namespaces.join.some(({ type }) => type === "pid") || namespaces.has("user")) return false;
   if (process === undefined || hooks?.startContainer?.length) return false;
   const launcherWaits = listener !== undefined;
-  if (!canLaunch(process, { program, dieWithParent: false, fromOutside: true, launcherWaits })) {
+  if (!canLaunch(process, { program, fromOutside: true, launcherWaits })) {
     return false;
   }
   const procs = mounts.filter(({ type }) => type === "proc").map((mount) => mountStep(mount));
@@ -72,7 +72,7 @@ export function canLauncherWait(
  * CAP_SYS_ADMIN.
  */
 export function canLaunchFromOutside(process: Process, options: ProgramOptions): boolean {
-  return canLaunch(process, { program: options, dieWithParent: false, fromOutside: true });
+  return canLaunch(process, { program: options, fromOutside: true });
 }
 
 function canLaunch(process: Process, options: LastSteps): boolean {

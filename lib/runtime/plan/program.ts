@@ -62,7 +62,6 @@ export function identity(process: Process, options: ProgramOptions): Step[] {
 
 /** What {@link launcherStep} and {@link program} go by. */
 export interface LastSteps {
-  readonly dieWithParent: boolean;
   readonly program: ProgramOptions;
   readonly fromOutside?: boolean;
   readonly listener?: number;
@@ -75,8 +74,7 @@ export interface LastSteps {
 /** What becomes the program, and what it is to do before. */
 export function launcherStep(process: Process, options: LastSteps): Step {
   const { seccomp } = options.program;
-  const { dieWithParent, fromOutside = false, launcherWaits = false, listener, startHooks } =
-    options;
+  const { fromOutside = false, launcherWaits = false, listener, startHooks } = options;
   return {
     do: "launcher",
     label: "make the launcher of the program",
@@ -86,7 +84,7 @@ export function launcherStep(process: Process, options: LastSteps): Step {
     ...(limitsItself(options) ? { limits: limitsOf(process) } : {}),
     ...(startHooks === undefined ? {} : { hooks: startHooks }),
     ...(launcherWaits ? { listener } : {}),
-    ...(fromOutside ? { sibling: { terminal: process.terminal ?? false, dieWithParent } } : {}),
+    ...(fromOutside ? { sibling: { terminal: process.terminal ?? false } } : {}),
   };
 }
 

@@ -84,7 +84,7 @@ async function launchSibling(
       {
         channel: theirs,
         limits,
-        sibling: { terminal: false, dieWithParent: false, ...sibling },
+        sibling: { terminal: false, ...sibling },
       },
       { path: "/bin/sh", argv: ["sh", "-c", script], env: ENV },
       machine,

@@ -97,7 +97,6 @@ Deno.test("descriptors are closed before anything of the container is touched", 
   assertEquals(kinds(plan(spec()))[0], "start afresh");
   const exec = buildExecPlan(PROCESS, {
     cgroupFiles: [],
-    dieWithParent: false,
     passedFds: 0,
     inUserNamespace: true,
     fromOutside: false,
@@ -348,7 +347,6 @@ Deno.test("exec: the CPUs after the cgroup, the root by descriptor where there i
   const process: Process = { ...PROCESS, execCPUAffinity: { initial: "0", final: "1-2" } };
   const options = {
     cgroupFiles: [9],
-    dieWithParent: false,
     passedFds: 0,
     inUserNamespace: false,
     fromOutside: false,
