@@ -47,3 +47,19 @@ export function poll(fds: readonly PollFd[], timeout?: number): number {
   fds.forEach((entry, i) => entry.revents = view.getInt16(i * 8 + 6, true));
   return ready;
 }
+
+/**
+ * Waits until there is something to be read, such as the end of a process; a signal in between does not end the wait.
+ *
+ * @param timeout milliseconds; without one it waits for ever.
+ * @returns whether there is, in time.
+ */
+export function awaitInput(fd: number, timeout?: number): boolean {
+  const deadline = performance.now() + (timeout ?? Infinity);
+  const input = { fd, events: POLLIN, revents: 0 };
+  for (;;) {
+    const left = deadline - performance.now();
+    if (left <= 0) return false;
+    if (poll([input], left === Infinity ? undefined : left) > 0) return true;
+  }
+}

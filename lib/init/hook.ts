@@ -1,8 +1,8 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, SIGNALS } from "../../ffi/constants.ts";
 import { CStringArray } from "../../ffi/cstring.ts";
 import { close, Fd, lseekToStart, openat, writeAll } from "../../ffi/file.ts";
-import { poll, POLLIN } from "../../ffi/poll.ts";
 import { SysError } from "../../ffi/errno.ts";
+import { awaitInput } from "../../ffi/poll.ts";
 import { posix_spawn } from "../../ffi/posix_spawn.ts";
 import {
   chdir,
@@ -96,19 +96,5 @@ function spawn(
     throw hookRefused(hook, error);
   } finally {
     close(stdin);
-  }
-}
-
-/**
- * Whether there is something to be read in time, such as the end of a process; a signal in between does not end the
- * wait.
- */
-export function awaitInput(fd: number, timeout?: number): boolean {
-  const deadline = performance.now() + (timeout ?? Infinity);
-  const end = { fd, events: POLLIN, revents: 0 };
-  for (;;) {
-    const left = deadline - performance.now();
-    if (left <= 0) return false;
-    if (poll([end], left === Infinity ? undefined : left) > 0) return true;
   }
 }

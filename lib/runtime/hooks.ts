@@ -1,6 +1,7 @@
 import { type HookCall } from "../init/plan.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { awaitInput, checkHook, hookRefused, runHook } from "../init/hook.ts";
+import { awaitInput } from "../../ffi/poll.ts";
+import { checkHook, hookRefused, runHook } from "../init/hook.ts";
 import { InitError } from "../init/context.ts";
 import { ContainerError } from "../errors.ts";
 import type { Hook, Spec, State } from "../oci/spec.ts";

@@ -1,5 +1,5 @@
 import { Fd, read, writeAll } from "../../../ffi/file.ts";
-import { poll, POLLIN } from "../../../ffi/poll.ts";
+import { awaitInput } from "../../../ffi/poll.ts";
 import { connect, SOCK_STREAM, socket } from "../../../ffi/socket.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import { ContainerError, SysError } from "../../errors.ts";
@@ -157,8 +157,7 @@ function awaitReply(fd: number): string | undefined {
 function receive(fd: number, count: number): Uint8Array<ArrayBuffer> {
   const bytes = alloc(count);
   for (let done = 0; done < count;) {
-    const ready = poll([{ fd, events: POLLIN, revents: 0 }], PATIENCE);
-    const piece = ready > 0 ? read(fd, bytes.subarray(done)).length : 0;
+    const piece = awaitInput(fd, PATIENCE) ? read(fd, bytes.subarray(done)).length : 0;
     if (piece === 0) throw new ContainerError("ask systemd: it does not answer");
     done += piece;
   }

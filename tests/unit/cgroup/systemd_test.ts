@@ -11,6 +11,7 @@ import { annotatedProperties } from "../../../lib/cgroup/systemd/annotations.ts"
 import { scopePath } from "../../../lib/cgroup/systemd/path.ts";
 import { INFINITY, scopeProperties } from "../../../lib/cgroup/systemd/properties.ts";
 import { ContainerError } from "../../../lib/errors.ts";
+import { isInstalled } from "../../integration/support/project.ts";
 
 Deno.test("SLICE:PREFIX:NAME names a scope, in a slice that its own name places", () => {
   assertEquals(scopePath("machine.slice:libpod:abc", "id"), {
@@ -147,4 +148,33 @@ Deno.test("an answer is fine, or an error in words; anything else is none", () =
   });
   assertEquals(answer(3), { error: "refused" });
   assertEquals(answer(4), undefined);
+});
+
+Deno.test({
+  name: "a signal does not end the wait for an answer",
+  ignore: !isInstalled("strace"),
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const path = `${folder}/private`;
+      using listener = Deno.listen({ transport: "unix", path });
+      const module = new URL("../../../lib/cgroup/systemd/manager.ts", import.meta.url);
+      const script = `import { setScopeLimits } from "${module}";
+        setScopeLimits({ socket: "${path}", uid: 0 }, "x.scope", []);`;
+      const strace = ["-f", "-qqq", "-o", "/dev/null", "-einject=ppoll:error=EINTR:when=1"];
+      const asking = new Deno.Command("strace", {
+        args: [...strace, Deno.execPath(), "eval", script],
+      }).output();
+      using connection = await listener.accept();
+      await connection.write(new TextEncoder().encode("OK 0\r\n"));
+      const call = { path: "/", interface: "i", member: "m", destination: "d" };
+      const answer = methodCall(call, "", new Uint8Array());
+      answer[1] = 2;
+      await connection.write(answer);
+      const { code, stderr } = await asking;
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });
