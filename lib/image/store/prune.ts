@@ -1,10 +1,9 @@
-import type { Digest } from "../digest.ts";
 import { presentManifests } from "./image.ts";
 import { layerSize, listBlobs, listLayers } from "./inventory.ts";
 import { lastUse } from "./listing.ts";
 import { lockStore } from "./lock.ts";
 import { type Reach, reachOf } from "./reach.ts";
-import type { ReferenceEntry } from "./references.ts";
+import { keyOf, type ReferenceEntry } from "./references.ts";
 import type { ImageStore } from "./store.ts";
 import { sweep, type Swept } from "./sweep.ts";
 
@@ -62,7 +61,7 @@ async function choose(
 }
 
 async function candidatesIn(store: ImageStore): Promise<Candidate[]> {
-  const inUse = blobsInUse(store);
+  const { blobs: inUse } = reachInUse(store);
   const candidates: Candidate[] = [];
   for (const entry of store.references()) {
     const manifests = await presentManifests(store, entry.descriptor, "an image");
@@ -77,10 +76,10 @@ async function candidatesIn(store: ImageStore): Promise<Candidate[]> {
   return candidates;
 }
 
-/** The blobs of all images that a process works with. */
-export function blobsInUse(store: ImageStore): Set<Digest> {
+/** All that belongs to the images that a process works with. */
+export function reachInUse(store: ImageStore): Reach {
   using _lock = lockStore(store.root, "exclusive");
-  return reachOf(store.root, store.heldByOthers(), "skip").blobs;
+  return reachOf(store.root, store.heldByOthers(), "skip");
 }
 
 /**
@@ -124,9 +123,4 @@ export function sizesOf({ root, path }: ImageStore): Map<string, number> {
 /** Names of all that there is in a reach. */
 export function namesOf({ blobs, layers }: Reach): string[] {
   return [...blobs, ...[...layers].map((name) => `layer ${name}`)];
-}
-
-/** Tells an entry from the one that takes its place. */
-function keyOf({ name, descriptor }: ReferenceEntry): string {
-  return `${name ?? ""} ${descriptor.digest}`;
 }

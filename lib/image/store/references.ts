@@ -20,6 +20,11 @@ export interface ReferenceEntry {
   readonly descriptor: Descriptor;
 }
 
+/** Tells an entry from the one that takes its place. */
+export function keyOf({ name, descriptor }: ReferenceEntry): string {
+  return `${name ?? ""} ${descriptor.digest}`;
+}
+
 /** The most bytes of `index.json`: some 100,000 references. */
 const INDEX_LIMIT = 32 * 1024 * 1024;
 

@@ -4,7 +4,7 @@ import type { Digest } from "../digest.ts";
 import { tryReference } from "../reference.ts";
 import { imageInWords, manifestsOrNone } from "./image.ts";
 import { nameOf } from "./listing.ts";
-import type { ReferenceEntry } from "./references.ts";
+import { keyOf, type ReferenceEntry } from "./references.ts";
 import { entriesOf, findEntry, requireTarget } from "./resolve.ts";
 import type { ImageStore } from "./store.ts";
 import { sweep, type Swept, type Users } from "./sweep.ts";
@@ -87,9 +87,4 @@ function refuseInUse(what: string, manifests: ReadonlySet<Digest>, users: Users)
 
 function printableUser(user: string): string {
   return `container ${quote(user)}`;
-}
-
-/** Tells an entry from the one that takes its place. */
-function keyOf({ name, descriptor }: ReferenceEntry): string {
-  return `${name ?? ""} ${descriptor.digest}`;
 }

@@ -1,9 +1,8 @@
 import { manifestsOrNone } from "./image.ts";
 import { listBlobs, listLayers, listLeft } from "./inventory.ts";
 import { nameOf } from "./listing.ts";
-import { lockStore } from "./lock.ts";
-import { namesOf, sizesOf } from "./prune.ts";
-import { type Reach, reachOf } from "./reach.ts";
+import { namesOf, reachInUse, sizesOf } from "./prune.ts";
+import { reachOf } from "./reach.ts";
 import type { ImageStore } from "./store.ts";
 
 /** What one kind of thing takes on the disk. */
@@ -92,11 +91,6 @@ function measureImages(store: ImageStore, sizes: ReadonlyMap<string, number>): I
       unique: bytesOf(names.filter((one) => users.get(one)!.size === 1)),
     };
   });
-}
-
-function reachInUse(store: ImageStore): Reach {
-  using _lock = lockStore(store.root, "exclusive");
-  return reachOf(store.root, store.heldByOthers(), "skip");
 }
 
 function sum(items: readonly { bytes: number }[]): number {
