@@ -1,10 +1,8 @@
-import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../../ffi/constants.ts";
-import { fromCString } from "../../../ffi/cstring.ts";
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, openat, read, readlinkat } from "../../../ffi/file.ts";
+import { close, openat, readFile, readlinkat } from "../../../ffi/file.ts";
 import { MNT_DETACH, move_mount, umount2, UMOUNT_NOFOLLOW } from "../../../ffi/mount.ts";
 import { chdir, chroot, fchdir } from "../../../ffi/process.ts";
-import { alloc } from "../../../ffi/struct.ts";
 import type { InitContext } from "../context.ts";
 
 /**
@@ -38,15 +36,7 @@ function detach(path: string): void {
 
 /** The mount points of /proc/self/mountinfo, in its order. */
 function mountPoints(): string[] {
-  const fd = openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY);
-  let text = "";
-  for (const buffer = alloc(65536);;) {
-    const bytes = read(fd, buffer);
-    if (bytes.length === 0) break;
-    text += fromCString(bytes);
-  }
-  close(fd);
-  return text.split("\n").filter((line) => line !== "").map((line) =>
+  return readFile("/proc/self/mountinfo").trimEnd().split("\n").map((line) =>
     line.split(" ")[4].replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8)))
   );
 }
