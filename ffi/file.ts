@@ -426,24 +426,6 @@ export function utimensat(
   syscall("utimensat", () => quote(path ?? `${dirfd}`), dirfd, name, times, flags);
 }
 
-/** The file system's magic number of an open file, from fstatfs(2) (linux/magic.h). */
-export function fstatfsType(fd: number): number {
-  return fstatfs(fd).getUint32(0, true);
-}
-
-/** Whether the mount of an open file has the option noexec: ST_NOEXEC in f_flags, statvfs(3). */
-export function isOnNoexecMount(fd: number): boolean {
-  const [F_FLAGS, ST_NOEXEC] = [80, 8];
-  return (fstatfs(fd).getUint32(F_FLAGS, true) & ST_NOEXEC) !== 0;
-}
-
-/** A struct statfs, statfs(2). */
-function fstatfs(fd: number): DataView {
-  const statfs = alloc(120);
-  syscall("fstatfs", `${fd}`, fd, statfs);
-  return new DataView(statfs.buffer);
-}
-
 /** flock(2) with LOCK_SH or LOCK_EX, waiting until it is had. */
 export function flock(fd: number, operation: number): void {
   syscall("flock", `${fd}`, fd, operation);

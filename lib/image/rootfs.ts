@@ -1,5 +1,6 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
-import { Fd, fstatfsType, openat, tryStatx } from "../../ffi/file.ts";
+import { Fd, openat, tryStatx } from "../../ffi/file.ts";
+import { fstatfsType } from "../../ffi/statfs.ts";
 import { ContainerError } from "../errors.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
 import { checkImageName } from "./name.ts";

@@ -9,8 +9,9 @@ import {
 } from "../../ffi/constants.ts";
 import { cstring } from "../../ffi/cstring.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { close, fstatfsType, openat, openat2, statx, writeAll } from "../../ffi/file.ts";
+import { close, openat, openat2, statx, writeAll } from "../../ffi/file.ts";
 import { fsconfig_create, fsmount, fsopen } from "../../ffi/mount.ts";
+import { fstatfsType } from "../../ffi/statfs.ts";
 import { InitError } from "./context.ts";
 
 /** The magic number of procfs, linux/magic.h. */

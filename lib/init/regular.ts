@@ -1,5 +1,6 @@
 import { O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "../../ffi/constants.ts";
-import { close, type FileStatus, fstatfsType, openat, statx } from "../../ffi/file.ts";
+import { close, type FileStatus, openat, statx } from "../../ffi/file.ts";
+import { fstatfsType } from "../../ffi/statfs.ts";
 import { PROC_SUPER_MAGIC } from "./procfs.ts";
 
 /**

@@ -11,8 +11,9 @@ import {
   O_PATH,
   O_RDONLY,
 } from "../../ffi/constants.ts";
-import { Fd, fstatfsType, openat } from "../../ffi/file.ts";
+import { Fd, openat } from "../../ffi/file.ts";
 import { namespaceType } from "../../ffi/namespace.ts";
+import { fstatfsType } from "../../ffi/statfs.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { flagNames } from "../flag_names.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";

@@ -1,6 +1,7 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
 import { SysError } from "../../ffi/errno.ts";
-import { Fd, fstatfsType, openat } from "../../ffi/file.ts";
+import { Fd, openat } from "../../ffi/file.ts";
+import { fstatfsType } from "../../ffi/statfs.ts";
 import { BUILD_DIR, ROOT } from "../../tools/project.ts";
 import { reasonOf, ToolError } from "../../tools/report.ts";
 

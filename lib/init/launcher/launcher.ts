@@ -37,11 +37,12 @@
  */
 import { CStringArray } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, fstatfsType, openat } from "../../../ffi/file.ts";
+import { close, openat } from "../../../ffi/file.ts";
 import { AT_FDCWD, O_PATH } from "../../../ffi/constants.ts";
 import { errno } from "../../../ffi/libc.ts";
 import { preparedExecve, preparedFexecve } from "../../../ffi/process.ts";
 import { ProgramFile } from "../../../ffi/program_file.ts";
+import { fstatfsType } from "../../../ffi/statfs.ts";
 import { PROC_SUPER_MAGIC } from "../procfs.ts";
 import { type Launch, type LaunchedProgram, launcherImage } from "./image.ts";
 

@@ -1,7 +1,8 @@
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from "../../../ffi/constants.ts";
 import { utf8 } from "../../../ffi/cstring.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, type FileStatus, isOnNoexecMount, openat, read, statx } from "../../../ffi/file.ts";
+import { close, type FileStatus, openat, read, statx } from "../../../ffi/file.ts";
+import { isOnNoexecMount } from "../../../ffi/statfs.ts";
 import { alloc } from "../../../ffi/struct.ts";
 import type { ExecFailure, Executing } from "../channel.ts";
 import type { InitContext } from "../context.ts";

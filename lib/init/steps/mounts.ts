@@ -14,8 +14,9 @@ import {
 import { MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY, MS_REC } from "../../../ffi/mount_flags.ts";
 import { AT_FDCWD, O_NOFOLLOW, O_PATH } from "../../../ffi/constants.ts";
 import { SysError } from "../../../ffi/errno.ts";
-import { close, fstatfsType, openat, openInRoot, statx } from "../../../ffi/file.ts";
+import { close, openat, openInRoot, statx } from "../../../ffi/file.ts";
 import { dup3 } from "../../../ffi/process.ts";
+import { fstatfsType } from "../../../ffi/statfs.ts";
 import { closeMount, type InitContext, InitError } from "../context.ts";
 import { copyFolder } from "../copy_up.ts";
 import { isDirectory, openDirectory, openExisting, openMountPoint } from "../inside.ts";

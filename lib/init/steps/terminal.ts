@@ -1,7 +1,8 @@
 import { AT_EMPTY_PATH, O_NOCTTY, O_RDWR } from "../../../ffi/constants.ts";
-import { close, fchownat, fstatfsType, openat, openInRoot } from "../../../ffi/file.ts";
+import { close, fchownat, openat, openInRoot } from "../../../ffi/file.ts";
 import { move_mount, open_tree_clone } from "../../../ffi/mount.ts";
 import { dup2 } from "../../../ffi/process.ts";
+import { fstatfsType } from "../../../ffi/statfs.ts";
 import { openPtyPeer, setControllingTerminal, setWindowSize, unlockPty } from "../../../ffi/tty.ts";
 import { tell } from "../channel.ts";
 import { type InitContext, InitError } from "../context.ts";
