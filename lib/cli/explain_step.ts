@@ -19,6 +19,7 @@ import { flagNames } from "../flag_names.ts";
 import { shellWord } from "../folder.ts";
 import type { MountStep, Step } from "../init/plan.ts";
 import { namespaceFlags } from "../runtime/namespaces.ts";
+import { FLAGS, NEW_LISTENER, TSYNC_ESRCH } from "../seccomp/values.ts";
 
 const PROPAGATION = { MS_REC, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE };
 
@@ -33,13 +34,10 @@ const ATTRIBUTES = {
   MOUNT_ATTR_NOSYMFOLLOW,
 };
 
-/** seccomp(2). */
 const FILTER_FLAGS = {
-  SECCOMP_FILTER_FLAG_TSYNC: 1 << 0,
-  SECCOMP_FILTER_FLAG_LOG: 1 << 1,
-  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 1 << 2,
-  SECCOMP_FILTER_FLAG_NEW_LISTENER: 1 << 3,
-  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 1 << 5,
+  ...FLAGS,
+  SECCOMP_FILTER_FLAG_NEW_LISTENER: NEW_LISTENER,
+  SECCOMP_FILTER_FLAG_TSYNC_ESRCH: TSYNC_ESRCH,
 };
 
 /** What a step inside of the container's namespaces is made of, be it the first process's or gocontainer's own. */
