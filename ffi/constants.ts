@@ -1,4 +1,4 @@
-/** openat(2), include/uapi/asm-generic/fcntl.h. aarch64 has its own values for four of them. */
+/** openat(2), include/uapi/asm-generic/fcntl.h. aarch64 has its own values for those that begin with `arm ?`, and what is made of them. */
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;

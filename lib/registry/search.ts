@@ -20,9 +20,7 @@ const DOCKER_HUB_INDEX = new URL("https://index.docker.io/");
 /** The most bytes of an answer. */
 const LIMIT = 4 * 1024 * 1024;
 
-/**
- * Where a registry is searched.
- */
+/** Where a registry is searched; undefined where it answers that itself. */
 export function searchUrl(registry: string): URL | undefined {
   return registry === "docker.io" ? DOCKER_HUB_INDEX : undefined;
 }

@@ -64,6 +64,7 @@ export class BlobReceiver implements Disposable {
     expected: Expected,
     options: { waiting?: () => void; signal?: AbortSignal } = {},
   ): Promise<BlobReceiver | undefined> {
+    // One that cannot be verified is refused before there is a file for it.
     new Verifier(expected.digest);
     let told = false;
     for (;;) {

@@ -31,13 +31,12 @@ export interface TreeOptions {
 }
 
 /**
- * Reads a folder with all that is in it as a tar archive, in pieces, each of which lasts until the next one: names in the order of their bytes,
- * hard links, holes and extended attributes as they are. Sockets are left out, as no archive has them.
- * The same tree always gives the same bytes. Nothing is followed, and nothing but plain files is opened.
+ * Reads a folder with all that is in it as a tar archive, in pieces, each of which lasts until the next one: names in
+ * the order of their bytes, hard links, holes and extended attributes as they are. Sockets are left out, as no archive
+ * has them. The same tree always gives the same bytes; what comes and goes meanwhile is in it or is not. Nothing is
+ * followed, and nothing but plain files is opened.
  *
  * @param root descriptor of the folder, which stays the caller's
- * What comes and goes meanwhile is in it or is not.
- *
  * @throws {ContainerError} when a file gets shorter while it is read; Unsupported for a layer that cannot
  *   say what is there, and for names that nobody could unpack
  * @throws {SysError}
