@@ -23,9 +23,6 @@ export const bpf_prog_load_attr = struct("bpf_attr", 64, {
   insn_cnt: [4, "u32"],
   insns: [8, "u64"],
   license: [16, "u64"],
-  log_level: [24, "u32"],
-  log_size: [28, "u32"],
-  log_buf: [32, "u64"],
 });
 
 /** union bpf_attr for BPF_PROG_ATTACH and BPF_PROG_DETACH. */

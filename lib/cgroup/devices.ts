@@ -2,7 +2,7 @@ import { ContainerError } from "../errors.ts";
 import type { DeviceRule } from "../oci/spec.ts";
 
 /** What may be done with a device node, as bits; the values are BPF_DEVCG_ACC_* of linux/bpf.h. */
-export const ACCESS = { m: 1, r: 2, w: 4 } as const;
+const ACCESS = { m: 1, r: 2, w: 4 } as const;
 /** All of {@link ACCESS}. */
 export const ANY_ACCESS = 7;
 
@@ -23,7 +23,7 @@ const characterDevice = { allow: true, type: "c", access: ANY_ACCESS } as const;
  * What every container may use, because it gets these nodes (config-linux.md, Default Devices);
  * and any node may be made, which alone does no harm: opening it is what is guarded.
  */
-export const DEFAULT_RULES: readonly Rule[] = [
+const DEFAULT_RULES: readonly Rule[] = [
   { allow: true, type: "c", access: ACCESS.m },
   { allow: true, type: "b", access: ACCESS.m },
   { ...characterDevice, major: 1, minor: 3 }, // null

@@ -139,7 +139,7 @@ export function artifactTypeOf({ config, artifactType }: ImageManifest): string 
  *
  * @throws {ContainerError} Unsupported
  */
-export function assertRunnable(manifest: ImageManifest, what: string): void {
+function assertRunnable(manifest: ImageManifest, what: string): void {
   const kind = artifactTypeOf(manifest);
   if (kind === undefined) return;
   throw new ContainerError(`${what}: this is no image but an artifact of type ${quote(kind)}`, {

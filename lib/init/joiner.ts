@@ -27,7 +27,7 @@ export interface Joins {
  *
  * @param told is called with what is about to be done, in words.
  */
-export function joinAll(joins: Joins, told: (label: string) => void): void {
+function joinAll(joins: Joins, told: (label: string) => void): void {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (joins.affinity !== undefined) {
     told("run on the CPUs of process.execCPUAffinity.initial");

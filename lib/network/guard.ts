@@ -78,7 +78,7 @@ type Instruction =
   | { readonly label: string };
 
 /** Struct sock_filter's of what a container may send. */
-export function ownPackets({ address }: Pick<Cidr, "address">): Uint8Array<ArrayBuffer> {
+function ownPackets({ address }: Pick<Cidr, "address">): Uint8Array<ArrayBuffer> {
   const hardware = new DataView(hardwareAddress({ address }).buffer);
   const source = (at: number): Instruction[] => [
     [LOAD_WORD, at],

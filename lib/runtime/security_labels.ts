@@ -9,7 +9,7 @@ export interface SecurityModules {
 }
 
 /** The modules of this machine, each asked where it tells of itself. */
-export function securityModules(): SecurityModules {
+function securityModules(): SecurityModules {
   return {
     apparmor: read("/sys/module/apparmor/parameters/enabled").startsWith("Y"),
     selinux: read("/sys/fs/selinux/enforce") !== "",

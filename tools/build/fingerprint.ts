@@ -59,7 +59,7 @@ export function writeStamp(sources: string, image: string): void {
 }
 
 /** The note about the last build, or undefined when the binary is not the one built then. */
-export function readStamp(): Stamp | undefined {
+function readStamp(): Stamp | undefined {
   try {
     const stamp = JSON.parse(Deno.readTextFileSync(STAMP)) as Stamp;
     return stamp.binary === identity(BINARY) ? stamp : undefined;

@@ -28,7 +28,7 @@ export interface ImageArchive {
 }
 
 /** The pinned sources. */
-export function imageSources(): ImageSource[] {
+function imageSources(): ImageSource[] {
   return JSON.parse(Deno.readTextFileSync(`${ROOT}/images/sources.json`)) as ImageSource[];
 }
 

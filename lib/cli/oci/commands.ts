@@ -115,11 +115,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
-/** Whether a word is a command of the runtime's face. */
-export function isRuntimeCommand(word: string | undefined): boolean {
-  return word !== undefined && Object.hasOwn(COMMANDS, word);
-}
-
 /** Runs a command of the runtime's face and returns the exit code. */
 export function runRuntimeCommand(
   words: readonly string[],
@@ -133,7 +128,7 @@ export function runRuntimeCommand(
     print(runtimeUsage());
     return 0;
   }
-  if (!isRuntimeCommand(word)) {
+  if (!Object.hasOwn(COMMANDS, word)) {
     const near = nearest(word, Object.keys(COMMANDS));
     throw new UsageError(`run the command "${word}": there is none of that name`, {
       hint: near === undefined

@@ -112,7 +112,7 @@ export function resumeCommand(args: Arguments, global: GlobalOptions): number {
 }
 
 function requireStatus(
-  state: Parameters<typeof statusOf>[0],
+  state: ContainerState,
   action: string,
   wanted: readonly string[],
 ): void {
@@ -125,7 +125,7 @@ function requireStatus(
 }
 
 /** A signal as {@link signalOf} reads it. */
-export function parseSignal(text: string): number {
+function parseSignal(text: string): number {
   const signal = signalOf(text);
   if (signal !== undefined) return signal;
   const near = nearest(nameOf(text), Object.keys(SIGNALS).map((signal) => signal.slice(3)));

@@ -98,7 +98,7 @@ export function listLeases(folder: string): string[] {
 }
 
 /** Whether a process has a lock on a file or folder, and so is at it. */
-export function isLocked(root: number, path: string): boolean {
+function isLocked(root: number, path: string): boolean {
   try {
     using file = new Fd(openat(root, path, O_RDONLY | O_NOFOLLOW));
     return !tryFlock(file.number, LOCK_EX);

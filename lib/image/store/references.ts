@@ -54,7 +54,7 @@ export function readReferences(root: number, folder: string): ReferenceEntry[] {
  *
  * @param what what errors call it
  */
-export function parseReferences(bytes: Uint8Array, what: string): ReferenceEntry[] {
+function parseReferences(bytes: Uint8Array, what: string): ReferenceEntry[] {
   let index: ImageIndex;
   try {
     const document = parseManifest(bytes, OCI_INDEX, what, INDEX_LIMIT);

@@ -6,7 +6,7 @@ import { type Credentials, credentialsFrom } from "./credentials.ts";
 import { homeFolder } from "./places.ts";
 
 /** What docker calls its own registry in files and to helpers. */
-export const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
 
 /** How a registry is called where docker's other programs look for it. */
 export function keyOf(registry: string): string {
