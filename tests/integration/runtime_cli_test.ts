@@ -428,6 +428,17 @@ Deno.test("a container of a pid namespace below is told with the number that it 
   await runtime.ok("delete", "below");
 });
 
+Deno.test("the owner is told by name, or by number where there are no accounts", async () => {
+  await runtime.create("owned", ["true"]);
+  Deno.chownSync(`${runtime.root}/owned`, 1, 1);
+  assertEquals((await runtime.state("owned")).owner, "daemon");
+  const through = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /etc; exec "$@"', "sh"];
+  const { stdout, stderr } = await runtime.run(["state", "owned"], { through });
+  assertEquals(stderr, "");
+  assertEquals(JSON.parse(stdout).owner, "#1");
+  await runtime.delete("owned");
+});
+
 Deno.test("list: a table, ids, and the JSON that engines read", async () => {
   const bundle = await runtime.sleeper("listed", { annotations: { a: "b" } });
   await runtime.create("listed2", ["true"]);

@@ -46,9 +46,18 @@ function ownerOf({ folder }: ContainerState): string | undefined {
   const uid = tryStatx(AT_FDCWD, folder)?.uid;
   if (uid === undefined) return undefined;
   if (uid === 0) return "root";
-  const account = Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"))
-    .find((fields) => fields[2] === `${uid}`);
+  const account = accounts().find((fields) => fields[2] === `${uid}`);
   return account?.[0] ?? `#${uid}`;
+}
+
+/** The fields of passwd(5); none on a host that keeps its accounts elsewhere. */
+function accounts(): string[][] {
+  try {
+    return Deno.readTextFileSync("/etc/passwd").split("\n").map((line) => line.split(":"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 /** Empty while a container is being made and has no config yet. */
