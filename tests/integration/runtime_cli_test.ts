@@ -232,6 +232,11 @@ Deno.test("create --pid-file tells the first process", async () => {
   const why = /^gocontainer: write the pid file ".*\/none\/pid": .*\nName a/;
   await runtime.fails(why, "run", "--detach", "--bundle", bundle, ...nowhere, "told2");
   await runtime.fails(/container does not exist/, "state", "told2");
+  Deno.mkdirSync(`${bundle}/folder`);
+  const folder = ["--bundle", bundle, "--pid-file", `${bundle}/folder`];
+  await runtime.fails(/write the pid file .*\/folder": /, "run", "--detach", ...folder, "told2");
+  const names = entriesOf(bundle).map(({ name }) => name);
+  assertEquals(names, ["config.json", "err", "folder", "out", "pid"]);
   const { pid } = await runtime.state("told");
   assertEquals(await Deno.readTextFile(`${bundle}/pid`), `${pid}`);
   await runtime.delete("told");

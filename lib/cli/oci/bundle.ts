@@ -131,6 +131,11 @@ export function writePidFile(args: Arguments, pid: number): void {
     Deno.writeTextFileSync(fresh, String(pid), { createNew: true, mode: 0o644 });
     Deno.renameSync(fresh, file);
   } catch (cause) {
+    try {
+      Deno.removeSync(fresh);
+    } catch {
+      // It was never made.
+    }
     throw new ContainerError(`write the pid file ${JSON.stringify(file)}: ${reasonOf(cause)}`, {
       hint: "Name a file in a folder that is there with --pid-file",
       cause,
