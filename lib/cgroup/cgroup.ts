@@ -54,11 +54,11 @@ export function openCgroup(
 /** A cgroup that is open for processes to join it. */
 export interface JoinableCgroup {
   /**
-   * The `tasks` files of the v1 hierarchies. A process that writes `0` to each moves itself (its calling thread) into
-   * the cgroup, at a hundredth of what it costs to be moved from outside.
+   * The `tasks` files of the v1 hierarchies, and `cgroup.procs` of a v2 cgroup that was there before. A process that
+   * writes `0` to each moves itself into the cgroup, at a hundredth of what it costs to be moved from outside.
    */
   readonly tasks: readonly number[];
-  /** The folder of the v2 hierarchy, for clone3(2) with CLONE_INTO_CGROUP; undefined where there is none. */
+  /** The folder of another v2 cgroup, for clone3(2) with CLONE_INTO_CGROUP. */
   readonly folder: number | undefined;
 }
 
@@ -174,12 +174,15 @@ export class Cgroup {
   openToJoin(acquired: DisposableStack): JoinableCgroup {
     const open = (path: string, flags: number) =>
       acquired.use(new Fd(openat(AT_FDCWD, path, flags))).number;
-    const unified = v2Place(this.#places);
-    return {
-      tasks: this.#places.filter(({ hierarchy }) => hierarchy.version === 1)
-        .map(({ folder }) => open(`${folder}/tasks`, O_WRONLY)),
-      folder: unified && open(unified.folder, O_PATH | O_DIRECTORY),
-    };
+    const tasks = this.#places.filter(({ hierarchy }) => hierarchy.version === 1)
+      .map(({ folder }) => open(`${folder}/tasks`, O_WRONLY));
+    const unified = v2Place(this.#places)?.folder;
+    if (unified === undefined) return { tasks, folder: undefined };
+    // In a cgroup that was killed by cgroup.kill before, Linux 6.18 kills whatever clone3(2) makes there.
+    if (this.#spared.includes(unified)) {
+      return { tasks: [...tasks, open(`${unified}/cgroup.procs`, O_WRONLY)], folder: undefined };
+    }
+    return { tasks, folder: open(unified, O_PATH | O_DIRECTORY) };
   }
 
   /**

@@ -6,7 +6,7 @@ import { ContainerError, SysError } from "../errors.ts";
 import { parseList } from "../oci/list_format.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
-import { requireHere, statusOf, waitsForStart } from "./container.ts";
+import { cgroupOf, requireHere, statusOf, waitsForStart } from "./container.ts";
 import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
 import { buildExecPlan } from "./plan/exec.ts";
 import { canLaunchFromOutside } from "./plan/launching.ts";
@@ -94,9 +94,12 @@ export function execInContainer(options: ExecOptions): Spawned {
   const root = namespaces.has("mount") ? undefined : transient.use(
     new Fd(openat(AT_FDCWD, `/proc/${record.init!.pid}/root`, O_PATH | O_DIRECTORY)),
   ).number;
-  const cgroup = options.cgroups.length > 0
-    ? openCgroup(existingSubFolders(record.cgroups, options.cgroups))
-    : openCgroup(record.cgroups).beside(record.init!.pid);
+  const below = options.cgroups.length === 0
+    ? undefined
+    : existingSubFolders(record.cgroups, options.cgroups);
+  const cgroup = below === undefined
+    ? cgroupOf(record).beside(record.init!.pid)
+    : openCgroup(below, below);
   const joined = cgroup.openToJoin(transient);
   const program = programOptions(process, options.spec, inUserNamespace, options.seccomp);
   const fromOutside = namespaces.join.some(({ type }) => type === "pid") &&

@@ -12,6 +12,7 @@ import { close, Fd, flock, LOCK_EX, openat, read, writeAll } from "../../ffi/fil
 import { poll, POLLIN } from "../../ffi/poll.ts";
 import { accept, bindAndListen, recvmsg, SOCK_STREAM, socket } from "../../ffi/socket.ts";
 import { alloc } from "../../ffi/struct.ts";
+import { detectCgroups } from "../../lib/cgroup/detect.ts";
 import { identify } from "../../lib/runtime/process_identity.ts";
 import { BINARY, entriesOf, exists, host, isInstalled, STATE } from "./support/project.ts";
 import { type Changes, Runtime } from "./support/runtime.ts";
@@ -596,6 +597,32 @@ Deno.test("exec into a container that ends meanwhile says that it has ended, or 
     assertMatch(stderr, /^gocontainer: .*container (does not exist|not running)\b/);
     await running.end();
   }
+});
+
+const unified = detectCgroups().hierarchies.find(({ version }) => version === 2)?.mountpoint;
+
+Deno.test({
+  name: "in a cgroup that was there before, containers come and go",
+  ignore: unified === undefined,
+  async fn() {
+    const cgroup = `${unified}/go_containers/kept`;
+    Deno.mkdirSync(cgroup, { recursive: true });
+    try {
+      const bundle = await runtime.bundle(["sleep", "1000"]);
+      for (let times = 0; times < 3; times++) {
+        await runtime.createFrom(bundle, "kept");
+        await runtime.ok("start", "kept");
+        assertEquals(await runtime.ok("exec", "kept", "echo", "in"), "in");
+        const { pid } = await runtime.state("kept");
+        const own = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
+        assertStringIncludes(own, "0::/go_containers/kept\n");
+        await runtime.delete("kept");
+        assert(exists(cgroup));
+      }
+    } finally {
+      Deno.removeSync(cgroup);
+    }
+  },
 });
 
 Deno.test({
