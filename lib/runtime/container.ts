@@ -23,13 +23,22 @@ import {
 import { detachRoot } from "./trees.ts";
 
 /**
- * The container of an id, or else the live one of that name.
+ * The container of an id, or else the live one of that name; undefined when there is none.
+ *
+ * @throws {ContainerError} Damaged when its record is none.
+ */
+export function findContainer(root: StateRoot, id: string): ContainerState | undefined {
+  return root.find(id) ??
+    root.containers().find(({ record }) => record.name === id && isAlive(record.init));
+}
+
+/**
+ * As {@link findContainer}.
  *
  * @throws {ContainerError} when there is none.
  */
 export function getContainer(root: StateRoot, id: string): ContainerState {
-  const state = root.find(id) ??
-    root.containers().find(({ record }) => record.name === id && isAlive(record.init));
+  const state = findContainer(root, id);
   if (state !== undefined) return state;
   throw new ContainerError(`find container "${id}": container does not exist`, {
     code: "NotFound",

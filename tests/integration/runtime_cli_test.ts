@@ -1401,6 +1401,20 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
   assertEquals((await workspace.run(["state", name])).code, 1);
 });
 
+Deno.test("delete --force by name ends a container made from an image, as by id", async () => {
+  for (const by of ["name", "id"] as const) {
+    const name = `forced-${by}-${Deno.pid}`;
+    const running = workspace.start(["-net=none", "-rm", "-name", name, "alpine", ...PATIENT]);
+    const { id } = await running.record();
+    await running.says(/ready/);
+    const { code, stderr } = await workspace.run(["delete", "--force", { name, id }[by]]);
+    assertEquals([code, stderr], [0, ""]);
+    const ended = await running.end();
+    assertEquals([ended.code, ended.stderr], [137, ""]);
+    assertEquals(exists(`${STATE}/${id}`), false);
+  }
+});
+
 Deno.test("a folder or file that is not there is told with what it was for", async () => {
   const bundle = await runtime.bundle(["true"]);
   const nowhere = "No such file or directory\n";

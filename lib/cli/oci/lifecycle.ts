@@ -5,6 +5,7 @@ import { nearest } from "../../nearest.ts";
 import {
   cgroupOf,
   deleteContainer,
+  findContainer,
   getContainer,
   signalAll,
   signalContainer,
@@ -76,23 +77,24 @@ export function deleteCommand(args: Arguments, global: GlobalOptions): number {
   const root = openRoot(global);
   if (args.rest.length === 0) onlyId(args);
   for (const id of args.rest) {
-    if (force && !isKnown(root, id)) continue;
-    deleteContainer(getContainer(root, id), force);
+    const state = force ? findOrForget(root, id) : getContainer(root, id);
+    if (state !== undefined) deleteContainer(state, force);
   }
   return 0;
 }
 
-/** Whether there is a record of a container; what is left of one without goes, as by force nothing is to stay. */
-function isKnown(root: StateRoot, id: string): boolean {
+/** A container, or undefined where there is none; what is left of one without a record goes, as by force nothing is to stay. */
+function findOrForget(root: StateRoot, id: string): ContainerState | undefined {
   try {
-    if (root.find(id) !== undefined) return true;
+    const state = findContainer(root, id);
     // A delete that was killed may have forgotten it, and left its folder.
-    root.tidy();
+    if (state === undefined) root.tidy();
+    return state;
   } catch (error) {
     if (!(error instanceof ContainerError && error.code === "Damaged")) throw error;
     root.forget(id);
+    return undefined;
   }
-  return false;
 }
 
 /** `pause ID` */
