@@ -158,7 +158,8 @@ export function readRunOptions(args: Arguments): RunOptions {
     hostname: given("hostname", parseHostname),
     env: args.texts("e").flatMap(parseVariable),
     workingFolder: given("w", parseWorkingFolder),
-    user: args.text("u"),
+    // An empty one, as of a variable that is not set, is none: docker has the image's own then, and not root.
+    user: args.text("u") || undefined,
     volumes: parseVolumes(args.texts("v"), security.userns !== "host"),
     terminal: args.flag("t") ?? (isTerminal(0) && isTerminal(1) && !isInBackground(0)),
     remove: args.flag("rm") ?? false,

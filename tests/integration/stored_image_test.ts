@@ -159,6 +159,7 @@ test("the user is the image's, found in what its layers make together", async ()
   assertEquals(await says([emptyGroup]), "70 71");
   const numbers = await image({ User: "8:9", Cmd: ["sh", "-c", "id -u; id -g"] });
   assertEquals(await says([numbers]), "8\n9");
+  assertEquals(await says(["-u", "", numbers]), "8\n9");
   const unknown = await run([await image({ User: "nobody-here", Cmd: ["true"] })]);
   assertEquals(unknown.code, 125);
   assertMatch(unknown.stderr, /use user "nobody-here": the image's \/etc\/passwd has no such user/);
