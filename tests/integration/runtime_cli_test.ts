@@ -683,6 +683,7 @@ Deno.test("exec: exit codes, folder, variables, user, groups, capabilities, priv
     "2",
   ]);
   assertEquals(await exec("-u", "games", "ex", "sh", "-c", "id -u; id -G"), ["35", "35 100"]);
+  assertEquals(await exec("-u", "", "ex", "id", "-u"), ["0"]);
   await runtime.fails(/use user "nobody2": /, "exec", "-u", "nobody2", "ex", "true");
   const status = (...options: string[]) =>
     exec(...options, "ex", "grep", "-E", "^(CapEff|NoNewPrivs):", "/proc/self/status");
@@ -1399,6 +1400,41 @@ Deno.test("list, state, exec, ps, pause, kill work on containers made from image
   assertEquals((await running.end()).code, 3);
   assertEquals(exists(`${STATE}/${id}`), false);
   assertEquals((await workspace.run(["state", name])).code, 1);
+});
+
+Deno.test("exec -u in a container made from an image: groups, HOME and USER are the account's", async () => {
+  const script = "echo $(id -u) $(id -G) $HOME $USER $MORE";
+  const told = async (options: string[], users: string[]) => {
+    const running = workspace.start(["-net=none", "-rm", ...options, "alpine", ...PATIENT]);
+    const { id, init } = await running.record();
+    await running.says(/ready/);
+    const answers = [];
+    for (const user of users) {
+      const { stdout } = await workspace.run(["exec", "-u", user, id, "sh", "-c", script]);
+      answers.push(stdout.trimEnd());
+    }
+    Deno.kill(init.pid, "SIGKILL");
+    await running.end();
+    return answers;
+  };
+  const groups = "0 1 2 3 4 6 10 11 20 26 27";
+  assertEquals(
+    await told(["-u", "nobody"], ["0", "root", "0:0", "2", "4000", "4000:5", ""]),
+    [
+      `0 ${groups} /root root`,
+      `0 ${groups} /root root`,
+      "0 0 /root root",
+      "2 2 1 4 /sbin daemon",
+      "4000 0 / 4000",
+      "4000 5 / 4000",
+      "65534 65534 / nobody",
+    ],
+  );
+  // What was given says nothing of an account.
+  assertEquals(
+    await told(["-e", "HOME=/given", "-e", "MORE=HOME=/root"], ["daemon"]),
+    ["2 2 1 4 /given daemon HOME=/root"],
+  );
 });
 
 Deno.test("delete --force by name ends a container made from an image, as by id", async () => {

@@ -137,13 +137,14 @@ async function readProcess(
   const own: Process = spec.process ?? { cwd: "/", args: command };
   const capabilities = args.texts("cap").map(parseCapability);
   const add = (names: readonly string[] = []) => [...new Set([...names, ...capabilities])];
+  const { user, env = [] } = await readUser(args, spec, state);
   const process: Process = {
     ...own,
     terminal: args.flag("tty") ?? false,
     args: command,
     cwd: args.text("cwd") || own.cwd,
-    env: [...own.env ?? [], ...args.texts("env").flatMap(parseVariable)],
-    user: await readUser(args, own, state),
+    env: [...env, ...args.texts("env").flatMap(parseVariable)],
+    user,
     noNewPrivileges: args.flag("no-new-privs") ?? own.noNewPrivileges,
     capabilities: capabilities.length === 0 ? own.capabilities : {
       ...own.capabilities,
