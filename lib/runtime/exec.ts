@@ -99,6 +99,7 @@ export function execInContainer(options: ExecOptions): Spawned {
     : existingSubFolders(record.cgroups, options.cgroups);
   const cgroup = below === undefined
     ? cgroupOf(record).beside(record.init!.pid)
+    // Those in the container have made them, and may have killed them.
     : openCgroup(below, below);
   const joined = cgroup.openToJoin(transient);
   const program = programOptions(process, options.spec, inUserNamespace, options.seccomp);

@@ -90,6 +90,28 @@ Deno.test("delete leaves cgroup folders that were there before, and takes what i
   }
 });
 
+Deno.test("a cgroup that was killed once, and is there, takes containers and what is run in them", async () => {
+  const folder = `/go_containers/oci-killed-${Deno.pid}`;
+  const hierarchies = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+    .filter((path) => exists(`${path}/cgroup.controllers`));
+  for (const hierarchy of hierarchies) {
+    const kept = hierarchy + folder;
+    Deno.mkdirSync(kept, { recursive: true });
+    Deno.writeTextFileSync(`${kept}/cgroup.kill`, "1");
+    try {
+      await bundles.during((spec) => spec.linux.cgroupsPath = folder, async (id, pid) => {
+        const told = await bundles.command(["exec", id, "echo", "in"]);
+        assertEquals([told.code, told.stdout], [0, "in\n"], told.stderr);
+        const members = Deno.readTextFileSync(`${kept}/cgroup.procs`).trim().split("\n");
+        assertEquals(members, [`${pid}`]);
+      });
+      assertEquals(exists(kept), true);
+    } finally {
+      Deno.removeSync(kept);
+    }
+  }
+});
+
 Deno.test("later changes of config.json have no effect, and a namespace that was joined stays", async () => {
   await bundles.during(() => {}, async (_id, pid) => {
     const bundle = await bundles.make("echo first", (spec) => {

@@ -59,7 +59,8 @@ export function dieWithParent(context: InitContext): void {
 
 /**
  * A v1 hierarchy is joined by the process itself, by writing 0 to `tasks`: it moves the only thread
- * there is and spares the wait for the whole machine that `cgroup.procs` costs.
+ * there is and spares the wait for the whole machine that `cgroup.procs` costs. That is for a v2 cgroup in which it
+ * could not be born.
  */
 export function joinCgroups(step: StepOf<"join cgroups">): void {
   const self = cstring("0").subarray(0, 1);

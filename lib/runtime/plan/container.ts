@@ -27,7 +27,7 @@ export interface PlanOptions {
   readonly keyring?: string;
   /** The bundle's folder, absolute: `root.path` and sources of bind mounts are relative to it. */
   readonly bundle: string;
-  /** Descriptors of v1 `tasks` files that the process writes itself into. */
+  /** Descriptors of v1 `tasks` files, or `cgroup.procs` of v2, that the process writes itself into. */
   readonly cgroupFiles: readonly number[];
   readonly layout: CgroupLayout;
   readonly namespaces: NamespaceChoice;
