@@ -227,8 +227,13 @@ function parseVolumes(texts: readonly string[], hasUserns: boolean): VolumeOptio
   return volumes;
 }
 
-/** Modes of docker's and podman's: labels of SELinux, which containers do without here, and words for Macs. */
-const WITHOUT_EFFECT = ["z", "Z", "cached", "delegated", "consistent"];
+/**
+ * Modes of docker's and podman's: labels of SELinux, which containers do without here, words for Macs, and the
+ * propagation that all volumes have.
+ */
+const WITHOUT_EFFECT = ["z", "Z", "cached", "delegated", "consistent", "private", "rprivate"];
+/** Modes that would have mounts seen on the other side which are made later. */
+const PROPAGATING = ["shared", "rshared", "slave", "rslave"];
 
 function parseVolume(text: string, hasUserns: boolean): VolumeOption {
   const [source, destination, words = "rw", ...more] = text.split(":");
@@ -239,7 +244,11 @@ function parseVolume(text: string, hasUserns: boolean): VolumeOption {
   }
   const unknown = modes.find((mode) => !["ro", "rw", "idmap", ...WITHOUT_EFFECT].includes(mode));
   if (unknown !== undefined) {
-    throw new UsageError(`read "-v ${text}": "${unknown}" is none of ro, rw, idmap`, { hint });
+    throw new UsageError(`read "-v ${text}": "${unknown}" is none of ro, rw, idmap`, {
+      hint: PROPAGATING.includes(unknown)
+        ? "Leave it out: what is mounted later, inside or outside, is never seen on the other side"
+        : hint,
+    });
   }
   if (modes.includes("idmap") && !hasUserns) {
     throw new UsageError(`read "-v ${text}": idmap without -userns has no mapping`, {

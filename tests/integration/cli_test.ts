@@ -420,7 +420,7 @@ Deno.test("an image by its path is told how it is chosen here", async () => {
 });
 
 Deno.test("modes of volumes that change nothing here are taken", async () => {
-  for (const mode of ["z", "ro,Z", "cached"]) {
+  for (const mode of ["z", "ro,Z", "cached", "rprivate", "ro,private"]) {
     const option = `/etc:/shown:${mode}`;
     assertEquals(await workspace.sh("ls -d /shown", "-v", option), "/shown");
   }

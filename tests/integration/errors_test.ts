@@ -1131,6 +1131,7 @@ const VOLUMES: readonly (readonly [volume: string, code: number, error: RegExp, 
     ["/etc", 1, /read "-v \/etc": not a volume$/, /SRC:DST/],
     ["/etc:relative", 1, /read "-v \/etc:relative": not a volume$/, /SRC:DST/],
     ["/etc:/x:rx", 1, /read "-v \/etc:\/x:rx": "rx" is none of ro, rw, idmap$/, /SRC:DST/],
+    ["/etc:/x:rslave", 1, /"rslave" is none of ro, rw, idmap$/, /^Leave it out: .* mounted later/],
     ["/etc:/", 1, /the root itself cannot be replaced$/, /SRC:DST/],
     [
       "/no/such.conf:/x",
