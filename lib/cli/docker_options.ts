@@ -25,7 +25,7 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "mount",
-    alias: "volumes-from",
+    alias: ["volumes-from", "volume-driver"],
     instead: "Use -v SRC:DST[:ro]; SRC is a file or folder of the host",
   },
   { name: "tmpfs", instead: "Show a folder that is in the host's memory: -v /dev/shm/FOLDER:DST" },
@@ -33,7 +33,11 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
   { name: "env-file", instead: "Give -e KEY=VALUE for each of its lines" },
   { name: "group-add", instead: byBundle("process.user.additionalGids") },
   { name: "ip", instead: "Use -container-addr CIDR, as in 10.10.10.9/24" },
-  { name: "dns", instead: "Show a file of your own: -v FILE:/etc/resolv.conf" },
+  {
+    name: "dns",
+    alias: ["dns-search", "dns-option", "dns-opt"],
+    instead: "Show a file of your own: -v FILE:/etc/resolv.conf",
+  },
   {
     name: "add-host",
     instead:
@@ -41,10 +45,33 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
       "-v FILE:/etc/hosts",
   },
   { name: "link", instead: "Use -net container:ID to share the network of another container" },
+  {
+    name: "network-alias",
+    alias: "net-alias",
+    instead: "Containers reach each other by address: choose it with -container-addr CIDR",
+  },
+  { name: "domainname", instead: byBundle("domainname") },
   { name: "pid", alias: ["ipc", "uts", "cgroupns"], instead: byBundle("linux.namespaces") },
   { name: "sysctl", instead: byBundle("linux.sysctl") },
   { name: "cpu-quota", alias: "cpu-period", instead: "Use -cpus NUMBER" },
-  { name: "cpuset-cpus", alias: "cpuset-mems", instead: byBundle("linux.resources.cpu") },
+  {
+    name: "cpuset-cpus",
+    alias: ["cpuset-mems", "cpu-rt-period", "cpu-rt-runtime"],
+    instead: byBundle("linux.resources.cpu"),
+  },
+  {
+    name: "blkio-weight",
+    alias: [
+      "blkio-weight-device",
+      "device-read-bps",
+      "device-read-iops",
+      "device-write-bps",
+      "device-write-iops",
+    ],
+    instead: byBundle("linux.resources.blockIO"),
+  },
+  { name: "device-cgroup-rule", instead: byBundle("linux.resources.devices") },
+  { name: "cgroup-parent", instead: byBundle("linux.cgroupsPath") },
   {
     name: "memory-swap",
     alias: ["memory-reservation", "memory-swappiness", "oom-kill-disable"],
@@ -63,7 +90,7 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "label",
-    alias: ["l", "annotation"],
+    alias: ["l", "label-file", "annotation"],
     instead: "Images have labels, containers their names: -name NAME",
   },
   { name: "cidfile", instead: "Give it a name to find it by: -name NAME" },
@@ -71,7 +98,18 @@ export const DOCKER_OPTIONS: readonly OptionSpec[] = [
   { name: "attach", alias: "a", instead: "Output is always shown, and input always passed" },
   { name: "sig-proxy", instead: "Signals are always handed on" },
   { name: "stop-signal", alias: "stop-timeout", instead: DOCKER_COMMANDS.stop },
-  { name: "health-cmd", alias: "no-healthcheck", instead: "No health checks are made" },
+  {
+    name: "health-cmd",
+    alias: [
+      "health-interval",
+      "health-retries",
+      "health-start-interval",
+      "health-start-period",
+      "health-timeout",
+      "no-healthcheck",
+    ],
+    instead: "No health checks are made",
+  },
   { name: "quiet", alias: "q", instead: "Use -progress none" },
   { name: "restart", instead: "Run it as a service of systemd, which restarts it" },
 ];
