@@ -9,7 +9,7 @@ import { Fd, mkdirat, openat, syncfs, tryStatx } from "../../ffi/file.ts";
 import { removeDefaultAcl } from "../../ffi/xattr.ts";
 import { ContainerError, reasonOf, SysError } from "../errors.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
-import { step } from "../trace.ts";
+import { beginStep, step } from "../trace.ts";
 import { Archive } from "./archive.ts";
 import { Budget } from "./budget.ts";
 import { extractionError, hintFor } from "./extraction_error.ts";
@@ -22,7 +22,7 @@ import { assertLowerLayer, extractedRootfs, folderRootfs, type Rootfs } from "./
 import { type ArchiveSource, EXTRACTED, extractedPath, findSource } from "./source.ts";
 import { TarReader } from "./tar/reader.ts";
 import { settleUnlisted } from "./tree/attributes.ts";
-import { TreeWriter } from "./tree/writer.ts";
+import { TreeWriter, writingCalls } from "./tree/writer.ts";
 
 /**
  * Makes an image's root file system ready: extracts its archive, once for each version of it, into
@@ -100,22 +100,19 @@ interface Task {
 
 async function extractInto(partial: PartialFolder, task: Task): Promise<void> {
   try {
-    step(
-      () => ({
-        label: `extract the image "${task.name}", once for all containers`,
-        call: `tar -x into "${task.folder}/${EXTRACTED}/${partial.name}", inside its folder only`,
-        check: `ls -la "${task.folder}/${EXTRACTED}"`,
-      }),
-      () => {
-        partial.clear();
-        settleUnlisted(partial.number);
-      },
-    );
+    const extracted = beginStep({
+      label: `extract the image "${task.name}", once for all containers`,
+      call: writingCalls(`${task.folder}/${EXTRACTED}/${partial.name}`),
+      check: `ls -la "${task.folder}/${EXTRACTED}"`,
+    });
+    partial.clear();
+    settleUnlisted(partial.number);
     await unpack(partial.number, task);
+    extracted();
     step(
       () => ({
         label: "give the image its name, now that it is whole and on the disk",
-        call: `syncfs, rename("${partial.name}")`,
+        call: `syncfs; renameat2("${partial.name}")`,
       }),
       () => {
         syncfs(partial.number);

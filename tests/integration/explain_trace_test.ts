@@ -298,6 +298,19 @@ Deno.test("a timeline for which there is no room does not change how the contain
   );
 });
 
+Deno.test("an extraction is on the timeline for as long as it takes, be it of an archive or of a layer", async () => {
+  const archive = workspace.path("images/alpine.tar.gz");
+  await Deno.copyFile(archive, workspace.path("images/slow.tar.gz"));
+  assertEquals((await workspace.run(["import", archive, "slow:1"])).code, 0);
+  for (const image of ["slow", "slow:1"]) {
+    const events = await traceOf("-net=none", image, "true");
+    const at = events.findIndex(({ name }) => name.startsWith("extract "));
+    const [{ ts, dur }, next] = events.slice(at);
+    // Most of the time between its beginning and that of the next step is its own.
+    assert(dur > (next.ts - ts) / 2, `${image}: ${dur} of ${next.ts - ts}`);
+  }
+});
+
 Deno.test("-trace tells a failing run as well", async () => {
   const events = await traceOf("-net=none", "alpine", "no-such-command");
   assert(events.some(({ name }) => name === "make the container's root the root"));

@@ -2,7 +2,7 @@ import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/constants.ts";
 import { Fd, mkdirat, openat } from "../../../ffi/file.ts";
 import { fgetxattr } from "../../../ffi/xattr.ts";
 import { ContainerError } from "../../errors.ts";
-import { step } from "../../trace.ts";
+import { beginStep } from "../../trace.ts";
 import { chainIds } from "../config.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, hashOf } from "../digest.ts";
@@ -14,7 +14,7 @@ import type { StoredImage } from "../store/image.ts";
 import { layerPath, LAYERS } from "../store/layout.ts";
 import type { ImageStore } from "../store/store.ts";
 import type { ByteString } from "../tar/bytes.ts";
-import { OPAQUE } from "../tree/writer.ts";
+import { OPAQUE, writingCalls } from "../tree/writer.ts";
 import { applyLayer } from "./apply.ts";
 import { areWhole, DIFF, markFresh, removeStale } from "./fresh.ts";
 
@@ -122,19 +122,14 @@ async function extractInto(partial: PartialFolder, store: ImageStore, task: Task
   const { layer, diffId, chain, progress } = task;
   let member: ByteString | undefined;
   try {
-    step(
-      () => ({
-        label: `extract layer ${layer.digest}, once for all images that have it`,
-        call:
-          `tar -x into "${store.path}/${LAYERS}/${partial.name}/${DIFF}", inside its folder only`,
-        check: `ls -la "${store.path}/${layerPath(chain.at(-1)!)}/${DIFF}"`,
-      }),
-      () => {
-        removeStale(store, chain.at(-1)!);
-        partial.clear();
-        mkdirat(partial.number, DIFF, 0o755);
-      },
-    );
+    const extracted = beginStep({
+      label: `extract layer ${layer.digest}, once for all images that have it`,
+      call: `${writingCalls(`${store.path}/${LAYERS}/${partial.name}/${DIFF}`)}; renameat2`,
+      check: `ls -la "${store.path}/${layerPath(chain.at(-1)!)}/${DIFF}"`,
+    });
+    removeStale(store, chain.at(-1)!);
+    partial.clear();
+    mkdirat(partial.number, DIFF, 0o755);
     using opened = new DisposableStack();
     const into = opened.use(openFolder(partial.number, DIFF)).number;
     const below = chain.slice(0, -1).reverse().map((chainId) =>
@@ -150,6 +145,7 @@ async function extractInto(partial: PartialFolder, store: ImageStore, task: Task
     });
     markFresh(partial.number);
     partial.complete();
+    extracted();
   } catch (error) {
     partial.remove();
     throw extractionError(error, `extract layer ${layer.digest}`, { archive: "it", member });

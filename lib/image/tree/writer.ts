@@ -70,6 +70,12 @@ export interface WriterOptions {
   readonly onExtra?: (made: Counted) => void;
 }
 
+/** The calls by which a tree is written below a folder, in words for -explain and -trace. */
+export function writingCalls(folder: string): string {
+  return "openat2(RESOLVE_BENEATH), then mkdirat, openat and write, symlinkat, linkat, fchownat, " +
+    `fchmod, utimensat in "${folder}"`;
+}
+
 const NONE: TarEntry["xattrs"] = new Map();
 
 /**
