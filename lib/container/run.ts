@@ -16,6 +16,7 @@ import { identify } from "../runtime/process_identity.ts";
 import { checkId, type ContainerRecord, type ContainerState, StateRoot } from "../runtime/state.ts";
 import { OCI_VERSION_MAX } from "../oci/version.ts";
 import type { IDMapping, Resources, Spec } from "../oci/spec.ts";
+import { step } from "../trace.ts";
 import { randomUUID } from "../uuid.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { makeConfig } from "./config.ts";
@@ -107,7 +108,14 @@ async function runFrom(
   // The record goes last, and stays when a part of the container does: `gc` takes both back then.
   undo.defer(() => {
     parts.dispose();
-    state.remove();
+    step(
+      () => ({
+        label: "remove the container's record, with its name and address",
+        call: `renameat2("${state.folder}"); unlinkat() of all that is in it`,
+        check: `ls -d "${state.folder}"   # gone`,
+      }),
+      () => state.remove(),
+    );
   });
 
   const folder = ContainerFolder.make(containersFolder, record.id);

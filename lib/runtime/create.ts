@@ -11,7 +11,7 @@ import { containerNodes, mayMakeNodes } from "./devices.ts";
 import { earlyEnd } from "./failure.ts";
 import { firstProcessCall } from "./explain_spawn.ts";
 import { hookState, runRuntimeHooks } from "./hooks.ts";
-import { mapIds } from "./id_mappings.ts";
+import { mapIds, mappingCalls } from "./id_mappings.ts";
 import { joinRdtGroup, removeRdtGroups } from "./intel_rdt.ts";
 import { chooseNamespaces, type NamespaceChoice } from "./namespaces.ts";
 import { moveNetDevices } from "./net_devices.ts";
@@ -196,7 +196,15 @@ export function create(options: CreateOptions): CreatedContainer {
     }
     if (spec.process) applyEarlySettings(init.pid, spec.process);
     if (namespaces.isNew("user")) {
-      mapIds(init.pid, linux.uidMappings ?? [], linux.gidMappings ?? []);
+      const { uidMappings = [], gidMappings = [] } = linux;
+      step(
+        () => ({
+          label: "map the ids of the user namespace to the host's",
+          call: mappingCalls(init.pid, uidMappings, gidMappings),
+          check: "cat /proc/<pid>/uid_map /proc/<pid>/gid_map",
+        }),
+        () => mapIds(init.pid, uidMappings, gidMappings),
+      );
       init.go();
     }
     init.build();

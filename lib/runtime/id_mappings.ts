@@ -38,6 +38,16 @@ export function mapIds(
   } else runMapper(pid, "gid", gids);
 }
 
+/** The calls by which {@link mapIds} does that as root, in words for -explain and -trace. */
+export function mappingCalls(
+  pid: number,
+  uids: readonly IDMapping[],
+  gids: readonly IDMapping[],
+): string {
+  return `write("/proc/${pid}/uid_map", ${JSON.stringify(mapText(uids))}); ` +
+    `write("/proc/${pid}/gid_map", ${JSON.stringify(mapText(gids))})`;
+}
+
 /** The host's id of one of a container's; undefined where the mappings do not have it. */
 export function hostId(id: number, mappings: readonly IDMapping[] = []): number | undefined {
   for (const { containerID, hostID, size } of mappings) {
@@ -108,10 +118,12 @@ function isOwnAlone(mappings: readonly IDMapping[], own: number): boolean {
 
 function writeMap(pid: number, kind: "uid" | "gid", mappings: readonly IDMapping[]): void {
   if (mappings.length === 0) return;
-  const lines = mappings.map(({ containerID, hostID, size }) =>
-    `${containerID} ${hostID} ${size}\n`
-  );
-  write(pid, kind, `${kind}_map`, lines.join(""));
+  write(pid, kind, `${kind}_map`, mapText(mappings));
+}
+
+function mapText(mappings: readonly IDMapping[]): string {
+  return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`)
+    .join("");
 }
 
 function write(pid: number, kind: "uid" | "gid", file: string, text: string): void {

@@ -22,6 +22,7 @@ import { runFromOutside, runJoiner } from "../init/joiner.ts";
 import type { HookCall, Plan, Step } from "../init/plan.ts";
 import { runPlan } from "../init/runner.ts";
 import { giveAwayPipes } from "../init/steps/credentials.ts";
+import { step } from "../trace.ts";
 import { hostId, uidMappingsOf } from "./id_mappings.ts";
 import { canBeLaunched, LaunchedProcess } from "./launched_process.ts";
 import { forkFailure, launchFailure, stepFailure } from "./failure.ts";
@@ -138,7 +139,11 @@ export class Spawned implements Disposable {
     });
     this.#master = launched.master;
     // It goes on once this process is out again.
-    launched[Symbol.dispose]();
+    step(() => ({
+      label: "leave the container's namespaces",
+      call: 'setns(fd, …) for each of the host\'s; fchdir(root); chroot("."); fchdir(folder)',
+      check: `ls -l /proc/<pid>/ns /proc/${Deno.pid}/ns   # gocontainer's are the host's`,
+    }), () => launched[Symbol.dispose]());
     this.go();
   }
 

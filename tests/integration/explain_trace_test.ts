@@ -73,7 +73,14 @@ const EXPECTED: readonly (readonly [side: string, label: RegExp, call: RegExp, c
   ["container", /the hostname "shown"/, /sethostname\("shown"\)/, /hostname/],
   ["container", /become user 0:0/, /PR_CAPBSET_DROP.*capset/, /id; grep Cap/],
   ["container", /run "true"/, /execve/, /\/proc\/1\/cmdline/],
+  [
+    "host",
+    /leave the container's namespaces/,
+    /setns.*chroot\("\."\)/,
+    /<pid>\/ns \/proc\/\d+\/ns/,
+  ],
   ["host", /remove the container's cgroup/, /rmdir\(/, /ls -d/],
+  ["host", /remove the container's record/, /renameat2\("\/run\/gocontainer/, /ls -d "\/run/],
 ];
 
 Deno.test("each step has the call behind it and a way to check it", async () => {
@@ -143,6 +150,7 @@ Deno.test("-explain tells where the container is written down, and that its fold
     place(/^describe the container/, /^write\(".*\/config\.json"\)$/),
     place(/in \d+ hierarchies/, /^mkdir/),
     place(/^remove the container's folder/, /^unlinkat/),
+    place(/^remove the container's record/, /^renameat2/),
   ];
   assertEquals(places.includes(-1), false, `${places}`);
   assertEquals(places, places.toSorted((a, b) => a - b));
@@ -217,10 +225,19 @@ Deno.test("-explain tells of a user namespace what is really done in it", async 
   const { stderr } = await workspace.run(
     ["-explain", "-net=none", "-userns=auto", "alpine", "true"],
   );
-  const calls = readExplanation(stderr).filter(({ side }) => side === "container")
-    .map(({ call }) => call ?? "");
+  const told = readExplanation(stderr);
+  const calls = told.filter(({ side }) => side === "container").map(({ call }) => call ?? "");
   // There no device nodes can be made, and the overlay and what is bound come from the host.
-  assertEquals(calls.filter((call) => /mknodat|open_tree\("|fsopen\("overlay"\)/.test(call)), []);
+  assertEquals(
+    calls.filter((call) => /mknodat|open_tree\("\/(?!dev\/null)|fsopen\("overlay"\)/.test(call)),
+    [],
+  );
+  // Its ids are mapped from outside, while it waits.
+  const mapping = told.findIndex(({ call }) =>
+    /^write\("\/proc\/\d+\/uid_map", "0 \d+ 65536\\n"\); .*gid_map/.test(call ?? "")
+  );
+  const waiting = told.findIndex(({ label }) => label.startsWith("wait until the user ids"));
+  assert(mapping >= 0 && mapping < waiting, `${mapping} ${waiting}`);
 });
 
 Deno.test("-explain tells a failing start up to the step that failed", async () => {
