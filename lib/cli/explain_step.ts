@@ -17,7 +17,7 @@ import {
 import { counted } from "../count.ts";
 import { flagNames } from "../flag_names.ts";
 import { shellWord } from "../folder.ts";
-import type { MountStep, Step } from "../init/plan.ts";
+import type { MountStep, Step, StepOf } from "../init/plan.ts";
 import { namespaceFlags } from "../runtime/namespaces.ts";
 import { FLAGS, NEW_LISTENER, TSYNC_ESRCH } from "../seccomp/values.ts";
 
@@ -78,7 +78,8 @@ export function explainStep(step: Step): StepExplanation {
     case "join session keyring":
       return {
         call: `keyctl(KEYCTL_JOIN_SESSION_KEYRING, "${step.name}")`,
-        check: "on the host: cat /proc/keys   # the container's are not yours",
+        check:
+          "on the host: cat /proc/keys   # it has this name; of a user namespace it is not shown",
       };
     case "lo up":
       return { call: "ioctl(SIOCSIFFLAGS, lo, IFF_UP)", check: "ip addr show lo" };
@@ -110,9 +111,7 @@ export function explainStep(step: Step): StepExplanation {
       };
     case "cgroup mounts":
       return {
-        call: step.hierarchies[0]?.name === ""
-          ? `fsopen("cgroup2"); fsmount; move_mount`
-          : `fsopen("tmpfs"), then fsopen("cgroup") for each of ${step.hierarchies.length}; move_mount`,
+        call: cgroupCalls(step),
         check: step.readonly
           ? `ls ${shellWord(step.target)}; mkdir ${shellWord(`${step.target}/x`)}   # refused`
           : `ls ${shellWord(step.target)}`,
@@ -134,18 +133,22 @@ export function explainStep(step: Step): StepExplanation {
     case "terminal":
       return {
         call:
-          `open("/dev/pts/ptmx"); ioctl(TIOCGPTPEER); bind it on /dev/console; ioctl(TIOCSCTTY)`,
+          `open("/dev/pts/ptmx"); ioctl(TIOCGPTPEER); open_tree(OPEN_TREE_CLONE); move_mount onto ` +
+          `"/dev/console"; ioctl(TIOCSCTTY)`,
         check: "tty; ls -l /dev/console",
       };
     case "read-only paths":
       return {
-        call: "open_tree(OPEN_TREE_CLONE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount, for " +
-          step.paths.join(", "),
+        call:
+          "open_tree(OPEN_TREE_CLONE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount, for those " +
+          `that are there of ${step.paths.join(", ")}`,
         check: "echo 1 > /proc/sys/kernel/panic   # refused",
       };
     case "masked paths":
       return {
-        call: `bind /dev/null over files, an empty tmpfs over folders: ${step.paths.join(", ")}`,
+        call: 'open_tree("/dev/null", OPEN_TREE_CLONE); move_mount over files; fsopen("tmpfs"); ' +
+          "fsmount(MOUNT_ATTR_RDONLY); move_mount over folders; of those that are there of " +
+          step.paths.join(", "),
         check: "cat /proc/keys; ls /sys/firmware   # empty",
       };
     case "sysctl":
@@ -276,6 +279,13 @@ export function explainStep(step: Step): StepExplanation {
         check: "tr '\\0' ' ' < /proc/1/cmdline; tr '\\0' '\\n' < /proc/1/environ",
       };
   }
+}
+
+function cgroupCalls({ hierarchies }: StepOf<"cgroup mounts">): string {
+  if (hierarchies[0]?.name === "") return 'fsopen("cgroup2"); fsmount; move_mount';
+  const v1 = hierarchies.filter(({ options }) => options !== undefined).length;
+  const v2 = hierarchies.length > v1 ? ' and fsopen("cgroup2")' : "";
+  return `fsopen("tmpfs"), then fsopen("cgroup") for each of ${v1}${v2}; fsmount; move_mount`;
 }
 
 function mountCalls(step: MountStep): string {

@@ -65,7 +65,7 @@ export async function obtainImage(options: RunOptions): Promise<ReadyImage> {
   const { image, imagesFolder, platform, pull } = options;
   const found = isImageName(image)
     ? step(
-      { label: `look for the image "${image}"`, call: `ls "${imagesFolder}"` },
+      { label: `look for the image "${image}"`, call: `open("${imagesFolder}"); getdents64` },
       () => findRootfs(imagesFolder, image),
     )
     : undefined;

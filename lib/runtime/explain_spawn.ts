@@ -9,6 +9,6 @@ export function firstProcessCall(spawning: SpawnOptions): string {
   const born = cgroup === undefined ? [] : ["CLONE_INTO_CGROUP"];
   if (!canBeLaunched(spawning)) return `clone3(${[namespaceFlags(clone), ...born].join(" | ")})`;
   return LAUNCHES_INTO_CGROUPS
-    ? `clone3(${["CLONE_VFORK", ...born].join(" | ")}); execveat(launcher)`
+    ? `clone3(${["CLONE_VM", "CLONE_VFORK", ...born].join(" | ")}); execveat(launcher)`
     : "posix_spawn(launcher)";
 }
