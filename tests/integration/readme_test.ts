@@ -1,8 +1,9 @@
 /** README.md tells what is so: its commands for checking by hand do what stands beside them. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RUN_OPTIONS } from "../../lib/cli/run_options.ts";
 import { BINARY, isInstalled, ROOT } from "./support/project.ts";
+import { until } from "./support/wait.ts";
 import { Workspace } from "./support/workspace.ts";
 
 const workspace = Workspace.ofThisFile();
@@ -36,6 +37,65 @@ Deno.test("what README.md has for checking the isolation by hand works", async (
   assert(count >= 9, `${count} commands`);
   running.kill("SIGTERM");
   await running.end();
+});
+
+Deno.test("README.md says where what -explain has for checking is to be run", async () => {
+  const [, text] = README.match(/\n(`-explain` has a command[^]*?)\n\n/)!;
+  const name = `box-${crypto.randomUUID()}`;
+  const running = workspace.start([
+    "-explain",
+    "-net=none",
+    "-name",
+    name,
+    "alpine",
+    "sleep",
+    "100",
+  ]);
+  const { init } = await running.becomes("sleep");
+  await until("it is told", () => running.stderr.includes("/proc/1/environ\n"));
+  const checkOf = (label: string) =>
+    running.stderr.split(/\n(?= ?\d+\. )/).find((step) => step.includes(label))!
+      .match(/ check: (.*)/)![1];
+
+  const [shell] = commandsOf(text).filter((command) => command.startsWith("sudo"));
+  const inside = shell.replace(/\bbox\b/, name).replace(" -t ", " ");
+  const hostname = checkOf("set the hostname");
+  assertEquals((await paste(`echo "${hostname}" | ${inside}`)).stdout, `${name}\n`);
+  const cgroups = checkOf("join the cgroups").split("on the host: ")[1].replace(
+    "<pid>",
+    `${init.pid}`,
+  );
+  assertMatch((await paste(cgroups)).stdout, /:\/go_containers\//);
+  running.kill("SIGTERM");
+  await running.end();
+});
+
+Deno.test("what README.md says of kill holds: sleep does not see SIGTERM, and KILL ends it", async () => {
+  assertMatch(
+    README,
+    /without a handler for it, such as `sleep`, does not see as process 1;\n`kill NAME KILL`/,
+  );
+  const name = `box-${crypto.randomUUID()}`;
+  const running = workspace.start(["-net=none", "-name", name, "alpine", "sleep", "100"]);
+  await running.becomes("sleep");
+  assertEquals((await workspace.run(["kill", name])).code, 0);
+  assertEquals((await workspace.run(["exec", name, "true"])).code, 0);
+  assertEquals((await workspace.run(["kill", name, "KILL"])).code, 0);
+  assertEquals((await running.end()).code, 137);
+});
+
+Deno.test("README.md says which commands read standard input without a file, and which with -", async () => {
+  const [, unnamed, dash] = README.match(
+    /\n(`load`.*) read standard input .*, (`.*`) with\n`-` for it/,
+  )!;
+  assertEquals(commandsOf(unnamed), ["load", "save", "export"]);
+  const archive = await Deno.readFile(workspace.path("images/alpine.tar.gz"));
+  const [reads] = commandsOf(dash);
+  assertEquals((await workspace.run([reads], { stdin: archive })).code, 1);
+  assertEquals((await workspace.run([reads, "-", "x:1"], { stdin: archive })).code, 0);
+  const saved = workspace.path("saved.tar");
+  assertEquals((await workspace.run(["save", "-o", saved, "x:1"])).code, 0);
+  assertEquals((await workspace.run(["load"], { stdin: await Deno.readFile(saved) })).code, 0);
 });
 
 Deno.test("README.md has all options of run, and none that there are not", () => {
