@@ -54,8 +54,12 @@ function makeRules(
   }
   try {
     step({
-      label: `let packets from ${formatCidr(subnet)} leave under the host's address, by nftables`,
-      call: "NFT_MSG_NEWRULE (netlink)",
+      label:
+        `let packets from ${
+          formatCidr(subnet)
+        } leave under the host's address, by nftables, and of ` +
+        "those from outside only answers in, and what a rule of the host's sends there",
+      call: "NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE (netlink)",
       check: "nft list table ip gocontainer",
     }, () => makeTable(nftables, subnet, neighbours, unrouted));
   } catch (error) {

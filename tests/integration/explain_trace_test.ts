@@ -269,6 +269,20 @@ async function onTheHost(line: string): Promise<{ code: number; stderr: string }
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
+Deno.test("-explain tells all that is done for a new bridge: its rules keep packets out as well", async () => {
+  const alone = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
+  const { stderr } = await workspace.run(["-explain", "-rm", "alpine", "true"], {
+    through: ["unshare", "-nm", "--propagation=private", "sh", "-c", alone, "sh"],
+  });
+  const told = readExplanation(stderr.replaceAll(/^gocontainer: warning: .*\n/gm, ""));
+  for (const command of ["link add goContainers0 ", "address replace 10.10.10.1/24"]) {
+    assert(told.some(({ call }) => call?.startsWith(`ip ${command}`)), command);
+  }
+  const rules = told.find(({ label }) => label.includes("by nftables"))!;
+  assertMatch(rules.label, /of those from outside only answers in/);
+  assertMatch(rules.call!, /NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE/);
+});
+
 Deno.test("-explain tells of a user namespace what is really done in it", async () => {
   const { stderr } = await workspace.run(
     ["-explain", "-net=none", "-userns=auto", "alpine", "true"],
