@@ -71,7 +71,7 @@ function assertMayPull({ image: name, imagesFolder, pull }: RunOptions): void {
 }
 
 async function findOrPull(stores: StoreOnDemand, options: RunOptions): Promise<StoredImage> {
-  const { image: name, imagesFolder, pull } = options;
+  const { image: name, imagesFolder, platform, pull } = options;
   const here = pull === "always" || stores.present === undefined
     ? undefined
     : await findHere(stores.present, options);
@@ -82,7 +82,11 @@ async function findOrPull(stores: StoreOnDemand, options: RunOptions): Promise<S
     const pulled = await findHere(stores.make(), { ...options, pull: "never" });
     if (pulled !== undefined) return pulled;
   }
-  throw noSuchImage(imagesFolder, name);
+  throw noSuchImage(
+    imagesFolder,
+    name,
+    platform === undefined ? undefined : parsePlatform(platform),
+  );
 }
 
 /**

@@ -18,7 +18,8 @@ export async function pullForRun(
   { image: name, imagesFolder, platform, session, progress }: RunOptions,
   isMissing: boolean,
 ): Promise<void> {
-  const missing = noSuchImage(imagesFolder, name);
+  const wanted = platform === undefined ? undefined : parsePlatform(platform);
+  const missing = noSuchImage(imagesFolder, name, wanted);
   // A file of that name which cannot be read is what was meant.
   if (isMissing && missing.code !== "NotFound") throw missing;
   const reference = parseReference(name);
@@ -26,7 +27,7 @@ export async function pullForRun(
   try {
     await pullImage(stores, reference, {
       ...session,
-      ...platform !== undefined && { platform: parsePlatform(platform) },
+      ...wanted !== undefined && { platform: wanted },
       observe: show.observe,
     });
   } catch (error) {

@@ -1,17 +1,28 @@
 import { ContainerError } from "../errors.ts";
-import { findSafeFolder } from "../folder.ts";
+import { findSafeFolder, shellWord } from "../folder.ts";
 import { nearest } from "../nearest.ts";
 import { readEmbeddedImage } from "./embedded.ts";
 import { listImages } from "./list.ts";
+import { formatPlatform, hostPlatform, type Platform } from "./platform.ts";
 import { ARCHIVE_ENDINGS } from "./source.ts";
 import { nameOf } from "./store/listing.ts";
+import type { ReferenceEntry } from "./store/references.ts";
+import { findEntry } from "./store/resolve.ts";
 import { ImageStore } from "./store/store.ts";
 
 /** How many images are named at most. */
 const NAMED = 10;
 
-/** The error for an image that is not there: says what is there instead, nearest first. */
-export function noSuchImage(imagesFolder: string, name: string): ContainerError {
+/**
+ * The error for an image that is not there: says what is there instead, nearest first.
+ *
+ * @param platform that it has to be for; without, this machine's
+ */
+export function noSuchImage(
+  imagesFolder: string,
+  name: string,
+  platform: Platform = hostPlatform(),
+): ContainerError {
   const folder = findSafeFolder(imagesFolder);
   const unreadable = folder === undefined ? undefined : unreadableFile(folder, name);
   if (unreadable !== undefined) {
@@ -21,6 +32,14 @@ export function noSuchImage(imagesFolder: string, name: string): ContainerError 
         JSON.stringify(folder)
       } is of a kind that cannot be read`,
       { code: "Unsupported", hint: `These can: an extracted folder, ${endings}` },
+    );
+  }
+  if (isStored(imagesFolder, name)) {
+    return new ContainerError(
+      `use image ${JSON.stringify(name)}: the one for ${formatPlatform(platform)} is not in ${
+        JSON.stringify(folder)
+      }`,
+      { code: "NotFound", hint: `What is there of it: gocontainer inspect ${shellWord(name)}` },
     );
   }
   const where = folder === undefined
@@ -47,11 +66,20 @@ function namesIn(imagesFolder: string): string[] {
   return [...new Set([...plain, ...storedNames(imagesFolder)])];
 }
 
-/** A store that cannot be read is told of elsewhere. */
 function storedNames(imagesFolder: string): string[] {
+  return referencesIn(imagesFolder).flatMap((entry) => nameOf(entry) ?? []).sort();
+}
+
+/** Whether there is one of that name, be it for another platform. */
+function isStored(imagesFolder: string, name: string): boolean {
+  return findEntry(referencesIn(imagesFolder), name) !== undefined;
+}
+
+/** A store that cannot be read is told of elsewhere. */
+function referencesIn(imagesFolder: string): readonly ReferenceEntry[] {
   try {
     using store = ImageStore.find(imagesFolder);
-    return store?.references().flatMap((entry) => nameOf(entry) ?? []).sort() ?? [];
+    return store?.references() ?? [];
   } catch (error) {
     if (error instanceof ContainerError) return [];
     throw error;

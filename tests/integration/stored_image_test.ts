@@ -314,7 +314,12 @@ test("what cannot be run is told in a sentence", async () => {
     [[noLayers], /^gocontainer: run image "test\/empty:1": it has no layers, so nothing to run$/m],
     [
       ["-pull", "never", "-platform", "linux/arm/v5", other],
-      /^gocontainer: use image "test\/image\d+:1": there is no such image in "/m,
+      /: use image "(test\/image\d+:1)": the one for linux\/arm\/v5 is not in "\/.*"\nWhat is there of it: gocontainer inspect \1$/m,
+    ],
+    [
+      // It is not asked whether another one was meant.
+      ["-platform", "linux/arm/v5", other],
+      /: the one for linux\/arm\/v5 is not in "\/[^"]*", and to pull "(.*)": .*\nWhat is there of it: gocontainer inspect \1$/m,
     ],
     [["-platform", "a b", other], /^gocontainer: read the platform "a b": /m],
     [["-pull", "never", "no/such:image"], /^gocontainer: use image "no\/such:image": there is no/m],
