@@ -11,7 +11,7 @@ const found = new Map<string, string | undefined>();
 
 /**
  * The absolute path of a helper program, or undefined when it is not installed. A program or folder
- * that others than root may write is passed over, for what runs here runs as root.
+ * that others than root may write is passed over, for what runs here runs as root; and what may not be executed.
  */
 export function findProgram(name: string): string | undefined {
   if (!found.has(name)) {
@@ -93,8 +93,9 @@ export function runTold(
   });
 }
 
-/** Whether it exists, is root's and nobody else may write it; symbolic links are followed. */
+/** Whether it exists, is root's and nobody else may write it, but execute it; symbolic links are followed. */
 function isTrusted(path: string): boolean {
   const status = tryStatx(AT_FDCWD, path);
-  return status !== undefined && status.uid === 0 && (status.mode & 0o022) === 0;
+  return status !== undefined && status.uid === 0 && (status.mode & 0o022) === 0 &&
+    (status.mode & 0o111) !== 0;
 }

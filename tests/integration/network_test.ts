@@ -415,7 +415,7 @@ Deno.test("a subnet that another interface has is refused with its name, and not
   assertEquals(lab.run("ip link").includes("goContainers0"), false);
 });
 
-Deno.test("without ip, or with one that is not to be trusted or BusyBox's, iproute2 is asked for", async () => {
+Deno.test("without ip, or with one that is not to be trusted or run or BusyBox's, iproute2 is asked for", async () => {
   using lab = new Lab();
   const replaced = (source: string) => `mount --bind ${source} ${ip}`;
   const before = lookAtHost();
@@ -423,13 +423,16 @@ Deno.test("without ip, or with one that is not to be trusted or BusyBox's, iprou
     await complaint([], withMounts(replaced("/dev/null"), within(lab))),
     /the program ip is not installed\n.*iproute2/,
   );
-  const writable = workspace.path("ip");
-  Deno.copyFileSync(ip, writable);
-  Deno.chmodSync(writable, 0o757);
-  assertMatch(
-    await complaint([], withMounts(replaced(writable), within(lab))),
-    /the program ip is not installed\n.*iproute2/,
-  );
+  const unfit = workspace.path("ip");
+  Deno.copyFileSync(ip, unfit);
+  // Others can write the one, nobody can run the other.
+  for (const mode of [0o757, 0o644]) {
+    Deno.chmodSync(unfit, mode);
+    assertMatch(
+      await complaint([], withMounts(replaced(unfit), within(lab))),
+      /the program ip is not installed\n.*iproute2/,
+    );
+  }
   const busybox = findProgram("busybox");
   if (busybox !== undefined) {
     assertMatch(
