@@ -114,7 +114,10 @@ export function reachableServers(text: string): { content: string; servers: numb
   return { content: lines.map((line) => `${line}\n`).join(""), servers };
 }
 
-/** A regular file of the host, at most MAX_SIZE bytes and whole lines of it; undefined when there is none. */
+/**
+ * A regular file of the host, at most MAX_SIZE bytes and whole lines of it, without the NUL bytes that a power cut may
+ * have left there; undefined when there is none.
+ */
 function readHostFile(path: string): string | undefined {
   try {
     // Opening a FIFO would wait for a writer otherwise.
@@ -129,7 +132,7 @@ function readHostFile(path: string): string | undefined {
       if (count === 0) break;
       length += count;
     }
-    const text = utf8(buffer.subarray(0, length));
+    const text = utf8(buffer.subarray(0, length)).replaceAll("\0", "");
     return length > MAX_SIZE ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
   } catch (error) {
     // A link that leads nowhere, or round in circles, is as good as none.

@@ -136,6 +136,18 @@ Deno.test("/etc/resolv.conf names servers that a container can reach", async () 
   for (const server of servers) assertMatch(server, /^(?!127\.)\d+\.\d+\.\d+\.\d+$/);
 });
 
+Deno.test("of a resolv.conf that a power cut has left full of NUL bytes the rest counts", async () => {
+  const file = workspace.path("resolv.conf");
+  await Deno.writeTextFile(file, "\0\0nameserver 192.0.2.53\nsearch \0example.org\n\0\0\0\0");
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  const through = ["unshare", "--mount", "sh", "-c", script, file];
+  const { code, stdout, stderr } = await workspace.run(
+    ["-net=none", "alpine", "cat", "/etc/resolv.conf"],
+    { through },
+  );
+  assertEquals([code, stdout, stderr], [0, "nameserver 192.0.2.53\nsearch example.org\n", ""]);
+});
+
 Deno.test("with -net host, hosts and resolv.conf are the host's", async () => {
   const seen = await workspace.sh("cat /etc/hosts /etc/resolv.conf", "-net", "host");
   const ours = await Deno.readTextFile("/etc/hosts") + await Deno.readTextFile("/etc/resolv.conf");
