@@ -1,5 +1,5 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, SIGNALS } from "../../ffi/constants.ts";
-import { Fd, openat, replaceFile } from "../../ffi/file.ts";
+import { Fd, openat } from "../../ffi/file.ts";
 import {
   bindAndListen,
   connect,
@@ -127,7 +127,7 @@ export async function createFromBundle(options: BundleOptions): Promise<BundleCo
     state.remove();
     if (hasBeen) runPoststopHooks(spec, state.record);
   });
-  replaceFile(state.record.config, text, 0o600);
+  state.write("config.json", text);
 
   using holder = scope && makeScope(scope, id, spec);
   cgroup.create(user === undefined ? undefined : { user, named: cgroupsPath !== undefined });

@@ -25,7 +25,7 @@ import {
   tryUnlink,
   unlinkat,
 } from "../../ffi/file.ts";
-import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { ContainerError, hintOf, isFull, reasonOf, SysError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import type { Executing } from "../init/channel.ts";
 import { randomUUID } from "../uuid.ts";
@@ -235,7 +235,12 @@ export class StateRoot {
             code: "Exists",
           });
         }
-        state.save();
+        try {
+          state.save();
+        } catch (error) {
+          removeFolder(folder);
+          throw error;
+        }
       },
     );
     return state;
@@ -307,7 +312,9 @@ function openLock(root: string): Fd {
 function notUsable(action: string, cause: unknown): ContainerError {
   return new ContainerError(`${action}: ${reasonOf(cause)}`, {
     code: "NotAllowed",
-    hint: "Mount a tmpfs on /run, or name another folder to the runtime's commands with --root",
+    hint: hintOf(cause) ??
+      `${isFull(cause) ? "Make room there" : "Mount a tmpfs on /run"}, ` +
+        "or name another folder to the runtime's commands with --root",
     cause,
   });
 }
@@ -329,9 +336,26 @@ export class ContainerState {
     return fd;
   }
 
-  /** Writes the record, whole or not at all. */
+  /**
+   * Writes the record, whole or not at all.
+   *
+   * @throws {ContainerError}
+   */
   save(): void {
-    replaceFile(`${this.folder}/state.json`, JSON.stringify(this.record), 0o600);
+    this.write("state.json", JSON.stringify(this.record));
+  }
+
+  /**
+   * Writes a file of its folder, whole or not at all.
+   *
+   * @throws {ContainerError}
+   */
+  write(name: string, text: string): void {
+    try {
+      replaceFile(`${this.folder}/${name}`, text, 0o600);
+    } catch (cause) {
+      throw notUsable(`write down the state of container "${this.record.id}"`, cause);
+    }
   }
 
   /** Forgets the container: the last thing to be done to it. Its id is free at once, whatever happens meanwhile. */

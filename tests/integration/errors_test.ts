@@ -163,6 +163,20 @@ for (const [call, error] of FEATURES) {
   });
 }
 
+test({
+  name: "a state folder on a full disk, in which nothing is left",
+  args: run("true"),
+  code: 125,
+  error: /write down the state of container ".*": openat ".*\/state\.json\.new": ENOSPC \(No space/,
+  hint: /^Make room there, or name another folder to the runtime's commands with --root$/,
+  options: () => {
+    // Room for the folder, its lock and a container's folder.
+    const script = `mount -t tmpfs -o mode=755,nr_inodes=4 small /run && "$@"
+      code=$?; ls /run/gocontainer >&2; exit $code`;
+    return { through: ["unshare", "--mount", "sh", "-c", script, "sh"] };
+  },
+});
+
 // Images.
 
 test({
