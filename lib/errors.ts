@@ -81,18 +81,43 @@ export function hintOf(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof ContainerError || at instanceof UsageError) {
       if (at.hint !== undefined) return at.hint;
-    } else if (at instanceof SysError && at.code === "ENOSYS") {
-      return `The kernel has no ${at.call}(2): use Linux 5.12 or later`;
-    } else if (at instanceof SysError && at.code === "EMFILE") {
+    } else if (at instanceof SysError) {
+      const hint = hintOfCall(at);
+      if (hint !== undefined) return hint;
+    }
+  }
+  return undefined;
+}
+
+/** Calls that make namespaces, and those that make mounts. */
+const NAMESPACE_CALLS: readonly string[] = ["clone3", "unshare"];
+const MOUNT_CALLS: readonly string[] = ["fsmount", "mount", "move_mount", "open_tree"];
+
+function hintOfCall({ call, code }: SysError): string | undefined {
+  switch (code) {
+    case "ENOSYS":
+      return `The kernel has no ${call}(2): use Linux 5.12 or later`;
+    case "EMFILE":
       return "This process may have no more files open: raise the limit (ulimit -n)";
-    } else if (at instanceof SysError && at.code === "EFBIG") {
+    case "ENFILE":
+      return "This machine may have no more files open: raise /proc/sys/fs/file-max";
+    case "EFBIG": {
       const limit = fileSizeLimit();
       return limit === undefined
         ? undefined
         : `This process may write no file of more than ${limit} bytes: raise the limit (ulimit -f)`;
     }
+    case "ENOSPC":
+      if (NAMESPACE_CALLS.includes(call)) {
+        return "A limit of namespaces is reached: see /proc/sys/user/max_*_namespaces";
+      }
+      // The kernel takes a mount that is nowhere yet for a namespace.
+      return MOUNT_CALLS.includes(call)
+        ? "A limit of mounts is reached: see /proc/sys/fs/mount-max and /proc/sys/user/max_mnt_namespaces"
+        : undefined;
+    default:
+      return undefined;
   }
-  return undefined;
 }
 
 /** Whether an error says that the disk, or the user's share of it, is full. */

@@ -1,7 +1,7 @@
 import { errnoName, SysError } from "../../ffi/errno.ts";
 import type { OomReport } from "../cgroup/oom.ts";
 import type { ExecFailure, Executing, Failed } from "../init/channel.ts";
-import { ContainerError } from "../errors.ts";
+import { ContainerError, hintOf } from "../errors.ts";
 import { shellWord } from "../folder.ts";
 import { formatBytes } from "./format.ts";
 import type { DiedEarly } from "./spawn.ts";
@@ -19,7 +19,9 @@ export function stepFailure(failed: Failed): ContainerError {
   return new ContainerError(`${failed.label}: ${reason}`, {
     code: errno === "ENOSYS" ? "Unsupported" : "Failed",
     cause,
-    hint: failed.call === "" ? ownHint(failed.step, errno) : hintFor(failed.step, errno),
+    hint: failed.call === ""
+      ? ownHint(failed.step, errno)
+      : hintOf(cause) ?? hintFor(failed.step, errno),
   });
 }
 
@@ -56,7 +58,6 @@ const FORK_HINTS: Readonly<Record<string, string>> = {
   EPERM:
     "Namespaces take root with CAP_SYS_ADMIN, and there are no user namespaces in a chroot: run it on the host itself",
   EINVAL: "The kernel lacks a kind of namespace: ls /proc/self/ns shows those that it has",
-  ENOSPC: "A limit of namespaces is reached: see /proc/sys/user/max_*_namespaces",
   EAGAIN: "A limit of processes is reached: see ulimit -u and pids.max of the cgroup",
 };
 

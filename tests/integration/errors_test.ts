@@ -163,6 +163,27 @@ for (const [call, error] of FEATURES) {
   });
 }
 
+const MACHINE_LIMITS: readonly (readonly [injection: string, error: RegExp, hint: RegExp])[] = [
+  ["unshare:error=ENOSPC", /: unshare 0x.*: ENOSPC/, /^A limit of namespaces is reached: see/],
+  ["move_mount:error=ENOSPC", /: move_mount .*: ENOSPC/, /^A limit of mounts is reached: see/],
+  ["open_tree:error=ENOSPC", /: open_tree .*: ENOSPC/, /^A limit of mounts is reached: see/],
+  ["openat2:error=ENFILE", /: openat2 .*: ENFILE/, /^This machine may have no more files open/],
+];
+
+for (const [injection, error, hint] of MACHINE_LIMITS) {
+  test({
+    name: `a limit of the machine is told as that: ${injection}`,
+    args: run("true"),
+    code: 125,
+    error,
+    hint,
+    options: () => ({
+      through: ["strace", "-f", "-qqq", "-o", "/dev/null", `-einject=${injection}`],
+    }),
+    ignore: !isInstalled("strace"),
+  });
+}
+
 test({
   name: "a state folder on a full disk, in which nothing is left",
   args: run("true"),
