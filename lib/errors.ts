@@ -89,6 +89,12 @@ export function hintOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** What to do about limits that a helper program meets as well. */
+export const TOO_MANY_FILES =
+  "This process may have no more files open: raise the limit (ulimit -n)";
+export const TOO_MANY_PROCESSES =
+  "A limit of processes is reached: see ulimit -u and pids.max of the cgroup";
+
 /** Calls that make namespaces, and those that make mounts. */
 const NAMESPACE_CALLS: readonly string[] = ["clone3", "unshare"];
 const MOUNT_CALLS: readonly string[] = ["fsmount", "mount", "move_mount", "open_tree"];
@@ -98,7 +104,7 @@ function hintOfCall({ call, code }: SysError): string | undefined {
     case "ENOSYS":
       return `The kernel has no ${call}(2): use Linux 5.12 or later`;
     case "EMFILE":
-      return "This process may have no more files open: raise the limit (ulimit -n)";
+      return TOO_MANY_FILES;
     case "ENFILE":
       return "This machine may have no more files open: raise /proc/sys/fs/file-max";
     case "EFBIG": {

@@ -1,7 +1,7 @@
 import { AT_FDCWD } from "../ffi/constants.ts";
 import { tryStatx } from "../ffi/file.ts";
 import { type ExitStatus, waitid } from "../ffi/process.ts";
-import { ContainerError } from "./errors.ts";
+import { ContainerError, reasonOf, TOO_MANY_FILES, TOO_MANY_PROCESSES } from "./errors.ts";
 import { step } from "./trace.ts";
 
 /** Where helper programs are looked for, never by PATH: only the system's own folders count. */
@@ -28,9 +28,13 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** Runs a helper program to its end, with an empty environment and no standard input. */
+/**
+ * Runs a helper program to its end, with an empty environment and no standard input.
+ *
+ * @throws {ContainerError} when it cannot be started.
+ */
 export function runProgram(path: string, args: readonly string[]): Output {
-  return decoded(command(path, args).outputSync());
+  return decoded(starting(path, () => command(path, args).outputSync()));
 }
 
 /** A helper program at work. Disposing of it waits for its end. */
@@ -42,9 +46,11 @@ export interface RunningProgram extends Disposable {
 /**
  * Starts a helper program as {@link runProgram} does, but one that nobody listens to: Deno would take a start 1 ms for
  * a pipe, and half of one to tell of the end.
+ *
+ * @throws {ContainerError} when it cannot be started.
  */
 export function startProgram(path: string, args: readonly string[]): RunningProgram {
-  const child = command(path, args, "null").spawn();
+  const child = starting(path, () => command(path, args, "null").spawn());
   // Deno does not find it any more once it has been waited for here.
   child.status.catch(() => {});
   let status: ExitStatus | undefined;
@@ -68,6 +74,32 @@ function command(
     stderr: output,
   });
 }
+
+/**
+ * Starts a helper program, and tells what keeps it from starting as that.
+ *
+ * @throws {ContainerError}
+ */
+export function starting<T>(path: string, start: () => T): T {
+  try {
+    return start();
+  } catch (cause) {
+    const { code = "" } = cause as { code?: string };
+    const reason = reasonOf(cause).replace(/^Failed to spawn '.*': /, "");
+    throw new ContainerError(`run ${JSON.stringify(path)}: ${reason}`, {
+      hint: START_HINTS[code],
+      cause,
+    });
+  }
+}
+
+/** fork(2), execve(2), ERRORS. */
+const START_HINTS: Readonly<Record<string, string>> = {
+  EAGAIN: TOO_MANY_PROCESSES,
+  EMFILE: TOO_MANY_FILES,
+  // The program has just been found.
+  ENOENT: "Its interpreter is missing, or /dev/null is: ls -l /dev/null",
+};
 
 function decoded({ success, stdout, stderr }: Deno.CommandOutput): Output {
   const decoder = new TextDecoder();

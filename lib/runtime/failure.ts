@@ -1,7 +1,7 @@
 import { errnoName, SysError } from "../../ffi/errno.ts";
 import type { OomReport } from "../cgroup/oom.ts";
 import type { ExecFailure, Executing, Failed } from "../init/channel.ts";
-import { ContainerError, hintOf } from "../errors.ts";
+import { ContainerError, hintOf, TOO_MANY_PROCESSES } from "../errors.ts";
 import { shellWord } from "../folder.ts";
 import { formatBytes } from "./format.ts";
 import type { DiedEarly } from "./spawn.ts";
@@ -58,7 +58,7 @@ const FORK_HINTS: Readonly<Record<string, string>> = {
   EPERM:
     "Namespaces take root with CAP_SYS_ADMIN, and there are no user namespaces in a chroot: run it on the host itself",
   EINVAL: "The kernel lacks a kind of namespace: ls /proc/self/ns shows those that it has",
-  EAGAIN: "A limit of processes is reached: see ulimit -u and pids.max of the cgroup",
+  EAGAIN: TOO_MANY_PROCESSES,
 };
 
 /** The error that a refused `execve` of the program stands for: errno is the launcher's, the reasons were told before. */

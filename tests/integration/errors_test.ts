@@ -184,6 +184,39 @@ for (const [injection, error, hint] of MACHINE_LIMITS) {
   });
 }
 
+/** Runs a command with another ip, in a mount namespace of its own. */
+function withIp(content: string): () => Promise<StartOptions> {
+  return async () => {
+    const path = workspace.path("ip");
+    await Deno.writeTextFile(path, content, { mode: 0o755 });
+    const script = `for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do
+      [ ! -e $ip ] || mount --bind "$0" $ip
+    done; exec "$@"`;
+    return { through: ["unshare", "--mount", "sh", "-c", script, path] };
+  };
+}
+
+test({
+  name: "an ip whose interpreter is missing",
+  args: ["alpine", "true"],
+  code: 125,
+  error: /run "\/.*\/ip": No such file or directory$/,
+  hint: /^Its interpreter is missing, or \/dev\/null is/,
+  options: withIp("#!/nowhere/sh\n"),
+});
+
+test({
+  name: "no process left for ip",
+  args: ["alpine", "true"],
+  code: 125,
+  error: /run "\/.*\/ip": Resource temporarily unavailable$/,
+  hint: /^A limit of processes is reached: see ulimit -u and pids\.max of the cgroup$/,
+  options: () => ({
+    through: ["strace", "-f", "-qqq", "-o", "/dev/null", "-einject=clone3,vfork:error=EAGAIN"],
+  }),
+  ignore: !isInstalled("strace"),
+});
+
 test({
   name: "a state folder on a full disk, in which nothing is left",
   args: run("true"),

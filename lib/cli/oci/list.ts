@@ -1,6 +1,6 @@
 import { stringifyJSON } from "../../json.ts";
 import { ContainerError, UsageError } from "../../errors.ts";
-import { findProgram } from "../../program.ts";
+import { findProgram, runProgram } from "../../program.ts";
 import { getContainer } from "../../runtime/container.ts";
 import { membersOf } from "../../runtime/members.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
@@ -68,17 +68,14 @@ export function psCommand(args: Arguments, global: GlobalOptions): number {
       hint: 'Install it ("apt install procps"), or have their numbers alone: ps --format json',
     });
   }
-  const ps = new Deno.Command(program, {
-    args: psOptions.length > 0 ? psOptions : ["-ef"],
-    clearEnv: true,
-  }).outputSync();
+  const ps = runProgram(program, psOptions.length > 0 ? psOptions : ["-ef"]);
   if (!ps.success) {
-    const [why] = new TextDecoder().decode(ps.stderr).split("\n");
+    const [why] = ps.stderr.split("\n");
     throw new ContainerError(`list the processes of "${id}": ps: ${why}`, {
       hint: "What follows the container are the options of the host's ps, as in -o pid,args",
     });
   }
-  const [header, ...lines] = new TextDecoder().decode(ps.stdout).trimEnd().split("\n");
+  const [header, ...lines] = ps.stdout.trimEnd().split("\n");
   const column = header.trim().split(/\s+/).indexOf("PID");
   if (column < 0) throw new UsageError("read the output of ps: there is no column PID");
   const members = new Set(pids.map(String));

@@ -1,6 +1,6 @@
 import { ContainerError } from "../../errors.ts";
 import { parseJSON } from "../../json.ts";
-import { findProgram } from "../../program.ts";
+import { findProgram, starting } from "../../program.ts";
 import { printable, quote } from "../../quote.ts";
 import { type Credentials, credentialsFrom } from "./credentials.ts";
 import { homeFolder } from "./places.ts";
@@ -85,7 +85,7 @@ export class CredentialHelper {
         hint: "Install it there as root's, or take it out of the file that names it",
       });
     }
-    const child = new Deno.Command(program, {
+    const helper = new Deno.Command(program, {
       args: [command],
       clearEnv: true,
       env: {
@@ -97,7 +97,8 @@ export class CredentialHelper {
       stdout: "piped",
       // What it has to say to people.
       stderr: "inherit",
-    }).spawn();
+    });
+    const child = starting(program, () => helper.spawn());
     const reader = child.stdout.getReader();
     let fault: string | undefined;
     const end = (reason: string) => {
