@@ -7,7 +7,7 @@ import {
 } from "../../ffi/constants.ts";
 import { Fd, mkdirat, openat, syncfs, tryStatx } from "../../ffi/file.ts";
 import { removeDefaultAcl } from "../../ffi/xattr.ts";
-import { ContainerError, reasonOf, SysError } from "../errors.ts";
+import { ContainerError, hintOf, reasonOf, SysError } from "../errors.ts";
 import { findSafeFolder, safeFolder } from "../folder.ts";
 import { beginStep, step } from "../trace.ts";
 import { Archive } from "./archive.ts";
@@ -84,7 +84,7 @@ function openStore(folder: string): Fd {
     return new Fd(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   } catch (error) {
     throw new ContainerError(`make folder ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-      hint: hintFor(error) ?? "Give an images folder that can be written with -i",
+      hint: hintFor(error) ?? hintOf(error) ?? "Give an images folder that can be written with -i",
       cause: error,
     });
   }

@@ -231,6 +231,15 @@ test({
   },
 });
 
+test({
+  name: "a limit of file sizes that a container's config is beyond",
+  args: run("true"),
+  code: 125,
+  error: /make the container's folder ".*": write ".*\/config\.json\.new": EFBIG/,
+  hint: /^This process may write no file of more than 4096 bytes: raise the limit \(ulimit -f\)$/,
+  options: () => ({ through: ["/bin/sh", "-c", 'ulimit -f 8; exec "$0" "$@"'] }),
+});
+
 // Images.
 
 test({
