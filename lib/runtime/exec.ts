@@ -1,12 +1,11 @@
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from "../../ffi/constants.ts";
 import { Fd, openat, statx, tryStatx } from "../../ffi/file.ts";
 import { openCgroup } from "../cgroup/cgroup.ts";
-import { waitUntil } from "../cgroup/cgroupfs.ts";
 import { ContainerError, SysError } from "../errors.ts";
 import { parseList } from "../oci/list_format.ts";
 import { NAMESPACES } from "../oci/namespaces.ts";
 import type { NamespaceType, Process, Spec } from "../oci/spec.ts";
-import { cgroupOf, requireHere, statusOf, waitsForStart } from "./container.ts";
+import { cgroupOf, requireHere, statusOf, unlessEnded, waitsForStart } from "./container.ts";
 import { joinOrder, type NamespaceChoice } from "./namespaces.ts";
 import { buildExecPlan } from "./plan/exec.ts";
 import { canLaunchFromOutside } from "./plan/launching.ts";
@@ -32,27 +31,17 @@ export interface ExecOptions {
   readonly seccomp?: ContainerFilter;
 }
 
-/**
- * Does what takes a running container. Where that fails as the container ends meanwhile, or the process that is made in
- * it, the error says so, and not which part of it was missed first.
- */
-export function whileRunning<T>({ record }: ContainerState, action: () => T): T {
+/** As {@link unlessEnded}; where the process that is made in the container ends meanwhile, the error says that. */
+export function whileRunning<T>(state: ContainerState, action: () => T): T {
   try {
-    return action();
-  } catch (error) {
-    const isSure = error instanceof ContainerError && error.code !== "Failed";
-    // Its parts go one after another, the first process not first of all.
-    const SOON = 100;
-    if (isSure) throw error;
-    if (!waitUntil(() => !isAlive(record.init), SOON)) {
-      if (!(error instanceof DiedEarly)) throw error;
-      throw new ContainerError(`run in container "${record.id}": the process ${error.message}`, {
-        cause: error,
-      });
-    }
+    return unlessEnded(state, "run in", action);
+  } catch (cause) {
+    if (!(cause instanceof DiedEarly)) throw cause;
     throw new ContainerError(
-      `run in container "${record.id}": it has just ended, container not running`,
-      { code: "WrongState", cause: error },
+      `run in container "${state.record.id}": the process ${cause.message}`,
+      {
+        cause,
+      },
     );
   }
 }

@@ -354,7 +354,9 @@ export class ContainerState {
     try {
       replaceFile(`${this.folder}/${name}`, text, 0o600);
     } catch (cause) {
-      throw notUsable(`write down the state of container "${this.record.id}"`, cause);
+      const action = `write down the state of container "${this.record.id}"`;
+      if (!(cause instanceof SysError && cause.code === "ENOENT")) throw notUsable(action, cause);
+      throw new ContainerError(`${action}: it has been deleted`, { code: "NotFound", cause });
     }
   }
 

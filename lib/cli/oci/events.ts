@@ -4,7 +4,13 @@ import { pidfd_open } from "../../../ffi/process.ts";
 import { readStats } from "../../cgroup/stats.ts";
 import { SysError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
-import { cgroupOf, getContainer, requireAlive, statusOf } from "../../runtime/container.ts";
+import {
+  cgroupOf,
+  getContainer,
+  requireAlive,
+  statusOf,
+  unlessEnded,
+} from "../../runtime/container.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { NobodyReads, print } from "../output.ts";
@@ -29,7 +35,7 @@ export function eventsCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
   const interval = parseDuration(args.text("interval") ?? "5s", "--interval");
   requireAlive(state, "watch");
-  printStats(state);
+  unlessEnded(state, "watch", () => printStats(state));
   if (!args.flag("stats")) watch(state, interval);
   return 0;
 }
@@ -48,7 +54,12 @@ function watch(state: ContainerState, interval: number): void {
     const now = cgroupOf(state.record).oom().kills;
     if (now > kills) print(stringifyJSON({ type: "oom", id: state.record.id }));
     kills = now;
-    printStats(state);
+    try {
+      printStats(state);
+    } catch (error) {
+      // What is read goes with the container.
+      if (error instanceof NobodyReads || statusOf(state) !== "stopped") throw error;
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   signalContainer,
   statusOf,
   tryConfigOf,
+  unlessEnded,
   waitsForStart,
 } from "../../runtime/container.ts";
 import type { ContainerState, StateRoot } from "../../runtime/state.ts";
@@ -101,7 +102,7 @@ function findOrForget(root: StateRoot, id: string): ContainerState | undefined {
 export function pauseCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
   requireStatus(state, "pause", ["created", "running"]);
-  cgroupOf(state.record).freeze();
+  unlessEnded(state, "pause", () => cgroupOf(state.record).freeze());
   return 0;
 }
 
@@ -109,7 +110,7 @@ export function pauseCommand(args: Arguments, global: GlobalOptions): number {
 export function resumeCommand(args: Arguments, global: GlobalOptions): number {
   const state = getContainer(openRoot(global), onlyId(args));
   requireStatus(state, "resume", ["paused"]);
-  cgroupOf(state.record).thaw();
+  unlessEnded(state, "resume", () => cgroupOf(state.record).thaw());
   return 0;
 }
 

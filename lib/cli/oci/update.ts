@@ -1,7 +1,7 @@
 import { loadResources } from "../../oci/load.ts";
 import type { Integer, Resources } from "../../oci/spec.ts";
 import { validateIntelRdt, validateResources } from "../../oci/validate/mod.ts";
-import { getContainer } from "../../runtime/container.ts";
+import { getContainer, unlessEnded } from "../../runtime/container.ts";
 import { updateContainer } from "../../runtime/update.ts";
 import { resolve } from "@std/path/posix/resolve";
 import { warn } from "../../trace.ts";
@@ -44,7 +44,7 @@ export function updateCommand(args: Arguments, global: GlobalOptions): number {
   warnings.forEach(warn);
   const [l3CacheSchema, memBwSchema] = [args.text("l3-cache-schema"), args.text("mem-bw-schema")];
   const schemata = validateIntelRdt(onlyGiven({ l3CacheSchema, memBwSchema }), "update");
-  updateContainer(state, resources, schemata);
+  unlessEnded(state, "update", () => updateContainer(state, resources, schemata));
   return 0;
 }
 

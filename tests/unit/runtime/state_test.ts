@@ -42,6 +42,17 @@ Deno.test(
     }),
 );
 
+Deno.test(
+  { name: name("one that is deleted meanwhile is told as that"), ignore: !isRoot },
+  () =>
+    withRoot((root) => {
+      const state = root.register(record("one"));
+      state.remove();
+      const message = 'write down the state of container "one": it has been deleted';
+      assertEquals(assertThrows(() => state.save(), ContainerError, message).code, "NotFound");
+    }),
+);
+
 Deno.test({ name: name("an id is given once"), ignore: !isRoot }, () =>
   withRoot((root) => {
     root.register(record("one"));
