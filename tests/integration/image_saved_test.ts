@@ -107,6 +107,27 @@ test("an archive is loaded from standard input, compressed in whatever way", asy
   }
 });
 
+test("where few files may be open an archive is loaded, or the limit is told as what keeps it", async () => {
+  const { file } = await saved("docker", ".tar", PLAIN);
+  const through = (limit: number) => ["/bin/sh", "-c", `ulimit -n ${limit}; exec "$0" "$@"`];
+  const load = (archive: string, limit: number) =>
+    workspace.run(["load", "-i", workspace.path(`loaded-${++count}`), archive], {
+      through: through(limit),
+    });
+  const { code, stderr } = await load(file, 64);
+  assertEquals([code, stderr], [0, ""]);
+  // The first 32 stay in memory.
+  const large = Array.from({ length: 70 }, (_, n) => ({ name: `l${n}`, content: MEBIBYTE }));
+  const archive = workspace.path("many.tar");
+  await Deno.writeFile(archive, concat([...large.map(member), END_MARK]));
+  const refused = await load(archive, 64);
+  assertEquals(refused.code, 125);
+  assertMatch(
+    refused.stderr,
+    /^gocontainer: load images: ".*" has more than 32 large files\n.*raise the limit \(ulimit -n\)\n$/,
+  );
+});
+
 /** Loads into a new folder; gives what is said, and the names that are there then. */
 async function loadsAs(file: string): Promise<[stdout: string, stderr: string, names: string]> {
   const images = workspace.path(`loaded-${++count}`);

@@ -365,6 +365,24 @@ test("prune removes what has no name, and with -all what nobody uses", async () 
   assertEquals([blobs(images), await names(images)], [[], []]);
 });
 
+test("what cannot be removed is told by prune, with what to do, and goes with the next one", async () => {
+  const images = folder();
+  await put(images, "a:1", "a");
+  const left = workspace.path(`${images}/.store/removed/layer`);
+  await Deno.mkdir(left);
+  await Deno.writeTextFile(`${left}/file`, "x");
+  sh(`chattr +i "${left}/file"`);
+  const { code, stderr } = await run(images, "prune");
+  sh(`chattr -i "${left}/file"`);
+  assertEquals(code, 125);
+  assertMatch(
+    stderr,
+    /^gocontainer: remove "\/.*\/removed\/layer": unlinkat "file": EPERM \(.*\)\nSomething there may be immutable: /,
+  );
+  await says(images, "prune");
+  assertEquals(exists(left), false);
+});
+
 test("prune goes by age and by size, those used longest ago first", async () => {
   const images = folder();
   for (const [name, days] of [["old", 40], ["mid", 20], ["new", 1]] as const) {

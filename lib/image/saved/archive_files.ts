@@ -1,5 +1,6 @@
 import { utf8 } from "../../../ffi/cstring.ts";
 import { getrlimit, setrlimit } from "../../../ffi/process.ts";
+import { TOO_MANY_FILES } from "../../errors.ts";
 import { RLIMITS } from "../../oci/rlimits.ts";
 import { counted } from "../../count.ts";
 import { Budget } from "../budget.ts";
@@ -24,7 +25,7 @@ const ALL_SMALL = 32 * 1024 * 1024;
 /** The most large files, where this process may have so many open: the layers of a good many images. */
 const LARGE_LIMIT = 10_000;
 
-/** Files that are open besides. */
+/** Files that are open besides, where that leaves the greater part. */
 const OPEN_BESIDES = 100;
 
 /** How many links may lead to each other. */
@@ -51,7 +52,7 @@ export class ArchiveFiles implements SavedFiles, TarSink {
   #small = 0;
   #large = 0;
   /** How many large files there may be. */
-  readonly #room = Math.min(LARGE_LIMIT, raiseOpenFiles() - OPEN_BESIDES);
+  readonly #room = roomIn(raiseOpenFiles());
 
   private constructor(store: ImageStore) {
     this.#store = store;
@@ -179,7 +180,9 @@ export class ArchiveFiles implements SavedFiles, TarSink {
     }
     if (++this.#large > this.#room) {
       throw new ArchiveFault(`has more than ${this.#room} large files`, {
-        hint: "Save fewer images in one, or all of them as a layout, which is a folder",
+        hint: this.#room < LARGE_LIMIT
+          ? TOO_MANY_FILES
+          : "Save fewer images in one, or all of them as a layout, which is a folder",
       });
     }
     return { blob: new BlobWriter(this.#store), beginning: new Uint8Array(0) };
@@ -216,6 +219,11 @@ function raiseOpenFiles(): number {
   const { soft, hard } = getrlimit(0, RLIMITS.RLIMIT_NOFILE);
   if (soft < hard) setrlimit(0, RLIMITS.RLIMIT_NOFILE, hard, hard);
   return Number(hard);
+}
+
+/** How many of the files that a process may have open can be large ones. */
+function roomIn(limit: number): number {
+  return Math.min(LARGE_LIMIT, Math.max(limit - OPEN_BESIDES, Math.floor(limit / 2)));
 }
 
 function quoted(path: string): string {

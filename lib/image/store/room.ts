@@ -11,12 +11,11 @@ export const ROOM_HINT =
  */
 export function storeError(what: string, error: unknown): unknown {
   if (!(error instanceof SysError)) return error;
-  return new ContainerError(`${what}: ${reasonOf(error)}`, {
-    hint: isFull(error)
-      ? ROOM_HINT
-      : error.code === "EROFS"
-      ? "Give an images folder on a disk that can be written with -i"
-      : undefined,
-    cause: error,
-  });
+  const hint = isFull(error) ? ROOM_HINT : HINTS[error.code];
+  return new ContainerError(`${what}: ${reasonOf(error)}`, { hint, cause: error });
 }
+
+const HINTS: Readonly<Record<string, string>> = {
+  EROFS: "Give an images folder on a disk that can be written with -i",
+  EPERM: "Something there may be immutable: lsattr -R shows it, chattr -R -i takes that away",
+};

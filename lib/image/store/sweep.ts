@@ -193,7 +193,8 @@ function purge(root: number, folder: string): void {
       if (tryFlock(tree.number, LOCK_EX)) removeTree(root, path);
     } catch (error) {
       // Another one was faster.
-      if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+      if (error instanceof SysError && error.code === "ENOENT") continue;
+      throw storeError(`remove ${JSON.stringify(`${folder}/${path}`)}`, error);
     }
   }
 }
