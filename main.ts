@@ -6,15 +6,8 @@ import { calledAs, chooseFace, RUNTIME_COMMANDS } from "./lib/cli/face.ts";
 import { NobodyReads, print } from "./lib/cli/output.ts";
 import type { ToldError } from "./lib/cli/json_messages.ts";
 import { RUN_OPTIONS } from "./lib/cli/run_options.ts";
-import {
-  ContainerError,
-  type ErrorCode,
-  hintOf,
-  messageOf,
-  SysError,
-  UsageError,
-} from "./lib/errors.ts";
-import { sendWarnings, tell, warn } from "./lib/trace.ts";
+import { ContainerError, hintOf, UsageError } from "./lib/errors.ts";
+import { sendWarnings, tell } from "./lib/trace.ts";
 import { versionText } from "./lib/cli/version.ts";
 
 /** Commands besides `run`, of one or two words; each is loaded only when it is called. */
@@ -143,6 +136,9 @@ async function runtime(words: readonly string[]): Promise<number> {
     else return await oci.runRuntimeCommand(args.rest, options);
     return 0;
   } catch (error) {
+    const { describeCauses, synopsisOf, tellError, withoutUndo } = await import(
+      "./lib/cli/report.ts"
+    );
     const { options, args } = oci.readableGlobalOptions(words);
     const first = withoutUndo(error);
     if (first instanceof NobodyReads) throw first;
@@ -164,65 +160,6 @@ function requireRoot(action: string): void {
     code: "NotAllowed",
     hint: "Run it with sudo",
   });
-}
-
-/** The only place that prints an error and decides the exit code; of several errors it is the first's. */
-async function report(error: unknown, debug: boolean): Promise<number> {
-  if (error instanceof NobodyReads) return NobodyReads.exitCode;
-  if (error instanceof AggregateError) {
-    const codes: number[] = [];
-    for (const one of error.errors) codes.push(await report(one, debug));
-    return codes[0]!;
-  }
-  const { hintOfRights } = await import("./lib/cli/rights.ts");
-  const told: ToldError = {
-    message: messageOf(error),
-    hint: hintOfRights(error) ?? hintOf(error),
-    stack: debug && error instanceof Error ? describeCauses(error) : undefined,
-  };
-  if (tellInJSON !== undefined) tellInJSON(told);
-  else if (error instanceof UsageError) await tellWithUsage(told, error.allOptions);
-  else tellError(told);
-  if (error instanceof UsageError) return 1;
-  return error instanceof ContainerError ? EXIT_CODES[error.code] ?? 125 : 125;
-}
-
-/** The error comes last, to be in view, where all options take more lines than a terminal has. */
-async function tellWithUsage(told: ToldError, allOptions: boolean): Promise<void> {
-  if (allOptions) tell(`${await usage()}\n`);
-  tellError(told);
-  if (!allOptions) tell(`\n${synopsisOf(await usage())}`);
-}
-
-function tellError({ message, hint, stack }: ToldError): void {
-  tell(`gocontainer: ${message}`);
-  if (hint !== undefined) tell(hint);
-  if (stack !== undefined) tell(stack);
-}
-
-/** The forms of a command without its options: an error before it stays in view. */
-function synopsisOf(usage: string): string {
-  return `${usage.slice(0, usage.indexOf("\n\n"))}\n\nThe option -h tells more.`;
-}
-
-const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
-  CommandNotExecutable: 126,
-  CommandNotFound: 127,
-};
-
-/** The first error; those of undoing what had been made are warnings beside it. */
-function withoutUndo(error: unknown): unknown {
-  if (!(error instanceof SuppressedError)) return error;
-  const first = withoutUndo(error.suppressed);
-  warn(`undo failed: ${messageOf(withoutUndo(error.error))}`);
-  return first;
-}
-
-function describeCauses(error: Error): string {
-  const lines = [error.stack ?? String(error)];
-  if (error instanceof SysError) lines.push(`errno ${error.errno}`);
-  if (error.cause instanceof Error) lines.push(`caused by ${describeCauses(error.cause)}`);
-  return lines.join("\n");
 }
 
 /** What is told with arguments that make no sense. */
@@ -248,7 +185,8 @@ try {
   const face = chooseFace(Deno.args, calledAs());
   exitCode = await (face === "runtime" ? runtime : manage)(Deno.args);
 } catch (error) {
-  exitCode = await report(withoutUndo(error), isDebug);
+  const { report } = await import("./lib/cli/report.ts");
+  exitCode = await report(error, { isDebug, usage, tellInJSON });
 }
 // Nothing is left to be done, and Deno takes its time for that.
 _exit(exitCode);

@@ -21,14 +21,9 @@ import { loadSpec } from "../oci/load.ts";
 import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
-import {
-  configOf,
-  endContainer,
-  getContainer,
-  requireHere,
-  signalAll,
-  statusOf,
-} from "./container.ts";
+import { configOf, endContainer, requireHere, statusOf } from "./container.ts";
+import { getContainer } from "./find_container.ts";
+import { signalAll } from "./signal_container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { earlyEnd } from "./failure.ts";
 import { hookCall, runPoststartHooks, runPoststopHooks } from "./hooks.ts";

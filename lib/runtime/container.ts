@@ -14,39 +14,8 @@ import { runPoststopHooks } from "./hooks.ts";
 import { membersOf } from "./members.ts";
 import { removeRdtGroups } from "./intel_rdt.ts";
 import { hasEnded, isAlive, isForeign, numberHere } from "./process_identity.ts";
-import {
-  type ContainerRecord,
-  type ContainerState,
-  DEFAULT_STATE_ROOT,
-  type StateRoot,
-} from "./state.ts";
+import type { ContainerRecord, ContainerState } from "./state.ts";
 import { detachRoot } from "./trees.ts";
-
-/**
- * The container of an id, or else the live one of that name; undefined when there is none.
- *
- * @throws {ContainerError} Damaged when its record is none.
- */
-export function findContainer(root: StateRoot, id: string): ContainerState | undefined {
-  return root.find(id) ??
-    root.containers().find(({ record }) => record.name === id && isAlive(record.init));
-}
-
-/**
- * As {@link findContainer}.
- *
- * @throws {ContainerError} when there is none.
- */
-export function getContainer(root: StateRoot, id: string): ContainerState {
-  const state = findContainer(root, id);
-  if (state !== undefined) return state;
-  throw new ContainerError(`find container "${id}": container does not exist`, {
-    code: "NotFound",
-    hint: `Containers are listed by: gocontainer ${
-      root.path === DEFAULT_STATE_ROOT ? "" : `--root ${root.path} `
-    }list`,
-  });
-}
 
 /** Where a container is in its life (runtime.md, "State"). */
 export function statusOf({ record }: ContainerState): State["status"] {
@@ -79,36 +48,6 @@ export function requireHere({ record }: ContainerState, action: string): void {
   });
 }
 
-/** @throws {ContainerError} WrongState for a container that has ended. */
-export function requireAlive(state: ContainerState, action: string): void {
-  if (statusOf(state) !== "stopped") return;
-  throw new ContainerError(`${action} container "${state.record.id}": container is not running`, {
-    code: "WrongState",
-  });
-}
-
-/**
- * Does something with a container that runs. Where that fails as the container ends meanwhile, the error says so, and not
- * which part of it was missed first.
- *
- * @param action what is done to it, for the message.
- */
-export function unlessEnded<T>(state: ContainerState, action: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    const isSure = cause instanceof ContainerError &&
-      !["Failed", "Unsupported"].includes(cause.code);
-    // Its parts go one after another, the first process not first of all.
-    const SOON = 100;
-    if (isSure || !waitUntil(() => statusOf(state) === "stopped", SOON)) throw cause;
-    throw new ContainerError(
-      `${action} container "${state.record.id}": it has just ended, container not running`,
-      { code: "WrongState", cause },
-    );
-  }
-}
-
 /** The cgroup of a container, as its record has it. */
 export function cgroupOf(
   record: { readonly cgroups: readonly string[]; readonly spared?: readonly string[] },
@@ -121,63 +60,9 @@ export function configOf({ record }: ContainerState): Spec {
   return parseJSON(Deno.readFileSync(record.config), { what: record.config }) as Spec;
 }
 
-/**
- * Sends a signal to a container's first process, to that very process and no later one of its number. One that waits
- * for its start is killed by each signal that would end the program: it heeds none, and as the first of its pid
- * namespace it would not see them.
- *
- * @throws {ContainerError} when it does not run.
- */
-export function signalContainer(state: ContainerState, signal: number): void {
-  const { init, id } = state.record;
-  requireHere(state, "signal");
-  try {
-    if (init === undefined) throw notRunning(id);
-    using pidfd = new Fd(pidfd_open(init.pid));
-    if (!isAlive(init)) throw notRunning(id);
-    pidfd_send_signal(pidfd.number, meantFor(state, signal));
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ESRCH") throw notRunning(id);
-    throw error;
-  }
-}
-
-/** Sends a signal to all processes of a container, with what {@link signalContainer} makes of it. */
-export function signalAll(state: ContainerState, sent: number): void {
-  requireHere(state, "signal");
-  const signal = meantFor(state, sent);
-  if (signal === SIGNALS.SIGKILL && state.record.cgroups.length > 0) {
-    return cgroupOf(state.record).kill();
-  }
-  signalMembers(() => membersOf(state), signal);
-}
-
-/** Those that end nobody by default (signal(7)); 0 asks whether there is a process. */
-const HARMLESS: readonly number[] = [
-  0,
-  SIGNALS.SIGCHLD,
-  SIGNALS.SIGCONT,
-  SIGNALS.SIGSTOP,
-  SIGNALS.SIGTSTP,
-  SIGNALS.SIGTTIN,
-  SIGNALS.SIGTTOU,
-  SIGNALS.SIGURG,
-  SIGNALS.SIGWINCH,
-];
-
-function meantFor(state: ContainerState, signal: number): number {
-  return HARMLESS.includes(signal) || !waitsForStart(state) ? signal : SIGNALS.SIGKILL;
-}
-
 /** Whether its first process is not the program yet, and waits for that; be it paused. */
 export function waitsForStart({ record }: ContainerState): boolean {
   return record.built === true && !record.started && isAlive(record.init);
-}
-
-function notRunning(id: string): ContainerError {
-  return new ContainerError(`signal container "${id}": container not running`, {
-    code: "WrongState",
-  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
 import type { Resources } from "../oci/spec.ts";
-import { cgroupOf, configOf, requireAlive } from "./container.ts";
+import { cgroupOf, configOf } from "./container.ts";
+import { requireAlive } from "./running.ts";
 import { changeRdtGroup, type RdtSchemata } from "./intel_rdt.ts";
 import { limitedUser } from "./ordinary_user.ts";
 import type { ContainerState } from "./state.ts";

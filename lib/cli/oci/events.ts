@@ -4,13 +4,9 @@ import { pidfd_open } from "../../../ffi/process.ts";
 import { readStats } from "../../cgroup/stats.ts";
 import { SysError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
-import {
-  cgroupOf,
-  getContainer,
-  requireAlive,
-  statusOf,
-  unlessEnded,
-} from "../../runtime/container.ts";
+import { cgroupOf, statusOf } from "../../runtime/container.ts";
+import { getContainer } from "../../runtime/find_container.ts";
+import { requireAlive, unlessEnded } from "../../runtime/running.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { NobodyReads, print } from "../output.ts";

@@ -5,15 +5,13 @@ import { nearest } from "../../nearest.ts";
 import {
   cgroupOf,
   deleteContainer,
-  findContainer,
-  getContainer,
-  signalAll,
-  signalContainer,
   statusOf,
   tryConfigOf,
-  unlessEnded,
   waitsForStart,
 } from "../../runtime/container.ts";
+import { findContainer, getContainer } from "../../runtime/find_container.ts";
+import { unlessEnded } from "../../runtime/running.ts";
+import { signalAll, signalContainer } from "../../runtime/signal_container.ts";
 import type { ContainerState, StateRoot } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { describe } from "./describe.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ContainerError, SysError } from "../../../lib/errors.ts";
-import { unlessEnded } from "../../../lib/runtime/container.ts";
+import { unlessEnded } from "../../../lib/runtime/running.ts";
 import { identify, type ProcessIdentity } from "../../../lib/runtime/process_identity.ts";
 import { ContainerState } from "../../../lib/runtime/state.ts";
 
