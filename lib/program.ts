@@ -11,7 +11,8 @@ const found = new Map<string, string | undefined>();
 
 /**
  * The absolute path of a helper program, or undefined when it is not installed. A program or folder
- * that others than root may write is passed over, for what runs here runs as root; and what may not be executed.
+ * that others than root may write is passed over, for what runs here runs as root; so is what may not be
+ * executed.
  */
 export function findProgram(name: string): string | undefined {
   if (!found.has(name)) {
@@ -125,7 +126,7 @@ export function runTold(
   });
 }
 
-/** Whether it exists, is root's and nobody else may write it, but execute it; symbolic links are followed. */
+/** Whether it is there and may be executed, is root's, and nobody else may write it; symbolic links are followed. */
 function isTrusted(path: string): boolean {
   const status = tryStatx(AT_FDCWD, path);
   return status !== undefined && status.uid === 0 && (status.mode & 0o022) === 0 &&
