@@ -36,8 +36,7 @@ export function whyMissing(controllers: readonly string[]): Obstacle {
   const names = theControllers(controllers);
   const readOnly = controllers.map(readOnlyWith).filter((hierarchy) => hierarchy !== undefined);
   if (readOnly.length === 0) {
-    const hints = new Set(controllers.map(controllerHint));
-    return { why: `no cgroup hierarchy has ${names}`, hint: [...hints].join("; ") };
+    return { why: `no cgroup hierarchy has ${names}`, hint: controllerHint(...controllers) };
   }
   const folders = new Set(readOnly.map(({ mountpoint }) => mountpoint));
   const commands = [...folders].map((folder) => `mount -o remount,rw ${folder}`).join(" && ");
@@ -64,21 +63,36 @@ function readOnlyWith(controller: string): Hierarchy | undefined {
   );
 }
 
-/** How a controller that is in no mounted hierarchy can be had, by what proc(5)'s /proc/cgroups says. */
-export function controllerHint(controller: string): string {
+/** How controllers that are in no mounted hierarchy can be had, by what proc(5)'s /proc/cgroups says. */
+export function controllerHint(...controllers: string[]): string {
+  const single = controllers.map((name) => [name, singleHint(name)] as const);
+  const below = single.filter(([, hint]) => hint === undefined).map(([name]) => `+${name}`);
+  const hints = new Set(single.flatMap(([, hint]) => hint ?? []));
+  if (below.length > 0) {
+    hints.add(
+      `Have ${below.length > 1 ? "them" : "it"} handed down: ${below.join(" ")} in the ` +
+        "cgroup.subtree_control of each cgroup above this one",
+    );
+  }
+  return [...hints].join("; ");
+}
+
+/** Undefined where it has to be handed down. */
+function singleHint(controller: string): string | undefined {
   const name = controller === "io" ? "blkio" : controller;
   const line = (readIfThere("/proc/cgroups") ?? "").split("\n")
     .find((line) => line.startsWith(`${name}\t`));
   if (line?.endsWith("\t0")) return `Boot the kernel with cgroup_enable=${name}`;
+  // What no hierarchy of v1 has is in that of v2, which has the number 0.
+  const inV2 = line?.split("\t")[1] === "0";
   const { kind } = detectCgroups();
   const nothing = kind === "none";
-  // What no hierarchy of v1 has is in that of v2, which has the number 0.
-  if (nothing && (!line || line.split("\t")[1] === "0")) {
+  if (nothing && (!line || inV2)) {
     return "Mount the hierarchy: mount -t cgroup2 cgroup2 /sys/fs/cgroup";
   }
   if (!line) return "The kernel is built without it, see CONFIG_CGROUPS in its configuration";
   if (kind === "v2") {
-    return `Have it handed down: +${controller} in the cgroup.subtree_control of each cgroup above this one`;
+    return inV2 ? undefined : "Hierarchies of cgroup v1 have what is missing: mount those instead";
   }
   const folder = `/sys/fs/cgroup/${name}`;
   // A folder of sysfs, where no other can be made.

@@ -138,6 +138,29 @@ Deno.test({
   }
 });
 
+Deno.test("of controllers that v2 does not have where this is, one advice tells whence they can be had", async () => {
+  const v1 = Deno.readTextFileSync("/proc/cgroups").split("\n")
+    .some((line) => /^(?:cpu|memory|pids)\t[1-9]/.test(line));
+  const handed = workspace.path("cgroups-of-v2");
+  Deno.writeTextFileSync(handed, ["cpu", "memory", "pids"].map((n) => `${n}\t0\t1\t1\n`).join(""));
+  const alone = "mount --make-rprivate /; mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+  const controllers = "no cgroup hierarchy has the controllers cpu, memory and pids";
+  const ways = [
+    [alone, "Hierarchies of cgroup v1 have what is missing: mount those instead"],
+    [
+      `${alone}; mount --bind ${handed} /proc/cgroups`,
+      "Have them handed down: +cpu +memory +pids in the cgroup.subtree_control of each cgroup above this one",
+    ],
+  ].slice(v1 ? 0 : 1);
+  for (const [script, hint] of ways) {
+    const through = ["unshare", "--mount", "sh", "-c", `${script}; exec "$@"`, "sh"];
+    const { code, stdout, stderr } = await workspace.run(["-net=none", ...HELLO], { through });
+    assertEquals([code, stdout], [0, "hello\n"], stderr);
+    const told = `gocontainer: warning: limit the container: ${controllers} (${hint})\n`;
+    assertEquals(stderr, told);
+  }
+});
+
 Deno.test("where all cgroups are mounted read-only, a container goes without, and one warning tells so", async () => {
   const script = "mount --make-rprivate /; awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | " +
     'while read folder; do mount -o remount,bind,ro "$folder"; done; exec "$@"';
