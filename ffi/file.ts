@@ -14,6 +14,7 @@ import {
 } from "./constants.ts";
 import { errno, syscall, trySyscall } from "./libc.ts";
 import { errnoName, SysError } from "./errno.ts";
+import { poll } from "./poll.ts";
 import { SCRATCH } from "./scratch.ts";
 import { alloc, struct } from "./struct.ts";
 
@@ -159,11 +160,15 @@ export function tryOpenInRoot(rootfd: number, path: string, flags = O_PATH): num
 /** -1 where it failed, with errno as the last attempt left it. */
 function tryInRoot(rootfd: number, path: string, flags: number, mode: number): number {
   const ATTEMPTS = 128;
+  /** Those that come at once: whoever renames for longer than they take is given the time to come to an end. */
+  const QUICK = 32;
+  const PAUSE = 1;
   const name = cstring(path);
   const how = howInRoot(flags, mode);
   for (let attempt = 1;; attempt++) {
     const fd = trySyscall("openat2", rootfd, name, how, open_how.size);
     if (fd !== -1 || attempt === ATTEMPTS || errnoName(errno()) !== "EAGAIN") return fd;
+    if (attempt > QUICK) poll([], PAUSE);
   }
 }
 
