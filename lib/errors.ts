@@ -89,6 +89,11 @@ export function hintOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** What to do where something cannot be written: what the error itself says, or else by whether the disk is full. */
+export function hintForWriting(error: unknown, whenFull: string, otherwise: string): string {
+  return hintOf(error) ?? (isFull(error) ? whenFull : otherwise);
+}
+
 /** What to do about limits that a helper program meets as well. */
 export const TOO_MANY_FILES =
   "This process may have no more files open: raise the limit (ulimit -n)";

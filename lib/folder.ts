@@ -1,6 +1,6 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT } from "../ffi/constants.ts";
 import { type FileStatus, mkdirat, readlinkat, tryStatx } from "../ffi/file.ts";
-import { ContainerError, hintOf, isFull, reasonOf, SysError } from "./errors.ts";
+import { ContainerError, hintForWriting, reasonOf, SysError } from "./errors.ts";
 
 const WRITE_GROUP = 0o020;
 const WRITE_OTHERS = 0o002;
@@ -138,10 +138,11 @@ function makeFolder(path: string, mode: number): void {
     // Another gocontainer may have made it meanwhile.
     if (error instanceof SysError && error.code === "EEXIST") return;
     throw new ContainerError(`make folder ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-      hint: hintOf(error) ??
-        (isFull(error)
-          ? "Make room, or give a folder on another disk"
-          : "Give a folder that can be written"),
+      hint: hintForWriting(
+        error,
+        "Make room, or give a folder on another disk",
+        "Give a folder that can be written",
+      ),
       cause: error,
     });
   }

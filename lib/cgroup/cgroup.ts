@@ -58,7 +58,7 @@ export interface JoinableCgroup {
    * writes `0` to each moves itself into the cgroup, at a hundredth of what it costs to be moved from outside.
    */
   readonly tasks: readonly number[];
-  /** The folder of another v2 cgroup, for clone3(2) with CLONE_INTO_CGROUP. */
+  /** The folder of a v2 cgroup that was made for this one, for clone3(2) with CLONE_INTO_CGROUP. */
   readonly folder: number | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_PATH } from "../../ffi/constants.ts";
 import { fchmodat, Fd, mkdirat, openat, replaceFile, tryStatx, writeFile } from "../../ffi/file.ts";
 import { removeDefaultAcl } from "../../ffi/xattr.ts";
-import { ContainerError, hintOf, isFull, reasonOf, SysError } from "../errors.ts";
+import { ContainerError, hintForWriting, reasonOf, SysError } from "../errors.ts";
 import { removeTree } from "../file_tree.ts";
 import type { Spec } from "../oci/spec.ts";
 import { step } from "../trace.ts";
@@ -116,10 +116,11 @@ function making(path: string, action: () => void): void {
 
 /** What to do where something of a container's folder cannot be made. */
 export function hintForFolder(error: unknown): string {
-  return hintOf(error) ??
-    (isFull(error)
-      ? "Make room, or give a folder on another disk with -c"
-      : "Give a folder that can be written with -c");
+  return hintForWriting(
+    error,
+    "Make room, or give a folder on another disk with -c",
+    "Give a folder that can be written with -c",
+  );
 }
 
 /**

@@ -22,7 +22,7 @@ import { withoutEmptyPidsLimit } from "../oci/pids_limit.ts";
 import type { Spec, State } from "../oci/spec.ts";
 import { warn } from "../trace.ts";
 import { configOf, endContainer, requireHere, statusOf } from "./container.ts";
-import { getContainer } from "./find_container.ts";
+import { getContainer } from "./get_container.ts";
 import { signalAll } from "./signal_container.ts";
 import { create, type CreatedContainer } from "./create.ts";
 import { earlyEnd } from "./failure.ts";

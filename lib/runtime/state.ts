@@ -25,7 +25,7 @@ import {
   tryUnlink,
   unlinkat,
 } from "../../ffi/file.ts";
-import { ContainerError, hintOf, isFull, reasonOf, SysError } from "../errors.ts";
+import { ContainerError, hintForWriting, reasonOf, SysError } from "../errors.ts";
 import { step, warn } from "../trace.ts";
 import type { Executing } from "../init/channel.ts";
 import { randomUUID } from "../uuid.ts";
@@ -309,12 +309,16 @@ function openLock(root: string): Fd {
   }
 }
 
+const OTHER_ROOT = "name another folder to the runtime's commands with --root";
+
 function notUsable(action: string, cause: unknown): ContainerError {
   return new ContainerError(`${action}: ${reasonOf(cause)}`, {
     code: "NotAllowed",
-    hint: hintOf(cause) ??
-      `${isFull(cause) ? "Make room there" : "Mount a tmpfs on /run"}, ` +
-        "or name another folder to the runtime's commands with --root",
+    hint: hintForWriting(
+      cause,
+      `Make room there, or ${OTHER_ROOT}`,
+      `Mount a tmpfs on /run, or ${OTHER_ROOT}`,
+    ),
     cause,
   });
 }

@@ -5,7 +5,7 @@ import { readStats } from "../../cgroup/stats.ts";
 import { SysError } from "../../errors.ts";
 import { stringifyJSON } from "../../json.ts";
 import { cgroupOf, statusOf } from "../../runtime/container.ts";
-import { getContainer } from "../../runtime/find_container.ts";
+import { getContainer } from "../../runtime/get_container.ts";
 import { requireAlive, unlessEnded } from "../../runtime/running.ts";
 import type { ContainerState } from "../../runtime/state.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";

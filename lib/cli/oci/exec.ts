@@ -7,7 +7,7 @@ import { loadProcess } from "../../oci/load.ts";
 import type { Process, Spec } from "../../oci/spec.ts";
 import { validateProcess } from "../../oci/validate/mod.ts";
 import { configOf } from "../../runtime/container.ts";
-import { getContainer } from "../../runtime/find_container.ts";
+import { getContainer } from "../../runtime/get_container.ts";
 import { execInContainer, whileRunning } from "../../runtime/exec.ts";
 import { containerFilter } from "../../runtime/seccomp.ts";
 import { sendConsole } from "../../runtime/bundle.ts";

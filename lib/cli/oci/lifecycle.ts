@@ -9,7 +9,7 @@ import {
   tryConfigOf,
   waitsForStart,
 } from "../../runtime/container.ts";
-import { findContainer, getContainer } from "../../runtime/find_container.ts";
+import { getContainer, tryGetContainer } from "../../runtime/get_container.ts";
 import { unlessEnded } from "../../runtime/running.ts";
 import { signalAll, signalContainer } from "../../runtime/signal_container.ts";
 import type { ContainerState, StateRoot } from "../../runtime/state.ts";
@@ -85,7 +85,7 @@ export function deleteCommand(args: Arguments, global: GlobalOptions): number {
 /** A container, or undefined where there is none; what is left of one without a record goes, as by force nothing is to stay. */
 function findOrForget(root: StateRoot, id: string): ContainerState | undefined {
   try {
-    const state = findContainer(root, id);
+    const state = tryGetContainer(root, id);
     // A delete that was killed may have forgotten it, and left its folder.
     if (state === undefined) root.tidy();
     return state;

@@ -1,7 +1,7 @@
 import { stringifyJSON } from "../../json.ts";
 import { ContainerError, UsageError } from "../../errors.ts";
 import { findProgram, runProgram } from "../../program.ts";
-import { getContainer } from "../../runtime/find_container.ts";
+import { getContainer } from "../../runtime/get_container.ts";
 import { membersOf } from "../../runtime/members.ts";
 import type { Arguments, OptionSpec } from "../arguments.ts";
 import { formatTable } from "../table.ts";

@@ -1,7 +1,7 @@
 import { loadResources } from "../../oci/load.ts";
 import type { Integer, Resources } from "../../oci/spec.ts";
 import { validateIntelRdt, validateResources } from "../../oci/validate/mod.ts";
-import { getContainer } from "../../runtime/find_container.ts";
+import { getContainer } from "../../runtime/get_container.ts";
 import { unlessEnded } from "../../runtime/running.ts";
 import { updateContainer } from "../../runtime/update.ts";
 import { resolve } from "@std/path/posix/resolve";

@@ -7,7 +7,7 @@ import {
 } from "../../../ffi/constants.ts";
 import { fchmod, Fd, mkdirat, openat, statx, tryStatx, utimensat } from "../../../ffi/file.ts";
 import { removeDefaultAcl } from "../../../ffi/xattr.ts";
-import { ContainerError, hintOf, isFull, reasonOf, SysError } from "../../errors.ts";
+import { ContainerError, hintForWriting, reasonOf, SysError } from "../../errors.ts";
 import { findSafeFolder, safeFolder } from "../../folder.ts";
 import { quote } from "../../quote.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -77,10 +77,11 @@ export class ImageStore implements Disposable {
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       throw new ContainerError(`make the store of images ${quote(path)}: ${reasonOf(error)}`, {
-        hint: hintOf(error) ??
-          (isFull(error)
-            ? ROOM_HINT
-            : "Give an images folder on a disk that can be written with -i"),
+        hint: hintForWriting(
+          error,
+          ROOM_HINT,
+          "Give an images folder on a disk that can be written with -i",
+        ),
         cause: error,
       });
     }

@@ -7,18 +7,18 @@ import { type ContainerState, DEFAULT_STATE_ROOT, type StateRoot } from "./state
  *
  * @throws {ContainerError} Damaged when its record is none.
  */
-export function findContainer(root: StateRoot, id: string): ContainerState | undefined {
+export function tryGetContainer(root: StateRoot, id: string): ContainerState | undefined {
   return root.find(id) ??
     root.containers().find(({ record }) => record.name === id && isAlive(record.init));
 }
 
 /**
- * As {@link findContainer}.
+ * As {@link tryGetContainer}.
  *
  * @throws {ContainerError} when there is none.
  */
 export function getContainer(root: StateRoot, id: string): ContainerState {
-  const state = findContainer(root, id);
+  const state = tryGetContainer(root, id);
   if (state !== undefined) return state;
   throw new ContainerError(`find container "${id}": container does not exist`, {
     code: "NotFound",
